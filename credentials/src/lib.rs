@@ -1,0 +1,19 @@
+//! HOLDS SECRETS. The only crate that can read their bytes: sources, placeholders, bindings, injection.
+//!
+//! Not here: which route binds which credential (the plan says), when to send (the egress), the search for values in
+//! streams (`dlp`, which is handed the bytes through [`Vault::expose_to_scanner`]).
+#![forbid(unsafe_code)]
+
+pub mod inject;
+pub mod placeholder;
+pub mod reference;
+pub mod secret;
+pub mod swap;
+pub mod vault;
+
+pub use inject::{InjectError, Injected, inject};
+pub use placeholder::{Placeholder, PlaceholderFormat};
+pub use reference::{AuthScheme, Binding, Slot, TokenRef};
+pub use secret::Secret;
+pub use swap::{BodyKind, BodySwapper};
+pub use vault::{Resolution, SlotSpec, Unavailable, Vault};

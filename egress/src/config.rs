@@ -1,0 +1,116 @@
+//! What an engine is told. Plain data: `bottle` translates the plan into it.
+use credentials::{Binding, Secret, Vault};
+use policy::{Policy, RouteId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything an engine needs.
+pub struct Config {
+    /// Slug of the bottle, for messages.
+    pub bottle: String,
+    /// Routes.
+    pub policy: Arc<Policy>,
+    /// Credentials by route.
+    pub bindings: BTreeMap<RouteId, Binding>,
+    /// The secrets.
+    pub vault: Vault,
+    /// What is sought in what leaves.
+    pub dlp: DlpTerms,
+    /// Signs the leaves.
+    pub ca: crate::CertificateAuthority,
+    /// The outward leg.
+    pub upstream: Upstream,
+    /// Bounds of everything.
+    pub limits: Limits,
+    /// Where events go.
+    pub audit: audit::Auditor,
+}
+
+/// What is sought and what is done about it.
+#[derive(Default)]
+pub struct DlpTerms {
+    /// For routes without their own.
+    pub action: DlpAction,
+    /// By route.
+    pub routes: BTreeMap<RouteId, DlpAction>,
+    /// Name and value of what must stay inside, besides the vault's.
+    pub secrets: Vec<(String, Secret)>,
+}
+
+/// What is done about a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DlpAction {
+    /// The exchange ends.
+    #[default]
+    Block,
+    /// The value is replaced.
+    Redact,
+    /// Recorded only.
+    Warn,
+}
+
+/// The outward leg.
+#[derive(Default)]
+pub struct Upstream {
+    /// PEM roots besides the system's and the built-in ones.
+    pub extra_roots_pem: Vec<String>,
+    /// The next hop.
+    pub proxy: Option<UpstreamProxy>,
+}
+
+/// The next hop.
+pub struct UpstreamProxy {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// Its interception CA, PEM.
+    pub ca_pem: Option<String>,
+}
+
+/// Bounds. Each has a default that fits real clients; none may be absent.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections from the bottle at once.
+    pub connections: usize,
+    /// Bytes of a request head.
+    pub head_bytes: usize,
+    /// Bytes read before the protocol must be clear.
+    pub sniff_bytes: usize,
+    /// Time until the protocol must be clear.
+    pub sniff_time: Duration,
+    /// Time for TLS handshakes on either side.
+    pub handshake_time: Duration,
+    /// Time to read a request head.
+    pub head_time: Duration,
+    /// Time to connect upstream, all addresses together.
+    pub connect_time: Duration,
+    /// Idle time of a kept connection.
+    pub idle_time: Duration,
+    /// Idle time of a tunnel or stream in which nothing moves.
+    pub stream_idle_time: Duration,
+    /// Streams of one h2 connection.
+    pub h2_streams: u32,
+    /// Names that have a synthetic address.
+    pub names: usize,
+    /// Time that running exchanges get when the engine ends.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 4096,
+            head_bytes: 64 * 1024,
+            sniff_bytes: 17 * 1024,
+            sniff_time: Duration::from_secs(10),
+            handshake_time: Duration::from_secs(10),
+            head_time: Duration::from_secs(30),
+            connect_time: Duration::from_secs(20),
+            idle_time: Duration::from_secs(90),
+            stream_idle_time: Duration::from_secs(3600),
+            h2_streams: 256,
+            names: 16_384,
+            grace: Duration::from_secs(3),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What will be done: every default applied, nothing left to look up; serialisable; names secrets, never holds them.
+use credentials::Binding;
+use credentials::reference::SlotPlan;
+use policy::{Policy, RouteId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The whole of a bottle.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// The bottle's name: lower-case letters, digits, `-`; at most 40. Slugs are made from it.
+    pub name: String,
+    /// Which backend starts it.
+    pub backend: Backend,
+    /// What runs inside.
+    pub agent: AgentPlan,
+    /// What it sees of the machine.
+    pub sandbox: SandboxPlan,
+    /// What it reaches.
+    pub egress: EgressPlan,
+    /// Where the audit goes (absolute).
+    pub audit_file: PathBuf,
+}
+
+/// Which backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// Rootless namespaces on this machine.
+    Linux,
+}
+
+/// What runs inside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentPlan {
+    /// Program and arguments; empty until `bottle run -- CMD` or the manifest gives one.
+    pub command: Vec<String>,
+    /// Variables from manifest and presets; placeholders and trust variables come on top at start.
+    pub env: BTreeMap<String, String>,
+    /// Names of host variables passed through unchanged when set (TERM, LANG, …).
+    pub pass_env: Vec<String>,
+    /// Seconds after which the bottle is stopped; `None`: no limit.
+    pub time_limit_secs: Option<u64>,
+}
+
+/// What the agent sees of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxPlan {
+    /// Mounted read-write at its own path (absolute, canonical); also the working directory.
+    pub workspace: PathBuf,
+    /// More of the host, at their own paths unless `at` says otherwise.
+    pub mounts: Vec<MountPlan>,
+    /// Host folder that is the bottle's private $HOME and lasts from run to run (absolute).
+    pub home: PathBuf,
+    /// The path that $HOME has inside (the user's own).
+    pub home_inside: PathBuf,
+    /// Paths inside the workspace that are write-protected although the workspace is writable, besides the built-in
+    /// ones (`.git/hooks`, `.git/config`, the manifest, editor and agent settings that run commands).
+    pub protect: Vec<PathBuf>,
+    /// Protected paths that the manifest sets free.
+    pub unprotect: Vec<PathBuf>,
+    /// Ports of servers inside, published on 127.0.0.1 of the host.
+    pub ports: Vec<PortPlan>,
+    /// Limits.
+    pub limits: LimitsPlan,
+}
+
+/// A mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountPlan {
+    /// Host path, absolute.
+    pub path: PathBuf,
+    /// Path inside.
+    pub at: PathBuf,
+    /// Whether the agent may write.
+    pub writable: bool,
+    /// Not an error when it does not exist (presets).
+    pub optional: bool,
+}
+
+/// A published port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortPlan {
+    /// On 127.0.0.1 of the host.
+    pub host: u16,
+    /// Inside, on 127.0.0.1 or any address of the bottle.
+    pub inside: u16,
+}
+
+/// Limits of the bottle; `None`: the backend's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsPlan {
+    /// Bytes of memory (cgroup where delegated).
+    pub memory: Option<u64>,
+    /// Number of processes.
+    pub processes: Option<u64>,
+    /// CPUs, in thousandths.
+    pub millicpus: Option<u64>,
+    /// Open files per process.
+    pub open_files: Option<u64>,
+}
+
+/// What the bottle reaches.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EgressPlan {
+    /// Routes and the operator's name table.
+    pub policy: Policy,
+    /// Credentials by route.
+    pub bindings: BTreeMap<RouteId, Binding>,
+    /// Where secrets come from.
+    pub slots: Vec<SlotPlan>,
+    /// What is sought in what leaves.
+    pub dlp: DlpPlan,
+    /// More PEM roots to trust upstream (absolute).
+    pub upstream_roots: Vec<PathBuf>,
+    /// The next hop, if any.
+    pub upstream_proxy: Option<UpstreamProxyPlan>,
+}
+
+/// What is sought, and what is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DlpPlan {
+    /// For routes without an action of their own.
+    pub action: DlpAction,
+    /// Per-route actions.
+    pub routes: BTreeMap<RouteId, DlpAction>,
+    /// Exact values to keep inside, besides every token.
+    pub secrets: Vec<DlpSecret>,
+}
+
+/// What is done about a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DlpAction {
+    /// The exchange ends.
+    Block,
+    /// The value is replaced.
+    Redact,
+    /// Recorded only.
+    Warn,
+}
+
+/// Where exact values come from (absolute paths; a `.env`-like file gives every value in it).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DlpSecret {
+    /// A variable of the launcher.
+    Env {
+        /// Its name.
+        name: String,
+    },
+    /// A file: dotenv lines when they parse as such, else its whole trimmed content.
+    File {
+        /// Absolute.
+        path: PathBuf,
+    },
+}
+
+/// The next hop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamProxyPlan {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// Its interception CA, if it has one.
+    pub ca: Option<PathBuf>,
+}

@@ -1,0 +1,8 @@
+//! STARTS THINGS. A folder per backend: pure spec → list of steps, then doing the list.
+//!
+//! Not here: what the agent may reach (the egress), secrets (none ever comes here), the manifest's syntax.
+
+pub mod linux;
+pub mod spec;
+
+pub use spec::{InjectedFile, SandboxError, Spec, Stdio};
