@@ -1,0 +1,81 @@
+//! The command line as written. Each command's arguments stand beside its work, in `commands/`.
+use crate::commands::{
+    audit, check, completions, demo, doctor, egress, explain, init, logs, man, prune, ps, run, stop,
+};
+use crate::failure::Outcome;
+use clap::{Parser, Subcommand};
+
+/// Run any coding agent in a bottle: inside it may do anything, outside it reaches only what you allowed, with
+/// credentials it never sees.
+#[derive(Debug, Parser)]
+#[command(name = "bottle", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  bottle init                       write a commented bottle.yaml for this folder
+  bottle check                      show what the manifest means, or every mistake in it
+  bottle run                        start the agent that bottle.yaml names
+  bottle run -- npm test            run any program in the bottle
+  bottle explain GET https://example.com/
+                                    would this request go out, and why";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a program in a bottle.
+    Run(run::RunArgs),
+    /// Show what a manifest means, or every mistake in it.
+    Check(check::CheckArgs),
+    /// Say whether a request would go out, by which route, and why.
+    Explain(explain::ExplainArgs),
+    /// Run the egress engine alone, as an explicit proxy for sandboxes that exist already.
+    Egress(egress::EgressArgs),
+    /// Write a commented bottle.yaml from the tools found here and the presets chosen.
+    Init(init::InitArgs),
+    /// List running bottles.
+    Ps(ps::PsArgs),
+    /// Stop bottles.
+    Stop(stop::StopArgs),
+    /// Show what a bottle did.
+    Logs(logs::LogsArgs),
+    /// Remove what ended bottles left.
+    Prune(prune::PruneArgs),
+    /// Check that this machine can hold a bottle.
+    Doctor(doctor::DoctorArgs),
+    /// See a bottle work, offline, in a few seconds.
+    Demo(demo::DemoArgs),
+    /// Look after audit files.
+    Audit(audit::AuditArgs),
+    /// Print shell completions.
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages.
+    Man(man::ManArgs),
+}
+
+impl Cli {
+    /// Does it.
+    pub fn run(self) -> Outcome {
+        match self.command {
+            Command::Run(args) => run::run(&args),
+            Command::Check(args) => check::run(&args),
+            Command::Explain(args) => explain::run(&args),
+            Command::Egress(args) => egress::run(&args),
+            Command::Init(args) => init::run(&args),
+            Command::Ps(args) => ps::run(&args),
+            Command::Stop(args) => stop::run(&args),
+            Command::Logs(args) => logs::run(&args),
+            Command::Prune(args) => prune::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
+            Command::Demo(args) => demo::run(&args),
+            Command::Audit(args) => audit::run(&args),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
+        }
+    }
+}

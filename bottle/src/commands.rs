@@ -1,0 +1,16 @@
+//! One file per command: its arguments and its work.
+
+pub mod audit;
+pub mod check;
+pub mod completions;
+pub mod demo;
+pub mod doctor;
+pub mod egress;
+pub mod explain;
+pub mod init;
+pub mod logs;
+pub mod man;
+pub mod prune;
+pub mod ps;
+pub mod run;
+pub mod stop;

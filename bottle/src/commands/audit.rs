@@ -1,0 +1,53 @@
+//! `bottle audit`: look after audit files.
+use crate::failure::{Failure, Outcome};
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Arguments of `bottle audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// The commands of `bottle audit`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check that an audit file is whole: every line follows from the one before.
+    Verify(VerifyArgs),
+}
+
+/// Arguments of `bottle audit verify`.
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_HELP)]
+pub struct VerifyArgs {
+    /// An audit file, or the name of a bottle.
+    #[arg(value_name = "FILE|NAME")]
+    pub target: PathBuf,
+}
+
+const VERIFY_HELP: &str = "\
+The chain shows that lines were changed, removed or put between others; keep the printed hash elsewhere to also see
+that the end was cut.
+
+Examples:
+  bottle audit verify dev
+  bottle audit verify ./audit.jsonl
+
+Exit code: 0 when whole, 1 when broken, 125 when the file cannot be read.";
+
+/// Does it.
+pub fn run(args: &AuditArgs) -> Outcome {
+    match &args.command {
+        AuditCommand::Verify(args) => verify(&args.target),
+    }
+}
+
+fn verify(file: &Path) -> Outcome {
+    let (lines, hash) = audit::verify(file)
+        .map_err(|error| Failure::new(format!("audit file `{}`: {error}", file.display())).code(1))?;
+    println!("{} is whole: {lines} lines, last hash {hash}", file.display());
+    Ok(ExitCode::SUCCESS)
+}

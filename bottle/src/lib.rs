@@ -1,0 +1,8 @@
+//! TALKS. The command `bottle`: arguments, commands, the terminal. `main.rs` only parses, runs and exits.
+//!
+//! Not here: decisions (`policy`), bytes on the wire (`egress`), namespaces (`sandbox`), YAML (`manifest`).
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod commands;
+pub mod failure;
