@@ -1,7 +1,7 @@
 //! Rootless namespaces on this machine.
 use crate::{SandboxError, Spec};
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// argv[1] of the re-executed binary that becomes the bottle's first process. The launcher's memory, which holds
 /// secrets, is thereby never shared with anything inside.
@@ -45,6 +45,15 @@ pub enum Ended {
     Signalled(i32),
 }
 
+/// What became of the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Suspended by this signal (Ctrl-Z); `SIGCONT` resumes it.
+    Stopped(i32),
+    /// Gone.
+    Ended(Ended),
+}
+
 impl Running {
     /// Master side of the PTY, when the spec asked for one (take it once).
     pub fn take_pty(&mut self) -> Option<OwnedFd> {
@@ -66,6 +75,15 @@ impl Running {
     /// When nothing listens there.
     pub fn connect(&self, port: u16) -> Result<std::net::TcpStream, SandboxError> {
         let _ = port;
+        todo!()
+    }
+    /// Readable when [`Running::change`] will not block, and for ever once the agent has ended: for the launcher's poll.
+    pub fn news(&self) -> BorrowedFd<'_> {
+        todo!()
+    }
+    /// Blocks until the agent was suspended (the first process sees it with `WUNTRACED`, which needs the agent in a
+    /// process group of its own inside the first process's session: an orphaned group ignores Ctrl-Z) or has ended.
+    pub fn change(&mut self) -> Change {
         todo!()
     }
     /// Blocks until the agent has ended.
