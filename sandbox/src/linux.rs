@@ -1,4 +1,9 @@
 //! Rootless namespaces on this machine.
+pub(crate) mod sys {
+    #![allow(unsafe_code, reason = "the kernel is called here")]
+    pub(crate) mod attempt;
+}
+
 use crate::{SandboxError, Spec};
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{BorrowedFd, OwnedFd};
