@@ -30,6 +30,11 @@ impl Prepared {
     pub fn take_listeners(&mut self) -> InsideListeners {
         todo!()
     }
+    /// Master side of the PTY, when the spec asked for one (take it once). It is there before the agent, so that the
+    /// first thing the agent asks for, the window's size, is right.
+    pub fn take_pty(&mut self) -> Option<OwnedFd> {
+        todo!()
+    }
     /// Starts the agent.
     /// # Errors
     /// When the program cannot be executed (not found, not executable).
@@ -60,10 +65,6 @@ pub enum Change {
 }
 
 impl Running {
-    /// Master side of the PTY, when the spec asked for one (take it once).
-    pub fn take_pty(&mut self) -> Option<OwnedFd> {
-        todo!()
-    }
     /// Host pid of the bottle's first process.
     pub fn pid(&self) -> i32 {
         todo!()
