@@ -1,4 +1,6 @@
 //! The bottle's own certificate authority.
+use policy::Host;
+use std::sync::Arc;
 
 /// What went wrong with a CA.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,14 @@ impl CertificateAuthority {
     }
     /// The certificate, DER.
     pub fn certificate_der(&self) -> &[u8] {
+        todo!()
+    }
+    /// The server side of a host: its leaf, HTTP/2 and HTTP/1.1 by ALPN, TLS 1.2 and 1.3, tickets that no other host's
+    /// configuration takes. Cached.
+    /// # Errors
+    /// When the leaf cannot be signed.
+    pub fn server_config(&self, host: &Host) -> Result<Arc<rustls::ServerConfig>, CaError> {
+        let _ = host;
         todo!()
     }
 }

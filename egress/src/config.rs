@@ -57,6 +57,8 @@ pub struct Upstream {
     pub extra_roots_pem: Vec<String>,
     /// The next hop.
     pub proxy: Option<UpstreamProxy>,
+    /// Name servers to ask instead of the system's; empty: the system's.
+    pub nameservers: Vec<std::net::SocketAddr>,
 }
 
 /// The next hop.

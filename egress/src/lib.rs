@@ -3,9 +3,15 @@
 //! Not here: the manifest, namespaces, the command line. Start reading at [`exchange`].
 #![forbid(unsafe_code)]
 
+pub mod body;
 pub mod ca;
 pub mod config;
+pub mod dial;
+pub mod dns;
 pub mod engine;
+pub mod names;
+pub mod tunnel;
+pub mod upstream;
 
 pub use ca::CertificateAuthority;
 pub use config::{Config, DlpAction, DlpTerms, Limits, Upstream, UpstreamProxy};
