@@ -4,6 +4,7 @@
 
 pub mod attack;
 pub mod linux;
+pub mod provision;
 pub mod spec;
 
 pub use spec::{InjectedFile, SandboxError, Spec, Stdio};
