@@ -6,3 +6,7 @@
 pub mod cli;
 pub mod commands;
 pub mod failure;
+pub mod places;
+pub mod process;
+pub mod registry;
+pub mod style;

@@ -37,7 +37,8 @@ const KEPT: &[(&str, &[&str])] = &[
 ];
 
 /// What must not be depended on anywhere in `policy` and `dlp`: they decide and scan, and touch nothing.
-const IMPURE: &[&str] = &["tokio", "rustix", "nix", "libc", "socket2", "rand", "jiff", "tracing", "reqwest", "hyper"];
+const IMPURE: &[&str] =
+    &["tokio", "rustix", "nix", "libc", "socket2", "rand", "jiff", "tracing", "reqwest", "hyper"];
 
 /// Files longer than this must be lists, and say so here with the reason.
 const LONGEST_FILE: usize = 800;
@@ -49,13 +50,15 @@ fn root() -> PathBuf {
 
 /// Names in the `[dependencies]` and `[target.….dependencies]` tables; development and build ones do not ship.
 fn shipped_dependencies(krate: &str) -> BTreeSet<String> {
-    let text = fs::read_to_string(root().join(krate).join("Cargo.toml")).expect("every crate has a Cargo.toml");
+    let text =
+        fs::read_to_string(root().join(krate).join("Cargo.toml")).expect("every crate has a Cargo.toml");
     let mut inside = false;
     let mut names = BTreeSet::new();
     for line in text.lines().map(str::trim) {
         if let Some(table) = line.strip_prefix('[') {
             let table = table.trim_end_matches(']');
-            inside = table == "dependencies" || (table.starts_with("target.") && table.ends_with(".dependencies"));
+            inside =
+                table == "dependencies" || (table.starts_with("target.") && table.ends_with(".dependencies"));
         } else if inside && let Some((name, _)) = line.split_once('=') {
             names.insert(name.split('.').next().unwrap_or(name).trim().trim_matches('"').to_owned());
         }
@@ -123,7 +126,8 @@ fn unsafe_stands_in_one_folder_with_its_reasons() {
             let lines: Vec<&str> = text.lines().collect();
             for (i, line) in lines.iter().enumerate() {
                 let code = line.split("//").next().unwrap_or("");
-                if !code.contains("unsafe {") && !code.contains("unsafe fn") && !code.contains("unsafe impl") {
+                if !code.contains("unsafe {") && !code.contains("unsafe fn") && !code.contains("unsafe impl")
+                {
                     continue;
                 }
                 let reasoned = lines[i.saturating_sub(6)..=i].iter().any(|l| l.contains("SAFETY"));
@@ -155,7 +159,9 @@ fn files_fit_in_a_head() {
             let here = file.strip_prefix(root()).expect("sources are below the root").display().to_string();
             let count = text.lines().count();
             if count > LONGEST_FILE && !LISTS.iter().any(|(name, _)| *name == here) {
-                wrong.push(format!("{here} has {count} lines: split it, or name it as a list with its reason"));
+                wrong.push(format!(
+                    "{here} has {count} lines: split it, or name it as a list with its reason"
+                ));
             }
         }
     }
@@ -165,10 +171,16 @@ fn files_fit_in_a_head() {
 /// Rows of `docs/threats.md`: `| number | threat | what holds | tests |`, tests as `crate::module::name` in backticks.
 fn threat_rows() -> Vec<(String, Vec<String>)> {
     let text = fs::read_to_string(root().join("docs/threats.md")).expect("docs/threats.md exists");
-    let cells = |line: &str| line.trim_matches('|').split(" | ").map(|c| c.trim().to_owned()).collect::<Vec<_>>();
+    let cells =
+        |line: &str| line.trim_matches('|').split(" | ").map(|c| c.trim().to_owned()).collect::<Vec<_>>();
     let tests = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-    let is_row = |line: &&str| line.starts_with("| ") && line.chars().nth(2).is_some_and(|c| c.is_ascii_digit());
-    text.lines().filter(is_row).map(cells).map(|c| (c[0].clone(), tests(c.last().expect("a row has cells")))).collect()
+    let is_row =
+        |line: &&str| line.starts_with("| ") && line.chars().nth(2).is_some_and(|c| c.is_ascii_digit());
+    text.lines()
+        .filter(is_row)
+        .map(cells)
+        .map(|c| (c[0].clone(), tests(c.last().expect("a row has cells"))))
+        .collect()
 }
 
 /// Whether `fn name` under a test attribute, or a trial named so, stands in the crate.
@@ -176,9 +188,13 @@ fn test_exists(path: &str) -> bool {
     let (krate, name) = (path.split("::").next().unwrap_or(""), path.rsplit("::").next().unwrap_or(""));
     sources(krate).values().any(|text| {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        let is_fn = |line: &str| line.split_once("fn ").is_some_and(|(_, rest)| rest.starts_with(&format!("{name}(")));
+        let is_fn = |line: &str| {
+            line.split_once("fn ").is_some_and(|(_, rest)| rest.starts_with(&format!("{name}(")))
+        };
         let attributed = |i: usize| {
-            lines[i.saturating_sub(5)..i].iter().any(|l| l.contains("test]") || l.contains("test(") || l.contains("proptest!"))
+            lines[i.saturating_sub(5)..i]
+                .iter()
+                .any(|l| l.contains("test]") || l.contains("test(") || l.contains("proptest!"))
         };
         (0..lines.len()).any(|i| is_fn(lines[i]) && (attributed(i) || text.contains("proptest!")))
             || text.contains(&format!("\"{name}\""))
@@ -191,20 +207,25 @@ fn every_threat_names_tests_that_exist() {
     assert!(rows.len() >= 28, "the threat table lost rows: {} are left", rows.len());
     let missing: Vec<String> = rows
         .iter()
-        .flat_map(|(number, tests)| tests.iter().filter(|t| !test_exists(t)).map(move |t| format!("row {number}: no test `{t}`")))
+        .flat_map(|(number, tests)| {
+            tests.iter().filter(|t| !test_exists(t)).map(move |t| format!("row {number}: no test `{t}`"))
+        })
         .collect();
     assert!(missing.is_empty(), "{}", missing.join("\n"));
-    let bare: Vec<&String> = rows.iter().filter(|(_, tests)| tests.is_empty()).map(|(number, _)| number).collect();
+    let bare: Vec<&String> =
+        rows.iter().filter(|(_, tests)| tests.is_empty()).map(|(number, _)| number).collect();
     let stated = fs::read_to_string(root().join("docs/threats.md")).expect("docs/threats.md exists");
     for number in bare {
-        let line = stated.lines().find(|l| l.starts_with(&format!("| {number} "))).expect("the row was just read");
+        let line =
+            stated.lines().find(|l| l.starts_with(&format!("| {number} "))).expect("the row was just read");
         assert!(line.contains("not yet"), "row {number} names no test and does not say `not yet`");
     }
 }
 
 #[test]
 fn the_story_is_where_the_architecture_says() {
-    let text = fs::read_to_string(root().join("egress/src/exchange.rs")).expect("egress/src/exchange.rs is the story");
+    let text = fs::read_to_string(root().join("egress/src/exchange.rs"))
+        .expect("egress/src/exchange.rs is the story");
     let steps = ["decide(", "screen(", "inject(", "send(", "scrub(", "record("];
     let places: Vec<Option<usize>> = steps.iter().map(|s| text.find(s)).collect();
     assert!(places.iter().all(Option::is_some), "a step is missing from the story: {steps:?} at {places:?}");

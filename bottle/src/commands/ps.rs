@@ -1,12 +1,74 @@
-//! `bottle ps`.
-use crate::failure::{Failure, Outcome};
+//! `bottle ps`: which bottles run.
+use crate::failure::Outcome;
+use crate::registry::{Record, Registry};
+use crate::style::{self, Style};
 use clap::Args;
+use serde_json::json;
+use std::process::ExitCode;
+use std::time::Duration;
 
 /// Arguments of `bottle ps`.
 #[derive(Debug, Args)]
-pub struct PsArgs {}
+#[command(after_help = AFTER_HELP)]
+pub struct PsArgs {
+    /// Print a JSON array instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Print slugs only, one per line.
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
+}
 
-/// Does it.
-pub fn run(_args: &PsArgs) -> Outcome {
-    Err(Failure::new("`bottle ps` is not built yet"))
+const AFTER_HELP: &str = "\
+Examples:
+  bottle ps
+  bottle ps --json | jq -r '.[].slug'";
+
+/// Lists them.
+pub fn run(args: &PsArgs) -> Outcome {
+    let records = Registry::open()?.running()?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&records.iter().map(as_json).collect::<Vec<_>>())?);
+    } else if args.quiet {
+        records.iter().for_each(|record| println!("{}", record.slug));
+    } else {
+        print!("{}", table(&records));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn as_json(record: &Record) -> serde_json::Value {
+    json!({
+        "slug": record.slug,
+        "name": record.name,
+        "pid": record.launcher.pid,
+        "started": record.started,
+        "workspace": record.workspace,
+        "command": record.command,
+        "audit": record.audit,
+        "log": record.log,
+        "ports": record.ports,
+    })
+}
+
+fn table(records: &[Record]) -> String {
+    let style = Style::stdout();
+    let head = ["SLUG", "PID", "UP", "PORTS", "WORKSPACE", "COMMAND"];
+    let mut rows = vec![head.iter().map(|title| style.bold(title)).collect()];
+    rows.extend(records.iter().map(row));
+    style::table(&rows)
+}
+
+fn row(record: &Record) -> Vec<String> {
+    let up = jiff::Timestamp::now().duration_since(record.started);
+    let ports: Vec<String> =
+        record.ports.iter().map(|port| format!("{}:{}", port.host, port.inside)).collect();
+    vec![
+        record.slug.clone(),
+        record.launcher.pid.to_string(),
+        style::duration(Duration::try_from(up).unwrap_or_default()),
+        if ports.is_empty() { "-".into() } else { ports.join(",") },
+        style::neutral(&record.workspace.to_string_lossy()),
+        style::neutral(&record.command.join(" ")),
+    ]
 }
