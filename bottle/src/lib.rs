@@ -3,6 +3,7 @@
 //! Not here: decisions (`policy`), bytes on the wire (`egress`), namespaces (`sandbox`), YAML (`manifest`).
 #![forbid(unsafe_code)]
 
+pub mod attack;
 pub mod cli;
 pub mod commands;
 pub mod engine;

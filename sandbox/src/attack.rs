@@ -47,6 +47,11 @@ pub struct World {
     pub refused_name: String,
 }
 
+/// Where the egress answers as an explicit proxy, seen from inside: the capture redirects any address but loopback, so
+/// that a fixed one will do.
+pub const PROXY: std::net::SocketAddr =
+    std::net::SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(198, 18, 0, 1)), 9099);
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "outcome", content = "saw")]

@@ -1,5 +1,5 @@
 //! `bottle doctor`: can this machine hold a bottle?
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::style::{self, Style};
 use clap::Args;
 use sandbox::linux::Check;
@@ -28,7 +28,7 @@ Exit code: 0 when bottles can run, 1 when something that they need is missing.";
 /// Checks.
 pub fn run(args: &DoctorArgs) -> Outcome {
     if args.attack {
-        return Err(Failure::new("`bottle doctor --attack` is not built yet"));
+        return crate::attack::command(args.json);
     }
     let checks = sandbox::linux::diagnose();
     if args.json {
