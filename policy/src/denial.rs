@@ -1,6 +1,9 @@
 //! Why not.
-use crate::{Host, Request};
+use crate::decide::{Facet, differences};
+use crate::text::quoted;
+use crate::{Host, Protocol, Request, Route};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Stable codes of refusals; what `bottle-decision: denied; code=…` carries. Serialised in kebab-case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -49,11 +52,43 @@ pub enum DenialCode {
 impl DenialCode {
     /// `host-not-allowed` and so on.
     pub fn as_str(self) -> &'static str {
-        todo!()
+        match self {
+            DenialCode::HostNotAllowed => "host-not-allowed",
+            DenialCode::PortNotAllowed => "port-not-allowed",
+            DenialCode::SchemeNotAllowed => "scheme-not-allowed",
+            DenialCode::MethodNotAllowed => "method-not-allowed",
+            DenialCode::PathNotAllowed => "path-not-allowed",
+            DenialCode::MalformedRequest => "malformed-request",
+            DenialCode::AuthorityMismatch => "authority-mismatch",
+            DenialCode::AddressNotAllowed => "address-not-allowed",
+            DenialCode::NameNotResolved => "name-not-resolved",
+            DenialCode::ProtocolNotAllowed => "protocol-not-allowed",
+            DenialCode::CredentialUnavailable => "credential-unavailable",
+            DenialCode::CredentialNeedsTls => "credential-needs-tls",
+            DenialCode::SecretInRequest => "secret-in-request",
+            DenialCode::LimitExceeded => "limit-exceeded",
+            DenialCode::Unreadable => "unreadable",
+            DenialCode::UpstreamCertificate => "upstream-certificate",
+            DenialCode::UpstreamUnreachable => "upstream-unreachable",
+            DenialCode::UpstreamTimeout => "upstream-timeout",
+            DenialCode::EgressFailure => "egress-failure",
+        }
     }
-    /// The HTTP status of a refusal with this code: 403 for policy, 400 malformed, 413/431 limits, 502/504 upstream.
+
+    /// The HTTP status of a refusal with this code: 403 for policy (the one status that clients neither retry nor take
+    /// for a login), 400 malformed, 413 limits (the egress says 431 where it is the head), 502 and 504 upstream.
     pub fn status(self) -> u16 {
-        todo!()
+        match self {
+            DenialCode::MalformedRequest => 400,
+            DenialCode::LimitExceeded => 413,
+            DenialCode::NameNotResolved
+            | DenialCode::CredentialUnavailable
+            | DenialCode::UpstreamCertificate
+            | DenialCode::UpstreamUnreachable
+            | DenialCode::EgressFailure => 502,
+            DenialCode::UpstreamTimeout => 504,
+            _ => 403,
+        }
     }
 }
 
@@ -81,4 +116,107 @@ impl Denial {
     pub fn new(code: DenialCode, sentence: impl Into<String>) -> Denial {
         Denial { code, sentence: sentence.into(), detail: None, request: None, host: None, port: None }
     }
+
+    /// A denial of a request that is at hand.
+    pub fn of(code: DenialCode, sentence: impl Into<String>, request: Request) -> Denial {
+        let (host, port) = (Some(request.host.clone()), Some(request.port));
+        Denial { host, port, request: Some(Box::new(request)), ..Denial::new(code, sentence) }
+    }
+
+    /// The same denial with what only the operator sees.
+    pub fn with_detail(self, detail: impl Into<String>) -> Denial {
+        Denial { detail: Some(detail.into()), ..self }
+    }
+
+    /// The same denial with the destination that was asked for.
+    pub fn with_destination(self, host: Host, port: u16) -> Denial {
+        Denial { host: Some(host), port: Some(port), ..self }
+    }
+}
+
+/// What ends every refusal by policy. The agent is told once, plainly, so that it neither retries nor looks for a way
+/// around.
+const POLICY: &str =
+    "this is the operator's policy and not to be worked around, http://_egress.local/ shows what is allowed";
+
+/// How much of a list one sentence holds.
+const LISTED: usize = 5;
+
+/// No route names the host.
+pub(crate) fn host_denial(bare_apex: bool, request: Request) -> Denial {
+    let host = &request.host;
+    let hint = if bare_apex {
+        format!(" (`*.{host}` is allowed, which covers only names below it)")
+    } else {
+        String::new()
+    };
+    let sentence = format!("no route of this bottle allows the host `{host}`{hint}; {POLICY}");
+    Denial::of(DenialCode::HostNotAllowed, sentence, request)
+}
+
+/// Routes name the host, and none covers the request.
+pub(crate) fn route_denial(naming: &[&Arc<Route>], nearest: &Route, request: Request) -> Denial {
+    let facets = differences(nearest, &request);
+    let code = facets.first().map_or(DenialCode::HostNotAllowed, |facet| facet_code(*facet));
+    let what = format!("{} {}", request.method.as_str(), request.display_url());
+    let terms = all_terms(nearest, &facets);
+    let others = other_routes(naming, nearest, &request);
+    let name = quoted(&nearest.name, 100);
+    let sentence = format!(
+        "{} is not allowed: route {name} allows this host {terms}{others}; {POLICY}",
+        quoted(&what, 300)
+    );
+    Denial::of(code, sentence, request)
+}
+
+fn facet_code(facet: Facet) -> DenialCode {
+    match facet {
+        Facet::Port => DenialCode::PortNotAllowed,
+        Facet::Scheme => DenialCode::SchemeNotAllowed,
+        Facet::Protocol => DenialCode::ProtocolNotAllowed,
+        Facet::Method => DenialCode::MethodNotAllowed,
+        Facet::Path => DenialCode::PathNotAllowed,
+    }
+}
+
+fn all_terms(route: &Route, facets: &[Facet]) -> String {
+    let terms: Vec<String> = facets.iter().map(|facet| term(route, *facet)).collect();
+    terms.join(" and ")
+}
+
+/// What the route demands in one facet.
+fn term(route: &Route, facet: Facet) -> String {
+    match facet {
+        Facet::Port => format!("only on port {}", route.port),
+        Facet::Scheme => format!("only by {}", route.scheme.as_str()),
+        Facet::Protocol if route.protocol == Protocol::Tcp => "only as raw bytes, not as HTTP".to_owned(),
+        Facet::Protocol => "only as TLS that is passed through unopened".to_owned(),
+        Facet::Method => {
+            format!("only with {}", list(route.methods.iter().flatten().map(|m| m.as_str().to_owned())))
+        }
+        Facet::Path => {
+            format!("only for {}", list(route.paths.iter().flatten().map(|p| quoted(p.as_str(), 100))))
+        }
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let mut items: Vec<String> = items.collect();
+    let more = items.len().saturating_sub(LISTED);
+    items.truncate(LISTED);
+    match (items.is_empty(), more) {
+        (true, _) => "nothing".to_owned(),
+        (_, 0) => items.join(", "),
+        _ => format!("{} and {more} more", items.join(", ")),
+    }
+}
+
+/// Other routes that only one thing keeps from allowing the request.
+fn other_routes(naming: &[&Arc<Route>], nearest: &Route, request: &Request) -> String {
+    let others = naming.iter().filter(|route| route.id != nearest.id);
+    let near = others.filter_map(|route| match differences(route, request).as_slice() {
+        [facet] => Some(format!(", route {} {}", quoted(&route.name, 100), term(route, *facet))),
+        _ => None,
+    });
+    near.take(2).collect()
 }
