@@ -4,10 +4,13 @@
 //! kinds of credentials nobody told us about (they come later; today known values are sought, in every spelling).
 #![forbid(unsafe_code)]
 
-pub mod forms;
+mod forms;
 pub mod known;
+mod matcher;
 pub mod scan;
 pub mod scrub;
+mod stream;
+mod view;
 
 pub use known::{KnownValue, KnownValues};
 pub use scan::{Hit, Scanner};

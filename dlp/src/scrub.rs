@@ -1,24 +1,36 @@
 //! Streaming replacement of known values.
 use crate::KnownValues;
+use crate::stream::{Look, Stream};
 
 /// Sans-IO stream scrubber; the same holding back as the scanner.
 pub struct Scrubber {
-    _values: KnownValues,
+    stream: Stream,
 }
 
 impl Scrubber {
     /// For one stream.
     pub fn new(values: KnownValues) -> Scrubber {
-        Scrubber { _values: values }
+        Scrubber { stream: Stream::new(values) }
     }
+
     /// Takes a chunk; appends clean bytes to `out`. Gives the number of values replaced.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> u64 {
-        let _ = (chunk, out);
-        todo!()
+        self.stream.advance(chunk, false, |look| put_clean(&look, out))
     }
+
     /// The end: gives out what was held back.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> u64 {
-        let _ = out;
-        todo!()
+        self.stream.advance(&[], true, |look| put_clean(&look, out))
     }
+}
+
+fn put_clean(look: &Look<'_>, out: &mut Vec<u8>) -> u64 {
+    let mut done = 0;
+    for find in &look.sweep.finds {
+        out.extend_from_slice(&look.bytes[done..find.start]);
+        look.values.put_replacement(*find, look.bytes, out);
+        done = find.end;
+    }
+    out.extend_from_slice(&look.bytes[done..look.sweep.hold]);
+    look.sweep.finds.len() as u64
 }

@@ -1,0 +1,410 @@
+//! What a receiver reads where the bytes are escaped: percent, JSON and HTML escapes resolved, invisible characters
+//! dropped, and for every byte the place it came from.
+//!
+//! Lenient on purpose: percent signs and digits may be escaped themselves (twice), backslashes doubled, the notations mixed and
+//! nested (`%5Cu0041`). Values are brought to the same form before they are sought, so leniency costs no match.
+
+/// `%252541` is still an `A`: once as it is, twice more as an escape of an escape.
+const PERCENT_DEPTH: usize = 3;
+/// JSON inside JSON inside JSON inside JSON; a longer run of backslashes is kept.
+const BACKSLASH_RUN: usize = 16;
+/// More invisible characters in a row are kept as they are; what a stream holds back must have an end.
+const INVISIBLE_RUN: usize = 16;
+/// `&#x0010ffff;`
+const ENTITY_NAME: usize = 10;
+
+/// Bytes that can begin an escape or an invisible character.
+const SPECIAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let special = [b'%', b'\\', b'&', 0xE2, 0xEF, 0xC2];
+    let mut at = 0;
+    while at < special.len() {
+        table[special[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+/// An escape and what it stands for.
+struct Token {
+    source: usize,
+    source_end: usize,
+    at: usize,
+    end: usize,
+}
+
+/// Bytes as read by the receiver.
+pub(crate) struct View {
+    pub(crate) bytes: Vec<u8>,
+    /// Source bytes that were read; behind them stands the beginning of an escape.
+    pub(crate) read: usize,
+    tokens: Vec<Token>,
+}
+
+impl View {
+    /// `None` when nothing is escaped: the receiver reads the bytes as they are.
+    pub(crate) fn of(source: &[u8], last: bool) -> Option<View> {
+        let first = next_special(source, 0)?;
+        let mut view = View { bytes: Vec::with_capacity(source.len()), read: 0, tokens: Vec::new() };
+        view.copy(source, first);
+        while view.read < source.len() && view.step(source, last) {}
+        Some(view)
+    }
+
+    /// Where the byte at this place of the view came from.
+    pub(crate) fn source(&self, at: usize) -> usize {
+        match self.last_token(|token| token.at <= at) {
+            None => at,
+            Some(token) if at < token.end => token.source,
+            Some(token) => token.source_end + (at - token.end),
+        }
+    }
+
+    /// Where the source of the byte before this place of the view ends.
+    pub(crate) fn source_end(&self, end: usize) -> usize {
+        let Some(at) = end.checked_sub(1) else { return 0 };
+        match self.last_token(|token| token.at <= at) {
+            Some(token) if at < token.end => token.source_end,
+            _ => self.source(at) + 1,
+        }
+    }
+
+    /// Where this source byte went.
+    pub(crate) fn place(&self, source: usize) -> usize {
+        match self.last_token(|token| token.source < source) {
+            None => source,
+            Some(token) => token.end + source.saturating_sub(token.source_end),
+        }
+    }
+
+    /// Back to the beginning of the escape that this source byte is part of.
+    pub(crate) fn floor(&self, source: usize) -> usize {
+        match self.last_token(|token| token.source < source) {
+            Some(token) if source < token.source_end => token.source,
+            _ => source,
+        }
+    }
+
+    fn last_token(&self, before: impl Fn(&Token) -> bool) -> Option<&Token> {
+        let count = self.tokens.partition_point(before);
+        count.checked_sub(1).map(|last| &self.tokens[last])
+    }
+
+    /// One escape and the plain bytes behind it; false when the escape is not whole yet.
+    fn step(&mut self, source: &[u8], last: bool) -> bool {
+        let mut cursor = Cursor { source, at: self.read, last };
+        let Ok(meaning) = cursor.token() else { return false };
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(meaning.as_bytes());
+        let token = Token { source: self.read, source_end: cursor.at, at, end: self.bytes.len() };
+        if token.source_end - token.source != token.end - token.at {
+            self.tokens.push(token);
+        }
+        self.read = cursor.at;
+        let plain_end = next_special(source, self.read).unwrap_or(source.len());
+        self.copy(source, plain_end);
+        true
+    }
+
+    fn copy(&mut self, source: &[u8], end: usize) {
+        self.bytes.extend_from_slice(&source[self.read..end]);
+        self.read = end;
+    }
+}
+
+/// The form in which values are sought in views.
+pub(crate) fn normal(value: &[u8]) -> Vec<u8> {
+    View::of(value, true).map_or_else(|| value.to_vec(), |view| view.bytes)
+}
+
+/// The form of a value with control characters that were escaped as `\n`, of which a view keeps the letter.
+pub(crate) fn normal_lettered(value: &[u8]) -> Vec<u8> {
+    let letter = |byte: u8| match byte {
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        other => other,
+    };
+    normal(&value.iter().copied().map(letter).collect::<Vec<_>>())
+}
+
+fn next_special(source: &[u8], from: usize) -> Option<usize> {
+    let found = source[from..].iter().position(|byte| SPECIAL[usize::from(*byte)])?;
+    Some(from + found)
+}
+
+/// The escape is not whole yet.
+struct Open;
+
+/// Up to four bytes.
+struct Meaning {
+    bytes: [u8; 4],
+    len: usize,
+}
+
+impl Meaning {
+    const NOTHING: Meaning = Meaning { bytes: [0; 4], len: 0 };
+
+    fn byte(byte: u8) -> Meaning {
+        Meaning { bytes: [byte, 0, 0, 0], len: 1 }
+    }
+    /// A backslash that was spelled in some way means as little as a plain one.
+    fn character(character: char) -> Meaning {
+        if character == '\\' {
+            return Meaning::NOTHING;
+        }
+        let mut bytes = [0; 4];
+        let len = character.encode_utf8(&mut bytes).len();
+        Meaning { bytes, len }
+    }
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// Reads units: bytes, or percent escapes of bytes. At the end of the last bytes an unfinished escape is plain text.
+#[derive(Clone, Copy)]
+struct Cursor<'a> {
+    source: &'a [u8],
+    at: usize,
+    last: bool,
+}
+
+impl Cursor<'_> {
+    fn token(&mut self) -> Result<Meaning, Open> {
+        let Some(first) = self.unit()? else { return Ok(Meaning::NOTHING) };
+        match first {
+            b'\\' => self.backslash(),
+            b'&' => self.entity(),
+            0xE2 | 0xEF | 0xC2 => self.invisible(first),
+            _ => Ok(Meaning::byte(first)),
+        }
+    }
+
+    /// The next byte that is meant; `None` at the end.
+    fn unit(&mut self) -> Result<Option<u8>, Open> {
+        self.unit_within(PERCENT_DEPTH)
+    }
+
+    fn unit_within(&mut self, depth: usize) -> Result<Option<u8>, Open> {
+        let Some(&byte) = self.source.get(self.at) else {
+            return if self.last { Ok(None) } else { Err(Open) };
+        };
+        self.at += 1;
+        if byte == b'%' && depth > 0 { self.percent(depth).map(Some) } else { Ok(Some(byte)) }
+    }
+
+    /// Behind a percent sign: what it stands for, and what that stands for.
+    fn percent(&mut self, depth: usize) -> Result<u8, Open> {
+        for _ in 0..PERCENT_DEPTH {
+            let mut ahead = *self;
+            let Some(byte) = ahead.two_hex(depth - 1)? else { break };
+            *self = ahead;
+            if byte != b'%' {
+                return Ok(byte);
+            }
+        }
+        Ok(b'%')
+    }
+
+    /// Two digits, which may be escaped themselves.
+    fn two_hex(&mut self, depth: usize) -> Result<Option<u8>, Open> {
+        let Some(high) = self.unit_within(depth)?.and_then(hex_digit) else { return Ok(None) };
+        let Some(low) = self.unit_within(depth)?.and_then(hex_digit) else { return Ok(None) };
+        Ok(u8::try_from(high * 16 + low).ok())
+    }
+
+    /// Behind a backslash. Alone it means nothing here: whoever unescapes drops it, and so does [`normal`].
+    fn backslash(&mut self) -> Result<Meaning, Open> {
+        let begin = *self;
+        if !self.backslashes()? {
+            *self = begin;
+            return Ok(Meaning::byte(b'\\'));
+        }
+        let run = *self;
+        let character = match self.unit()? {
+            Some(b'u') => self.utf16()?,
+            Some(b'x') => self.hex(2)?.and_then(char::from_u32),
+            _ => None,
+        };
+        if character.is_none() {
+            *self = run;
+        }
+        Ok(character.map_or(Meaning::NOTHING, Meaning::character))
+    }
+
+    /// The rest of a run of backslashes; false when it is too long to be one.
+    fn backslashes(&mut self) -> Result<bool, Open> {
+        for _ in 0..BACKSLASH_RUN {
+            let mut ahead = *self;
+            if ahead.unit()? != Some(b'\\') {
+                return Ok(true);
+            }
+            *self = ahead;
+        }
+        Ok(false)
+    }
+
+    /// Four digits, or two such escapes for one character.
+    fn utf16(&mut self) -> Result<Option<char>, Open> {
+        let Some(high) = self.hex(4)? else { return Ok(None) };
+        if !(0xD800..0xDC00).contains(&high) {
+            return Ok(char::from_u32(high));
+        }
+        if self.unit()? != Some(b'\\') {
+            return Ok(None);
+        }
+        if !self.backslashes()? || self.unit()? != Some(b'u') {
+            return Ok(None);
+        }
+        let low = self.hex(4)?.filter(|low| (0xDC00..0xE000).contains(low));
+        Ok(low.and_then(|low| char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))))
+    }
+
+    fn hex(&mut self, digits: usize) -> Result<Option<u32>, Open> {
+        let mut code = 0;
+        for _ in 0..digits {
+            let Some(digit) = self.unit()?.and_then(hex_digit) else { return Ok(None) };
+            code = code * 16 + digit;
+        }
+        Ok(Some(code))
+    }
+
+    /// Behind an ampersand.
+    fn entity(&mut self) -> Result<Meaning, Open> {
+        let begin = *self;
+        let mut name = Vec::with_capacity(ENTITY_NAME);
+        while name.len() < ENTITY_NAME {
+            match self.unit()? {
+                Some(b';') => match entity_named(&name) {
+                    Some(character) => return Ok(Meaning::character(character)),
+                    None => break,
+                },
+                Some(byte) if byte == b'#' || byte.is_ascii_alphanumeric() => name.push(byte),
+                _ => break,
+            }
+        }
+        *self = begin;
+        Ok(Meaning::byte(b'&'))
+    }
+
+    /// A run of characters that nobody sees; the lead byte of the first one is read already.
+    fn invisible(&mut self, lead: u8) -> Result<Meaning, Open> {
+        let behind = *self;
+        for count in 0..INVISIBLE_RUN {
+            let mut ahead = *self;
+            let seen = if count == 0 { ahead.invisible_rest(lead)? } else { ahead.invisible_next() };
+            match (seen, count) {
+                (true, _) => *self = ahead,
+                (false, 0) => return Ok(Meaning::byte(lead)),
+                (false, _) => return Ok(Meaning::NOTHING),
+            }
+        }
+        *self = behind;
+        Ok(Meaning::byte(lead))
+    }
+
+    /// An unfinished one is no part of this run; it is read again as the next token.
+    fn invisible_next(&mut self) -> bool {
+        match self.unit() {
+            Ok(Some(lead)) => self.invisible_rest(lead).unwrap_or(false),
+            _ => false,
+        }
+    }
+
+    /// Zero-width space, joiners and marks, word joiner, byte order mark, soft hyphen.
+    fn invisible_rest(&mut self, lead: u8) -> Result<bool, Open> {
+        let second = if matches!(lead, 0xE2 | 0xEF | 0xC2) { self.unit()? } else { None };
+        Ok(match (lead, second) {
+            (0xC2, Some(0xAD)) => true,
+            (0xE2, Some(0x80)) => matches!(self.unit()?, Some(0x8B..=0x8F)),
+            (0xE2, Some(0x81)) => self.unit()? == Some(0xA0),
+            (0xEF, Some(0xBB)) => self.unit()? == Some(0xBF),
+            _ => false,
+        })
+    }
+}
+
+fn hex_digit(byte: u8) -> Option<u32> {
+    (byte as char).to_digit(16)
+}
+
+fn entity_named(name: &[u8]) -> Option<char> {
+    let code = |digits: &[u8], radix| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        char::from_u32(u32::from_str_radix(digits, radix).ok()?)
+    };
+    match name {
+        b"amp" => Some('&'),
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"quot" => Some('"'),
+        b"apos" => Some('\''),
+        [b'#', b'x' | b'X', digits @ ..] => code(digits, 16),
+        [b'#', digits @ ..] => code(digits, 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> String {
+        String::from_utf8(normal(text.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn escapes_of_every_kind_are_read() {
+        for text in [
+            "%41",
+            "%2541",
+            "%252541",
+            "\\u0041",
+            "\\u0041",
+            "\\x41",
+            "&#65;",
+            "&#x41;",
+            "%5Cu0041",
+            "\\\\u0041",
+            "&#x000041;",
+            "%26%2365%3b",
+            "A\u{200b}",
+            "\u{feff}A",
+            "\\u00%34%31",
+        ] {
+            assert_eq!(read(text), "A", "{text}");
+        }
+    }
+
+    #[test]
+    fn text_without_escapes_needs_no_view() {
+        assert!(View::of(b"plain {\"json\":1}", false).is_none());
+    }
+
+    #[test]
+    fn places_lead_back_to_the_source() {
+        let view = View::of(b"ab%41cd\\u0042ef", true).unwrap();
+        assert_eq!(view.bytes, b"abAcdBef");
+        let sources: Vec<usize> = (0..=8).map(|at| view.source(at)).collect();
+        assert_eq!(sources, [0, 1, 2, 5, 6, 7, 13, 14, 15]);
+        assert_eq!(view.floor(4), 2);
+        assert_eq!(view.place(13), 6);
+    }
+
+    #[test]
+    fn an_unfinished_escape_waits_for_its_rest() {
+        for (text, read) in
+            [("ab%4", 2), ("ab\\u00", 2), ("ab&#6", 2), ("ab\\", 2), ("ab%25", 2), ("ab\\u", 2)]
+        {
+            assert_eq!(View::of(text.as_bytes(), false).unwrap().read, read, "{text}");
+            assert_eq!(View::of(text.as_bytes(), true).unwrap().read, text.len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn runs_of_invisible_characters_have_an_end() {
+        assert_eq!(read(&"\u{200b}".repeat(3)), "");
+        assert!(!read(&"\u{200b}".repeat(40)).is_empty());
+    }
+}

@@ -1,0 +1,11 @@
+//! Known values in streams.
+#![allow(missing_docs, reason = "tests are documented by their names")]
+
+#[path = "dlp/benign.rs"]
+mod benign;
+#[path = "dlp/forms.rs"]
+mod forms;
+#[path = "dlp/spell.rs"]
+mod spell;
+#[path = "dlp/streams.rs"]
+mod streams;
