@@ -10,6 +10,7 @@ pub mod dial;
 pub mod dns;
 pub mod engine;
 pub mod names;
+mod tls;
 pub mod tunnel;
 pub mod upstream;
 

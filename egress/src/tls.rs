@@ -1,0 +1,54 @@
+//! TLS towards upstreams: verified always, aws-lc-rs, 1.2 and 1.3. There is no switch.
+use crate::dial::SetupError;
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use std::sync::{Arc, OnceLock};
+
+/// TLS versions on both legs.
+pub(crate) const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+/// The one crypto provider of the process.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
+}
+
+/// Roots of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` count), else the built-in ones of Mozilla; then the
+/// operator's own.
+pub(crate) fn roots(extra_pem: &[String]) -> Result<RootCertStore, SetupError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    for pem in extra_pem {
+        add_pem(&mut roots, pem)?;
+    }
+    Ok(roots)
+}
+
+/// Adds every certificate of a PEM text; one that cannot be used is an error, not a gap.
+pub(crate) fn add_pem(roots: &mut RootCertStore, pem: &str) -> Result<(), SetupError> {
+    let before = roots.len();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|e| SetupError(format!("root certificate: not PEM: {e}")))?;
+        roots.add(certificate).map_err(|e| SetupError(format!("root certificate: {e}")))?;
+    }
+    if roots.len() == before {
+        return Err(SetupError("root certificate: the file holds none".to_owned()));
+    }
+    Ok(())
+}
+
+/// A client that offers these protocols by ALPN.
+pub(crate) fn client(roots: Arc<RootCertStore>, alpn: &[&[u8]]) -> Result<Arc<ClientConfig>, SetupError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(VERSIONS)
+        .map_err(|e| SetupError(format!("tls: {e}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,4 @@
+//! The engine from outside: wire dialogues on loopback with upstreams of the tests' own.
+mod egress {
+    mod ca;
+}
