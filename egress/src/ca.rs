@@ -169,7 +169,7 @@ fn san(host: &Host) -> Result<SanType, CaError> {
     match host {
         Host::Ip(ip) => Ok(SanType::IpAddress(*ip)),
         Host::Name(name) => {
-            name.as_ref().try_into().map(SanType::DnsName).map_err(|e| CaError::because("name of a leaf", e))
+            name.to_string().try_into().map(SanType::DnsName).map_err(|e| CaError::because("name of a leaf", e))
         }
     }
 }

@@ -79,7 +79,7 @@ mod tests {
     use std::time::Duration;
 
     fn host(text: &str) -> Host {
-        Host::Name(text.into())
+        Host::parse(text).unwrap()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 fn name(text: &str) -> Host {
-    Host::Name(text.into())
+    Host::parse(text).unwrap()
 }
 
 fn server_name(host: &Host) -> ServerName<'static> {
