@@ -1,8 +1,9 @@
 //! What a line says.
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One line of the audit file: chain fields around an event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Schema version of the line; 1.
     pub v: u32,
@@ -15,12 +16,12 @@ pub struct Record {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
-    /// SHA-256 (hex) of the line before; zeros for the first.
+    /// SHA-256 (hex) of the exact bytes of the line before, without its line feed; zeros for the first.
     pub prev: String,
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// A request and its response, or a tunnel, ended.
@@ -30,7 +31,7 @@ pub enum Event {
 }
 
 /// Allowed or denied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
     /// Went out.
@@ -42,7 +43,7 @@ pub enum Decision {
 }
 
 /// One exchange. Sizes in bytes of bodies (tunnels: of payload) as forwarded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange {
     /// UUID v7 of the exchange; the refusal shows it to the agent.
     pub id: String,
@@ -95,7 +96,7 @@ pub struct Exchange {
 }
 
 /// What the scanner saw; never the bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// `placeholder-astray`, `known-secret`, a rule's name.
     pub rule: String,
@@ -108,7 +109,7 @@ pub struct Finding {
 }
 
 /// A step of the bottle's life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lifecycle {
     /// `bottle-started`, `agent-started`, `agent-ended`, `bottle-ended`, `egress-listening`, `credential-refreshed`…
     pub step: String,

@@ -1,6 +1,14 @@
-//! The one writer of a bottle's audit file.
-use crate::Event;
+//! The handle by which everything is recorded.
+use crate::writer::{Job, Writer};
+use crate::{Event, Lifecycle, Summary, file};
+use std::fmt;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+/// Events that may wait to be written; then whoever records waits.
+const QUEUE: usize = 4096;
 
 /// What went wrong with the audit file.
 #[derive(Debug, thiserror::Error)]
@@ -15,21 +23,28 @@ pub enum AuditError {
     },
 }
 
-/// Counts for the summary at the end of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Host → (exchanges, bytes up, bytes down) that went out.
-    pub reached: std::collections::BTreeMap<String, (u64, u64, u64)>,
-    /// Host → (code → times) that did not.
-    pub refused: std::collections::BTreeMap<String, std::collections::BTreeMap<String, u64>>,
-    /// Number of findings.
-    pub findings: u64,
+/// A cheap, cloneable handle; lines are formatted and written by one thread of its own, in order, with back-pressure
+/// (bounded queue): an event is never lost while the process lives. The last handle waits for the thread when dropped.
+#[derive(Clone)]
+pub struct Auditor {
+    shared: Arc<Shared>,
 }
 
-/// A cheap, cloneable handle; lines are formatted and written by one thread of its own, in order, with back-pressure
-/// (bounded queue): an event is never lost while the process lives.
-#[derive(Debug, Clone)]
-pub struct Auditor {}
+struct Shared {
+    /// None when events are discarded.
+    sink: Option<Sink>,
+    bottle: String,
+    summary: Mutex<Summary>,
+    /// Why nothing can be written any more.
+    failure: Arc<OnceLock<String>>,
+}
+
+struct Sink {
+    path: String,
+    /// Taken when the last handle goes, which ends the thread.
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
 
 impl Auditor {
     /// Opens (0600, parents made 0700, locked against a second writer) or continues a file; a torn last line of a crash
@@ -37,31 +52,111 @@ impl Auditor {
     /// # Errors
     /// When the file cannot be had.
     pub fn open(path: &Path, bottle: &str) -> Result<Auditor, AuditError> {
-        let _ = (path, bottle);
-        todo!()
+        let refused = |what| AuditError::File { path: path.display().to_string(), what };
+        let opened = file::open(path).map_err(refused)?;
+        let cut = opened.cut;
+        let failure = Arc::new(OnceLock::new());
+        let writer = Writer::new(opened, bottle, Arc::clone(&failure));
+        let (jobs, thread) =
+            start(writer).map_err(|error| refused(format!("its thread cannot start: {error}")))?;
+        let sink = Sink { path: path.display().to_string(), jobs: Some(jobs), thread: Some(thread) };
+        let auditor = Auditor::of(Some(sink), bottle, failure);
+        auditor.record_cut(cut);
+        Ok(auditor)
     }
+
     /// Events go nowhere but the summary (tests, `bottle explain`).
     pub fn discarding(bottle: &str) -> Auditor {
-        let _ = bottle;
-        todo!()
+        Auditor::of(None, bottle, Arc::new(OnceLock::new()))
     }
+
+    fn of(sink: Option<Sink>, bottle: &str, failure: Arc<OnceLock<String>>) -> Auditor {
+        let (bottle, summary) = (bottle.to_owned(), Mutex::default());
+        Auditor { shared: Arc::new(Shared { sink, bottle, summary, failure }) }
+    }
+
+    fn record_cut(&self, bytes: u64) {
+        if bytes > 0 {
+            let detail =
+                Some(format!("a crash left {bytes} bytes of an unfinished line, which were cut off"));
+            self.record(Event::Lifecycle(Lifecycle { step: "audit-torn-line-cut".to_owned(), detail }));
+        }
+    }
+
     /// Records an event. Blocks only while the queue is full.
     pub fn record(&self, event: Event) {
-        let _ = event;
-        todo!()
+        self.shared.summary().count(&event);
+        self.shared.send(Job::Line(event, jiff::Timestamp::now()));
     }
+
     /// True once a write has failed: the egress refuses everything from then on (nothing goes out unrecorded).
     pub fn failed(&self) -> bool {
-        todo!()
+        self.shared.failure.get().is_some()
     }
+
     /// Waits until all that was recorded is on disk (fsync).
     /// # Errors
     /// When a write failed.
     pub fn flush(&self) -> Result<(), AuditError> {
-        todo!()
+        let (answer, done) = sync_channel(1);
+        self.shared.send(Job::Flush(answer));
+        if self.shared.sink.is_some() && done.recv().is_err() {
+            self.shared.fail("its thread has ended".to_owned());
+        }
+        self.shared.outcome()
     }
+
     /// What was counted so far.
     pub fn summary(&self) -> Summary {
-        todo!()
+        self.shared.summary().clone()
+    }
+}
+
+fn start(writer: Writer) -> std::io::Result<(SyncSender<Job>, JoinHandle<()>)> {
+    let (jobs, queue): (_, Receiver<Job>) = sync_channel(QUEUE);
+    let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(&queue))?;
+    Ok((jobs, thread))
+}
+
+impl Shared {
+    fn summary(&self) -> MutexGuard<'_, Summary> {
+        // Counts are whole between any two statements; a panic of another thread does not spoil them.
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, job: Job) {
+        let jobs = self.sink.as_ref().and_then(|sink| sink.jobs.as_ref());
+        if jobs.is_some_and(|jobs| jobs.send(job).is_err()) {
+            self.fail("its thread has ended".to_owned());
+        }
+    }
+
+    fn fail(&self, what: String) {
+        let _first_reason_stays = self.failure.set(what);
+    }
+
+    fn outcome(&self) -> Result<(), AuditError> {
+        match (&self.sink, self.failure.get()) {
+            (Some(sink), Some(what)) => Err(AuditError::File { path: sink.path.clone(), what: what.clone() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        // A panic of the thread was its failure, which `failed` has told already.
+        let _ended = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl fmt::Debug for Auditor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.shared.sink.as_ref().map_or("nowhere", |sink| &sink.path);
+        f.debug_struct("Auditor")
+            .field("bottle", &self.shared.bottle)
+            .field("path", &path)
+            .finish_non_exhaustive()
     }
 }
