@@ -168,9 +168,11 @@ fn leaf_params(
 fn san(host: &Host) -> Result<SanType, CaError> {
     match host {
         Host::Ip(ip) => Ok(SanType::IpAddress(*ip)),
-        Host::Name(name) => {
-            name.to_string().try_into().map(SanType::DnsName).map_err(|e| CaError::because("name of a leaf", e))
-        }
+        Host::Name(name) => name
+            .to_string()
+            .try_into()
+            .map(SanType::DnsName)
+            .map_err(|e| CaError::because("name of a leaf", e)),
     }
 }
 

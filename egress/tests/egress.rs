@@ -1,4 +1,5 @@
 //! The engine from outside: wire dialogues on loopback with upstreams of the tests' own.
 mod egress {
     mod ca;
+    mod dns;
 }
