@@ -1,4 +1,5 @@
 //! `bottle audit`: look after audit files.
+use crate::commands::logs;
 use crate::failure::{Failure, Outcome};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
@@ -45,9 +46,19 @@ pub fn run(args: &AuditArgs) -> Outcome {
     }
 }
 
-fn verify(file: &Path) -> Outcome {
-    let (lines, hash) = audit::verify(file)
+fn verify(target: &Path) -> Outcome {
+    let file = if target.exists() { target.to_owned() } else { of_bottle(target)? };
+    let (lines, hash) = audit::verify(&file)
         .map_err(|error| Failure::new(format!("audit file `{}`: {error}", file.display())).code(1))?;
     println!("{} is whole: {lines} lines, last hash {hash}", file.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The audit file of the last run of a slug.
+fn of_bottle(slug: &Path) -> Result<PathBuf, Failure> {
+    let slug = slug.to_string_lossy();
+    logs::choose(Some(&slug)).map(|record| record.audit).map_err(|_| {
+        Failure::new(format!("`{slug}` is neither a file nor a bottle that ran here"))
+            .help("name the file: the preflight and the summary of `bottle run` show it")
+    })
 }

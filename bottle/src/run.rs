@@ -1,0 +1,181 @@
+//! The story of a bottle, from the plan to the exit code. Start reading at [`hold`].
+
+pub mod attend;
+pub mod environment;
+mod job;
+pub mod journal;
+mod memory;
+pub mod ports;
+pub mod preflight;
+pub mod relay;
+pub mod signals;
+pub mod start;
+pub mod summary;
+pub mod terminal;
+
+use crate::engine;
+use crate::failure::{Failure, Outcome};
+use crate::places;
+use crate::process::Identity;
+use crate::registry::{Claim, Record, Registry};
+use crate::style::Style;
+use attend::{Attendance, Attended};
+use audit::Auditor;
+use credentials::Vault;
+use manifest::Plan;
+use ports::Ports;
+use relay::Relay;
+use sandbox::Stdio;
+use sandbox::linux::Ended;
+use signals::Signals;
+use start::{Ready, Start, walls_failure};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use terminal::Terminal;
+
+/// Exit code when the time limit ended the agent, as `timeout` has it.
+const TIMED_OUT: u8 = 124;
+
+/// What is wanted besides the plan.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    /// Variables for the agent.
+    pub env: Vec<(String, String)>,
+    /// No PTY even when there is a terminal.
+    pub no_terminal: bool,
+    /// Neither preflight nor summary.
+    pub quiet: bool,
+}
+
+/// One run: what is meant, and what was taken for it.
+struct Run<'a> {
+    plan: &'a Plan,
+    wishes: &'a Wishes,
+    vault: &'a Vault,
+    claim: &'a Claim,
+    auditor: &'a Auditor,
+}
+
+/// Holds an agent in a bottle until it ends; gives its exit code.
+pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
+    memory::keep_secrets_in()?;
+    let vault = engine::resolve(&plan.egress)?;
+    let claim = Registry::open()?.claim(&plan.name)?;
+    plan.audit_file = claim.own_file(&plan.audit_file);
+    let signals = Signals::catch()?;
+    let record = record(&plan, &claim)?;
+    journal::open_log(&record.log)?;
+    let auditor = Auditor::open(&plan.audit_file, claim.slug())?;
+    let run = Run { plan: &plan, wishes, vault: &vault, claim: &claim, auditor: &auditor };
+    let started = Instant::now();
+    journal::step(&auditor, "bottle-started", Some(format!("`{}`", plan.agent.command.join(" "))));
+    let outcome = run.keep(&record, signals);
+    run.finish(outcome, started.elapsed())
+}
+
+impl Run<'_> {
+    /// Between the first line of the audit and the last. On every way out all is torn down by the values that go: the
+    /// agent first, then the engine, then the published ports.
+    fn keep(&self, record: &Record, signals: Signals) -> Result<Attended, Failure> {
+        let ports = Ports::open(&self.plan.sandbox.ports)?;
+        let terminal = Terminal::find(!self.wishes.no_terminal);
+        let Ready { mut prepared, egress, missing } = self.start(terminal.is_some()).make()?;
+        self.show_preflight(&missing);
+        self.claim.publish(record)?;
+        let relay =
+            terminal.zip(prepared.take_pty()).map(|(terminal, pty)| Relay::new(terminal, pty)).transpose()?;
+        let mut running = prepared.launch().map_err(walls_failure)?;
+        journal::step(self.auditor, "agent-started", None);
+        let attendance =
+            Attendance { relay, signals, ports, time_limit: self.time_limit(), runtime: egress.handle() };
+        let attended = attendance.attend(&mut running)?;
+        drop(running);
+        journal::step(self.auditor, "agent-ended", Some(how(attended)));
+        egress.end();
+        Ok(attended)
+    }
+
+    fn start(&self, terminal: bool) -> Start<'_> {
+        Start {
+            plan: self.plan,
+            slug: self.claim.slug(),
+            vault: self.vault,
+            auditor: self.auditor,
+            overrides: &self.wishes.env,
+            stdio: if terminal { Stdio::Pty } else { Stdio::Inherit },
+        }
+    }
+
+    fn time_limit(&self) -> Option<Instant> {
+        self.plan
+            .agent
+            .time_limit_secs
+            .and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)))
+    }
+
+    fn show_preflight(&self, missing: &[String]) {
+        for what in missing {
+            tracing::warn!("{what}");
+        }
+        if !self.wishes.quiet {
+            eprint!("{}", preflight::text(self.plan, self.claim.slug(), Style::stderr()));
+        }
+    }
+
+    /// The last line of the audit, the summary, the exit code.
+    fn finish(&self, outcome: Result<Attended, Failure>, lasted: Duration) -> Outcome {
+        let failed = outcome.as_ref().err().map(|failure| failure.what.clone());
+        journal::step(self.auditor, if failed.is_some() { "bottle-failed" } else { "bottle-ended" }, failed);
+        let flushed = self.auditor.flush();
+        let attended = outcome?;
+        if !self.wishes.quiet {
+            self.show_summary(&how(attended), lasted);
+        }
+        // An agent's success counts for nothing when what it did could not be written down.
+        flushed?;
+        Ok(exit_code(attended))
+    }
+
+    fn show_summary(&self, how: &str, lasted: Duration) {
+        let (slug, summary) = (self.claim.slug(), self.auditor.summary());
+        eprint!("{}", summary::text(slug, how, lasted, &summary, &self.plan.audit_file, Style::stderr()));
+    }
+}
+
+fn record(plan: &Plan, claim: &Claim) -> Result<Record, Failure> {
+    Ok(Record {
+        version: 1,
+        slug: claim.slug().to_owned(),
+        name: plan.name.clone(),
+        launcher: Identity::own()?,
+        started: jiff::Timestamp::now(),
+        workspace: plan.sandbox.workspace.clone(),
+        command: plan.agent.command.clone(),
+        audit: plan.audit_file.clone(),
+        log: log_file(&plan.name, claim.slug())?,
+        ports: plan.sandbox.ports.clone(),
+    })
+}
+
+/// Where the log of a slug is.
+pub fn log_file(name: &str, slug: &str) -> Result<PathBuf, Failure> {
+    Ok(places::state_root()?.join(name).join("logs").join(format!("{slug}.log")))
+}
+
+fn how(attended: Attended) -> String {
+    match attended {
+        Attended { timed_out: true, .. } => "was stopped by its time limit".to_owned(),
+        Attended { ended: Ended::Exited(code), .. } => format!("exited with {code}"),
+        Attended { ended: Ended::Signalled(signal), .. } => format!("was ended by signal {signal}"),
+    }
+}
+
+fn exit_code(attended: Attended) -> ExitCode {
+    let code = match attended {
+        Attended { timed_out: true, .. } => TIMED_OUT,
+        Attended { ended: Ended::Exited(code), .. } => u8::try_from(code & 0xff).unwrap_or(u8::MAX),
+        Attended { ended: Ended::Signalled(signal), .. } => 128 | u8::try_from(signal & 0x7f).unwrap_or(0),
+    };
+    ExitCode::from(code)
+}

@@ -1,0 +1,76 @@
+//! Published ports: connections to 127.0.0.1 of the host that end at a server inside.
+use crate::failure::Failure;
+use manifest::plan::PortPlan;
+use sandbox::linux::Running;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Connections to published ports at once; more wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 512;
+
+/// The listeners.
+#[derive(Debug)]
+pub struct Ports {
+    listeners: Vec<(PortPlan, TcpListener)>,
+    room: Arc<Semaphore>,
+}
+
+impl Ports {
+    /// Listens on 127.0.0.1 only: what runs inside is not for the network.
+    pub fn open(plans: &[PortPlan]) -> Result<Ports, Failure> {
+        let listeners =
+            plans.iter().map(|plan| Ok((*plan, listen(*plan)?))).collect::<Result<_, Failure>>()?;
+        Ok(Ports { listeners, room: Arc::new(Semaphore::new(MOST_CONNECTIONS)) })
+    }
+
+    /// What to wait for; nothing while there are too many connections.
+    pub fn interest(&self) -> Vec<BorrowedFd<'_>> {
+        let open = self.room.available_permits() > 0;
+        self.listeners.iter().filter(|_| open).map(|(_, listener)| listener.as_fd()).collect()
+    }
+
+    /// Joins every connection that waits to the server inside. One that nothing inside answers is closed.
+    pub fn accept(&self, running: &Running, runtime: &Handle) {
+        for (plan, listener) in &self.listeners {
+            while let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+                let Ok((outside, _)) = listener.accept() else { break };
+                match running.connect(plan.inside) {
+                    Ok(inside) => drop(runtime.spawn(join(outside, inside, permit))),
+                    Err(error) => {
+                        tracing::info!(port = plan.inside, %error, "nothing inside answers on a published port")
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn listen(plan: PortPlan) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.host)).map_err(|error| {
+        Failure::new(format!("cannot publish port {}: 127.0.0.1:{}: {error}", plan.inside, plan.host))
+            .help(format!("publish it elsewhere: `ports: [\"OTHER:{}\"]`", plan.inside))
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn join(outside: TcpStream, inside: TcpStream, permit: OwnedSemaphorePermit) {
+    if let Err(error) = copy(outside, inside).await {
+        tracing::debug!(%error, "a connection to a published port broke off");
+    }
+    drop(permit);
+}
+
+async fn copy(outside: TcpStream, inside: TcpStream) -> std::io::Result<()> {
+    let (mut outside, mut inside) = (nonblocking(outside)?, nonblocking(inside)?);
+    tokio::io::copy_bidirectional(&mut outside, &mut inside).await.map(drop)
+}
+
+fn nonblocking(stream: TcpStream) -> std::io::Result<tokio::net::TcpStream> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    tokio::net::TcpStream::from_std(stream)
+}

@@ -1,0 +1,146 @@
+//! Before the agent starts: what it may reach, which credentials are bound where, what it sees of the disk.
+use crate::engine;
+use crate::style::{self, Style};
+use credentials::{AuthScheme, Binding};
+use manifest::Plan;
+use manifest::plan::{DlpAction, EgressPlan, MountPlan};
+use policy::{Method, Protocol, Route, Scheme, TlsMode};
+use std::fmt::Write as _;
+
+/// Routes that are shown; `bottle check` shows all.
+const MOST_ROUTES: usize = 16;
+
+/// The text, for standard error.
+pub fn text(plan: &Plan, slug: &str, style: Style) -> String {
+    let mut out = String::new();
+    let title = format!("bottle {}", style.bold(slug));
+    let _ = writeln!(out, "{title}  {}", style::neutral(&plan.agent.command.join(" ")));
+    block(&mut out, style, "reaches", &reach(&plan.egress, style));
+    block(&mut out, style, "sees", &sight(plan));
+    block(&mut out, style, "serves", &served(plan));
+    block(&mut out, style, "audit", &[plan.audit_file.display().to_string()]);
+    out
+}
+
+fn block(out: &mut String, style: Style, label: &str, lines: &[String]) {
+    for (number, line) in lines.iter().enumerate() {
+        let label = if number == 0 { label } else { "" };
+        let _ = writeln!(out, "  {} {line}", style.dim(&format!("{label:<8}")));
+    }
+}
+
+fn reach(egress: &EgressPlan, style: Style) -> Vec<String> {
+    let routes = egress.policy.routes();
+    if routes.is_empty() {
+        return vec![format!("{}: no route is allowed", style.yellow("nothing"))];
+    }
+    let rows: Vec<Vec<String>> = routes.iter().take(MOST_ROUTES).map(|route| row(egress, route)).collect();
+    let mut lines: Vec<String> = style::table(&rows).lines().map(str::to_owned).collect();
+    match routes.len().saturating_sub(MOST_ROUTES) {
+        0 => lines.push("and nothing else".to_owned()),
+        more => lines.push(format!(
+            "and {} that `bottle check` shows; nothing else",
+            style::count(more as u64, "route")
+        )),
+    }
+    lines.extend(next_hop(egress));
+    lines
+}
+
+fn row(egress: &EgressPlan, route: &Route) -> Vec<String> {
+    let binding = egress.bindings.get(&route.id);
+    let credential = binding.map(|binding| credential(egress, binding));
+    vec![place(route), terms(egress, route), credential.unwrap_or_default()]
+}
+
+fn place(route: &Route) -> String {
+    let usual = match route.scheme {
+        Scheme::Https => 443,
+        Scheme::Http => 80,
+    };
+    let port = if route.port == usual && route.protocol == Protocol::Http {
+        String::new()
+    } else {
+        format!(":{}", route.port)
+    };
+    let scheme =
+        if route.scheme == Scheme::Http && route.protocol == Protocol::Http { "http://" } else { "" };
+    format!("{scheme}{}{port}", route.host)
+}
+
+/// What is let through, and what is not looked at.
+fn terms(egress: &EgressPlan, route: &Route) -> String {
+    let mut terms = Vec::new();
+    if let Some(methods) = &route.methods {
+        terms.push(methods.iter().map(Method::as_str).collect::<Vec<_>>().join(" "));
+    }
+    if let Some(paths) = &route.paths {
+        terms.push(paths.iter().cloned().map(String::from).collect::<Vec<_>>().join(" "));
+    }
+    if route.protocol == Protocol::Tcp {
+        terms.push("raw bytes, not inspected".to_owned());
+    } else if route.tls == TlsMode::Passthrough {
+        terms.push("not inspected".to_owned());
+    }
+    if route.allow_private {
+        terms.push("may be private".to_owned());
+    }
+    match egress.dlp.routes.get(&route.id).unwrap_or(&egress.dlp.action) {
+        DlpAction::Block => {}
+        DlpAction::Redact => terms.push("secrets redacted".to_owned()),
+        DlpAction::Warn => terms.push("secrets let through with a warning".to_owned()),
+    }
+    terms.join(", ")
+}
+
+fn credential(egress: &EgressPlan, binding: &Binding) -> String {
+    let slot = egress.slots.iter().find(|slot| slot.slot == binding.slot);
+    let source = slot.map_or_else(|| binding.slot.to_string(), |slot| engine::source(&slot.source));
+    let place = match &binding.scheme {
+        AuthScheme::Bearer => "as bearer token".to_owned(),
+        AuthScheme::Basic { username } => format!("as password of `{username}`"),
+        AuthScheme::Header { name, .. } => format!("in `{name}`"),
+        AuthScheme::Query { parameter } => format!("in the query, as `{parameter}`"),
+        AuthScheme::Placeholder => "where the agent puts its placeholder".to_owned(),
+    };
+    format!("+ {source} {place}")
+}
+
+fn next_hop(egress: &EgressPlan) -> Option<String> {
+    let proxy = egress.upstream_proxy.as_ref()?;
+    // A proxy's URL may hold a password before the `@`.
+    let (scheme, rest) = proxy.url.split_once("://").unwrap_or(("http", &proxy.url));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    Some(format!("all through {scheme}://{host}, which resolves the names"))
+}
+
+fn sight(plan: &Plan) -> Vec<String> {
+    let sandbox = &plan.sandbox;
+    let mut rows = vec![
+        vec![
+            sandbox.workspace.display().to_string(),
+            "read-write; what the host executes is protected".to_owned(),
+        ],
+        vec![
+            sandbox.home_inside.display().to_string(),
+            format!("its own, kept in {}", sandbox.home.display()),
+        ],
+    ];
+    rows.extend(sandbox.mounts.iter().filter(|mount| !mount.optional || mount.path.exists()).map(mount_row));
+    rows.extend(
+        sandbox.unprotect.iter().map(|path| vec![path.display().to_string(), "not protected".to_owned()]),
+    );
+    style::table(&rows).lines().map(str::to_owned).collect()
+}
+
+fn mount_row(mount: &MountPlan) -> Vec<String> {
+    let mode = if mount.writable { "read-write" } else { "read-only" };
+    let from =
+        if mount.path == mount.at { String::new() } else { format!(", from {}", mount.path.display()) };
+    vec![mount.at.display().to_string(), format!("{mode}{from}")]
+}
+
+fn served(plan: &Plan) -> Vec<String> {
+    let line = |port: &manifest::plan::PortPlan| format!("127.0.0.1:{} → {} inside", port.host, port.inside);
+    plan.sandbox.ports.iter().map(line).collect()
+}

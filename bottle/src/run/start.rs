@@ -1,0 +1,169 @@
+//! From the plan to walls, engine and a running agent. Walls and engine are made at the same time.
+use super::environment::{self, Variables};
+use crate::engine;
+use crate::failure::Failure;
+use audit::Auditor;
+use credentials::Vault;
+use egress::{CertificateAuthority, Config, Engine, Listeners};
+use manifest::Plan;
+use policy::{HostPattern, Protocol, Route, Scheme};
+use sandbox::linux::{InsideListeners, Prepared};
+use sandbox::provision::{HostTrust, Provision, ProvisionInput, provision};
+use sandbox::{SandboxError, Spec, Stdio};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::runtime::{Handle, Runtime};
+
+/// The bottle is gone by then; what the runtime still does is of no use to anybody.
+const RUNTIME_END: Duration = Duration::from_millis(200);
+
+/// What the start of one bottle depends on.
+pub struct Start<'a> {
+    /// What is meant.
+    pub plan: &'a Plan,
+    /// Its slug.
+    pub slug: &'a str,
+    /// The secrets, resolved.
+    pub vault: &'a Vault,
+    /// Where events go.
+    pub auditor: &'a Auditor,
+    /// Variables from the command line.
+    pub overrides: &'a [(String, String)],
+    /// Terminal or not.
+    pub stdio: Stdio,
+}
+
+/// Walls that stand and an engine that answers inside; no agent yet.
+pub struct Ready {
+    /// The walls.
+    pub prepared: Prepared,
+    /// The engine and what it runs on.
+    pub egress: EngineRoom,
+    /// What programs inside will miss, for the preflight.
+    pub missing: Vec<String>,
+}
+
+impl Start<'_> {
+    /// Makes both. On an error nothing is left.
+    pub fn make(&self) -> Result<Ready, Failure> {
+        let ca = CertificateAuthority::generate(self.slug)?;
+        let (spec, missing) = self.spec(ca.certificate_pem())?;
+        let (prepared, engine) = std::thread::scope(|scope| {
+            let engine = scope.spawn(|| self.engine_parts(ca));
+            // On this thread: the kernel kills the bottle when the thread that made it ends.
+            let prepared = sandbox::linux::prepare(&spec);
+            (prepared, engine.join())
+        });
+        let (runtime, config) = engine.map_err(|_| Failure::new("the engine's preparation failed"))??;
+        let mut prepared = prepared.map_err(walls_failure)?;
+        let egress = EngineRoom::start(runtime, config, prepared.take_listeners())?;
+        Ok(Ready { prepared, egress, missing })
+    }
+
+    fn engine_parts(&self, ca: CertificateAuthority) -> Result<(Runtime, Config), Failure> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
+        let config =
+            engine::config(&self.plan.egress, self.slug, self.vault.clone(), ca, self.auditor.clone())?;
+        Ok((runtime, config))
+    }
+
+    fn spec(&self, ca_pem: &str) -> Result<(Spec, Vec<String>), Failure> {
+        let (env, provided) = self.environment(ca_pem)?;
+        let spec = Spec {
+            slug: self.slug.to_owned(),
+            command: self.plan.agent.command.clone(),
+            env,
+            sandbox: self.plan.sandbox.clone(),
+            files: provided.files,
+            stdio: self.stdio,
+        };
+        Ok((spec, provided.missing))
+    }
+
+    fn environment(&self, ca_pem: &str) -> Result<(Variables, Provision), Failure> {
+        let home = &self.plan.sandbox.home_inside;
+        let host = |name: &str| std::env::var(name).ok();
+        let mut env = environment::base(&self.plan.agent, home, self.slug, self.overrides, host);
+        env.extend(self.vault.agent_env());
+        environment::refuse_secrets(self.vault, &env, &self.plan.agent.command)?;
+        let code_hosts = code_hosts(self.plan);
+        let provided = provision(&ProvisionInput {
+            ca_pem,
+            host: &HostTrust::read(),
+            code_hosts: &code_hosts,
+            env: &env,
+        });
+        env.extend(provided.env.clone());
+        Ok((env, provided))
+    }
+}
+
+/// The walls' own hint becomes ours. A program that is not there is the user's matter, and has a shell's exit codes.
+pub fn walls_failure(error: SandboxError) -> Failure {
+    let failure = Failure::new(error.what);
+    match error.hint {
+        Some(hint) => failure.help(hint),
+        None => failure,
+    }
+}
+
+/// A running engine and what it runs on; when this goes, both go.
+pub struct EngineRoom {
+    engine: Option<Engine>,
+    runtime: Option<Runtime>,
+}
+
+impl EngineRoom {
+    fn start(runtime: Runtime, config: Config, inside: InsideListeners) -> Result<EngineRoom, Failure> {
+        let mut room = EngineRoom { engine: None, runtime: Some(runtime) };
+        let _on = room.handle().enter();
+        let InsideListeners { tcp, dns_udp, dns_tcp } = inside;
+        room.engine = Some(Engine::start(config, Listeners { tcp, dns_udp, dns_tcp, captured: true })?);
+        Ok(room)
+    }
+
+    /// For what else is to run beside the engine.
+    pub fn handle(&self) -> Handle {
+        self.runtime.as_ref().expect("it is there until the room is dropped").handle().clone()
+    }
+
+    /// Running exchanges come to their end; then all is over.
+    pub fn end(mut self) {
+        if let Some(engine) = self.engine.take() {
+            self.handle().block_on(engine.shutdown());
+        }
+    }
+}
+
+impl Drop for EngineRoom {
+    fn drop(&mut self) {
+        drop(self.engine.take());
+        // A credential's command may still run; nobody needs its answer any more.
+        self.runtime.take().into_iter().for_each(|runtime| runtime.shutdown_timeout(RUNTIME_END));
+    }
+}
+
+/// Hosts that git reaches over https and not over ssh.
+fn code_hosts(plan: &Plan) -> Vec<String> {
+    let hosts = |wanted: fn(&Route) -> bool| -> BTreeSet<String> {
+        plan.egress
+            .policy
+            .routes()
+            .iter()
+            .filter(|route| wanted(route))
+            .filter_map(|route| exact(route))
+            .collect()
+    };
+    let over_https =
+        hosts(|route| route.protocol == Protocol::Http && route.scheme == Scheme::Https && route.port == 443);
+    let over_ssh = hosts(|route| route.protocol == Protocol::Tcp && route.port == 22);
+    over_https.difference(&over_ssh).cloned().collect()
+}
+
+fn exact(route: &Route) -> Option<String> {
+    match &route.host {
+        HostPattern::Exact(host) => Some(host.to_string()),
+        HostPattern::Below(_) => None,
+    }
+}

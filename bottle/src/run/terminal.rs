@@ -1,0 +1,103 @@
+//! The operator's terminal: raw while the agent is in the foreground, given back in every other case.
+use crate::failure::Failure;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::termios::{self, OptionalActions, Termios};
+
+/// The terminal of a run.
+#[derive(Debug)]
+pub struct Terminal {
+    /// Its own open file where that can be had: what is non-blocking for us must not be so for the shell.
+    device: OwnedFd,
+    /// Whether what is typed goes to the agent.
+    keyboard: bool,
+    /// The settings to give back, while it is raw.
+    given: Option<Termios>,
+}
+
+impl Terminal {
+    /// The first of standard input, output and error that is a terminal; `None` when none is, or none is wanted.
+    pub fn find(wanted: bool) -> Option<Terminal> {
+        let (input, output, error) =
+            (rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr());
+        let shown = [input, output, error].into_iter().find(|stream| termios::isatty(stream))?;
+        // In `bottle run a | less` it is `less` that reads the keyboard.
+        let keyboard = termios::isatty(input) && !is_pipe(output);
+        wanted.then(|| device(shown).map(|device| Terminal { device, keyboard, given: None })).flatten()
+    }
+
+    /// Makes the bottle's terminal like this one.
+    pub fn copy_to(&self, pty: &OwnedFd) -> Result<(), Failure> {
+        let settings = termios::tcgetattr(&self.device)?;
+        termios::tcsetattr(pty, OptionalActions::Now, &settings)?;
+        self.copy_size_to(pty);
+        Ok(())
+    }
+
+    /// Passes the size of the window on; programs live with an old one.
+    pub fn copy_size_to(&self, pty: &OwnedFd) {
+        if let Ok(size) = termios::tcgetwinsize(&self.device) {
+            let _ = termios::tcsetwinsize(pty, size);
+        }
+    }
+
+    /// Raw, when we are in the foreground and the keyboard is ours to read.
+    pub fn take(&mut self) {
+        if self.given.is_some() || !self.keyboard || !self.in_foreground() {
+            return;
+        }
+        let Ok(settings) = termios::tcgetattr(&self.device) else { return };
+        let mut raw = settings.clone();
+        raw.make_raw();
+        if termios::tcsetattr(&self.device, OptionalActions::Now, &raw).is_ok() {
+            self.given = Some(settings);
+        }
+    }
+
+    /// As it was. After what is still to be shown.
+    pub fn give_back(&mut self) {
+        if let Some(settings) = self.given.take() {
+            let _ = termios::tcsetattr(&self.device, OptionalActions::Drain, &settings);
+        }
+    }
+
+    /// It hung up: there is nothing to read any more, and nothing to give back.
+    pub fn lose(&mut self) {
+        self.keyboard = false;
+        self.given = None;
+    }
+
+    /// Whether what is typed is for the agent now.
+    pub fn is_taken(&self) -> bool {
+        self.given.is_some()
+    }
+
+    /// A shell that moved us to the background reads the terminal itself.
+    fn in_foreground(&self) -> bool {
+        termios::tcgetpgrp(&self.device).is_ok_and(|group| group == rustix::process::getpgrp())
+    }
+}
+
+impl AsFd for Terminal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.device.as_fd()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+fn is_pipe(stream: BorrowedFd<'_>) -> bool {
+    rustix::fs::fstat(stream).is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Fifo)
+}
+
+/// Opens the terminal anew; where it belongs to another user (after `su`), shares the one that we were given.
+fn device(stream: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let anew =
+        termios::ttyname(stream, Vec::new()).and_then(|name| rustix::fs::open(name, flags, Mode::empty()));
+    anew.or_else(|_| rustix::io::fcntl_dupfd_cloexec(stream, 3)).ok()
+}
