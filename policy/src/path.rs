@@ -3,10 +3,10 @@
 //! # What a path means here
 //! A path is a list of segments between `/`. Policy and origin must read the same list, so what some origins would
 //! read as another one is **refused, never repaired**:
-//! - dot segments, in every spelling: `..`, `%2e%2E`, `..;x`, `..%3B`, between encoded slashes (`a%2F..`), with blanks
+//! - dot segments, in every spelling: `..`, `%2e%2E`, `..;x`, `..%3B`, `..%3F`, between encoded slashes (`a%2F..`), with blanks
 //!   (`..%20`), and segments of more dots;
 //! - `\` raw or encoded; control characters and NUL, raw or encoded; blanks and non-ASCII characters written raw;
-//! - a `%` that begins no triplet, and `%25` before two more hexadecimal digits (a second encoding);
+//! - a `%` that begins no triplet, and one that is encoded and begins another once decoded (a second encoding);
 //! - percent-encoded bytes that are no UTF-8 (overlong forms of `/` and `.` hide there).
 //!
 //! Everything else has a normal form with the same decoded bytes: triplets of unreserved characters and of `@` are
@@ -75,7 +75,15 @@ fn push_characters(raw: &str, normal: &mut String) -> Result<Vec<u8>, &'static s
         decoded.push(byte);
         rest = after;
     }
+    // Looked for in what was decoded, because the digits of the second encoding may be encoded too: `%25%32%65`.
+    if decoded.windows(3).any(is_triplet) {
+        return Err("the path is percent-encoded twice");
+    }
     Ok(decoded)
+}
+
+fn is_triplet(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 /// The next decoded byte, whether it was encoded, and what follows.
@@ -84,7 +92,7 @@ type Step<'a> = (u8, bool, &'a [u8]);
 fn next_byte(rest: &[u8]) -> Result<Option<Step<'_>>, &'static str> {
     match rest {
         [] => Ok(None),
-        [b'%', high, low, after @ ..] => Ok(Some((encoded_byte(*high, *low, after)?, true, after))),
+        [b'%', high, low, after @ ..] => Ok(Some((encoded_byte(*high, *low)?, true, after))),
         [b'%', ..] => Err(BAD_TRIPLET),
         [byte, after @ ..] => Ok(Some((raw_byte(*byte)?, false, after))),
     }
@@ -92,12 +100,11 @@ fn next_byte(rest: &[u8]) -> Result<Option<Step<'_>>, &'static str> {
 
 const BAD_TRIPLET: &str = "the path has a `%` without two hexadecimal digits after it";
 
-fn encoded_byte(high: u8, low: u8, after: &[u8]) -> Result<u8, &'static str> {
+fn encoded_byte(high: u8, low: u8) -> Result<u8, &'static str> {
     let byte = triplet(high, low).ok_or(BAD_TRIPLET)?;
     match byte {
         0x00..=0x1f | 0x7f => Err("the path has an encoded control character"),
         b'\\' => Err("the path has an encoded backslash"),
-        b'%' if begins_with_hex_pair(after) => Err("the path is percent-encoded twice"),
         _ => Ok(byte),
     }
 }
@@ -105,10 +112,6 @@ fn encoded_byte(high: u8, low: u8, after: &[u8]) -> Result<u8, &'static str> {
 fn triplet(high: u8, low: u8) -> Option<u8> {
     let (high, low) = (char::from(high).to_digit(16)?, char::from(low).to_digit(16)?);
     u8::try_from((high << 4) | low).ok()
-}
-
-fn begins_with_hex_pair(bytes: &[u8]) -> bool {
-    matches!(bytes, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 fn raw_byte(byte: u8) -> Result<u8, &'static str> {
@@ -146,10 +149,10 @@ fn stands_plain(byte: u8, encoded: bool) -> bool {
     }
 }
 
-/// Whether some origin reads a decoded segment as `.` or `..`: path parameters are cut, blanks around it are trimmed,
-/// and any number of dots counts (old Windows climbs by `...`).
+/// Whether some origin reads a decoded segment as `.` or `..`: path parameters are cut, so is what follows an early
+/// decoded `?` or `#`, blanks around it are trimmed, and any number of dots counts (old Windows climbs by `...`).
 fn is_dot_segment(decoded: &str) -> bool {
-    let name = decoded.split(';').next().unwrap_or(decoded).trim();
+    let name = decoded.split([';', '?', '#']).next().unwrap_or(decoded).trim();
     !name.is_empty() && name.bytes().all(|b| b == b'.')
 }
 
