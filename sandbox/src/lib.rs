@@ -7,4 +7,4 @@ pub mod linux;
 pub mod provision;
 pub mod spec;
 
-pub use spec::{InjectedFile, SandboxError, Spec, Stdio};
+pub use spec::{InjectedFile, LaunchFault, SandboxError, Spec, Stdio};

@@ -51,4 +51,29 @@ pub struct SandboxError {
     pub what: String,
     /// How to mend it.
     pub hint: Option<String>,
+    /// Set when the walls stood and only the agent's program could not be executed.
+    pub fault: Option<LaunchFault>,
+}
+
+/// What was wrong with the agent's program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaunchFault {
+    /// No such program inside the bottle (a shell says 127).
+    NotFound,
+    /// It is there and cannot be executed (a shell says 126).
+    NotExecutable,
+}
+
+impl SandboxError {
+    /// A failure of the bottle itself.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: None, fault: None }
+    }
+
+    /// The same, with the way out.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }

@@ -1,0 +1,60 @@
+//! The re-executed binary. It becomes the *watcher*, which stays in the host's namespaces and cleans up, and starts the
+//! bottle's first process, which builds the walls, starts the agent and serves the launcher until one of them ends.
+//!
+//! Whoever dies first, the others follow: the launcher's death closes the control socket, on which the first process
+//! ends itself; the watcher's death kills the first process by the kernel's hand; and the end of the first process is
+//! the end of everything in its PID namespace.
+mod agent;
+mod first;
+mod watcher;
+
+use super::step::{Stage, Step};
+use super::sys;
+use super::wire::{Order, Reader};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+/// The re-executed binary's main; never returns to the caller.
+pub fn cradle_main() -> ! {
+    let code = i32::from(enter().is_err());
+    std::process::exit(code)
+}
+
+fn enter() -> io::Result<()> {
+    let mut control = isolate()?;
+    let Some(Order::Build { steps, lengths }) = control.next()? else { return Ok(()) };
+    let files = lengths.into_iter().map(|length| control.bytes(length)).collect::<io::Result<_>>()?;
+    watcher::watch(control, Work { steps, files })
+}
+
+/// What there is to do.
+pub(crate) struct Work {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) files: Vec<Vec<u8>>,
+}
+
+impl Work {
+    /// The steps of a stage, with their numbers.
+    pub(crate) fn stage(&self, stage: Stage) -> impl Iterator<Item = (usize, &Step)> {
+        self.steps.iter().enumerate().filter(move |(_, step)| step.stage() == stage)
+    }
+}
+
+/// Nothing of the launcher comes along but the control socket, which arrives as standard input: no descriptor, no
+/// terminal, no session.
+fn isolate() -> io::Result<Reader> {
+    sys::close_from(3)?;
+    let _session = rustix::process::setsid();
+    let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let nothing = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(nothing.as_fd())?;
+    rustix::stdio::dup2_stdout(nothing.as_fd())?;
+    rustix::stdio::dup2_stderr(nothing.as_fd())?;
+    Ok(Reader::new(UnixStream::from(control)))
+}
+
+/// The number to report an error by.
+pub(crate) fn errno(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
+}

@@ -1,0 +1,138 @@
+//! What planning wants to know of this machine. A trait, so that plans can be tested for machines that are not at hand.
+#[cfg(test)]
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What is at a path, without following a link at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Absent,
+    File,
+    Dir,
+    Link(PathBuf),
+    Other,
+}
+
+/// Facts.
+pub(crate) trait Host {
+    fn kind(&self, path: &Path) -> Kind;
+    /// The path without links; `None` when it does not exist or cannot be reached.
+    fn canonical(&self, path: &Path) -> Option<PathBuf>;
+    /// Names in a folder, sorted; none when it cannot be read.
+    fn names(&self, path: &Path) -> Vec<PathBuf>;
+    /// A small text file.
+    fn text(&self, path: &Path) -> Option<String>;
+    fn uid(&self) -> u32;
+    fn gid(&self) -> u32;
+}
+
+/// This machine.
+pub(crate) struct RealHost {
+    uid: u32,
+    gid: u32,
+}
+
+/// More than this is no configuration file.
+const MAX_TEXT: u64 = 1 << 20;
+
+impl RealHost {
+    pub(crate) fn new() -> Self {
+        Self { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() }
+    }
+}
+
+impl Host for RealHost {
+    fn kind(&self, path: &Path) -> Kind {
+        let Ok(about) = path.symlink_metadata() else { return Kind::Absent };
+        match about.file_type() {
+            t if t.is_symlink() => std::fs::read_link(path).map_or(Kind::Other, Kind::Link),
+            t if t.is_dir() => Kind::Dir,
+            t if t.is_file() => Kind::File,
+            _ => Kind::Other,
+        }
+    }
+
+    fn canonical(&self, path: &Path) -> Option<PathBuf> {
+        path.canonicalize().ok()
+    }
+
+    fn names(&self, path: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let mut names: Vec<_> = entries.map(|entry| PathBuf::from(entry.file_name())).collect();
+        names.sort();
+        names
+    }
+
+    fn text(&self, path: &Path) -> Option<String> {
+        let about = path.metadata().ok()?;
+        let bytes = (about.is_file() && about.len() <= MAX_TEXT).then(|| std::fs::read(path).ok())??;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    fn gid(&self) -> u32 {
+        self.gid
+    }
+}
+
+/// A machine of a test's making: path → what is there; files have their text.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct PaperHost {
+    pub(crate) entries: BTreeMap<PathBuf, (Kind, String)>,
+    pub(crate) uid: u32,
+}
+
+#[cfg(test)]
+impl PaperHost {
+    pub(crate) fn with(entries: &[(&str, Kind)]) -> Self {
+        let mut host = Self { uid: 1000, ..Self::default() };
+        for (path, kind) in entries {
+            host.put(path, kind.clone(), "");
+        }
+        host
+    }
+
+    pub(crate) fn put(&mut self, path: &str, kind: Kind, text: &str) {
+        for above in Path::new(path).ancestors().skip(1) {
+            self.entries.entry(above.to_owned()).or_insert((Kind::Dir, String::new()));
+        }
+        self.entries.insert(path.into(), (kind, text.to_owned()));
+    }
+}
+
+#[cfg(test)]
+impl Host for PaperHost {
+    fn kind(&self, path: &Path) -> Kind {
+        self.entries.get(path).map_or(Kind::Absent, |(kind, _)| kind.clone())
+    }
+
+    fn canonical(&self, path: &Path) -> Option<PathBuf> {
+        match self.kind(path) {
+            Kind::Absent => None,
+            Kind::Link(target) => self.canonical(&path.parent()?.join(target)),
+            _ => Some(path.to_owned()),
+        }
+    }
+
+    fn names(&self, path: &Path) -> Vec<PathBuf> {
+        let inside = |p: &&PathBuf| p.parent() == Some(path);
+        self.entries.keys().filter(inside).filter_map(|p| p.file_name()).map(PathBuf::from).collect()
+    }
+
+    fn text(&self, path: &Path) -> Option<String> {
+        let (kind, text) = self.entries.get(path)?;
+        (*kind == Kind::File).then(|| text.clone())
+    }
+
+    fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    fn gid(&self) -> u32 {
+        self.uid
+    }
+}

@@ -1,0 +1,231 @@
+//! The launcher's side: start a cradle, tell it the steps, take what it hands over.
+use super::host::RealHost;
+use super::step::{ListenKind, Step};
+use super::wire::{Launch, Order, Reader, Report, send, write_all};
+use super::{hints, plan, running};
+use crate::{LaunchFault, SandboxError, Spec, Stdio};
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command};
+
+/// argv[1] of the re-executed binary that becomes the bottle's first process. The launcher's memory, which holds
+/// secrets, is thereby never shared with anything inside.
+pub const CRADLE: &str = "__cradle";
+
+/// Sockets that were opened inside the bottle's network namespace.
+#[derive(Default)]
+pub struct InsideListeners {
+    /// All captured TCP.
+    pub tcp: Vec<TcpListener>,
+    /// Names over UDP.
+    pub dns_udp: Vec<UdpSocket>,
+    /// Names over TCP.
+    pub dns_tcp: Vec<TcpListener>,
+}
+
+impl InsideListeners {
+    fn add(&mut self, kind: ListenKind, socket: OwnedFd) {
+        match kind {
+            ListenKind::Tcp => self.tcp.push(socket.into()),
+            ListenKind::DnsUdp => self.dns_udp.push(socket.into()),
+            ListenKind::DnsTcp => self.dns_tcp.push(socket.into()),
+        }
+    }
+}
+
+/// A bottle whose walls stand and whose agent does not run yet. Dropping it leaves nothing.
+pub struct Prepared {
+    cradle: Cradle,
+    launch: Launch,
+    steps: Vec<Step>,
+    listeners: InsideListeners,
+    terminal: Option<OwnedFd>,
+}
+
+/// Builds the walls: namespaces, network, file system; opens the listeners.
+/// # Errors
+/// Which step failed and how to mend it; nothing is left behind.
+pub fn prepare(spec: &Spec) -> Result<Prepared, SandboxError> {
+    prepare_steps(spec, plan::steps(spec, &RealHost::new())?)
+}
+
+/// The steps that [`prepare`] would do on this machine.
+/// # Errors
+/// When the spec asks for what no list of steps can give safely.
+pub fn planned(spec: &Spec) -> Result<Vec<Step>, SandboxError> {
+    plan::steps(spec, &RealHost::new())
+}
+
+/// Builds the walls from a list of steps. Whoever leaves a step out has a bottle with a hole in that place: tests do,
+/// to see that each step holds something.
+/// # Errors
+/// Which step failed and how to mend it; nothing is left behind.
+pub fn prepare_steps(spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxError> {
+    let cradle = Cradle::start()?;
+    cradle.order(spec, &steps)?;
+    let mut prepared = Prepared {
+        cradle,
+        launch: launch_of(spec),
+        steps,
+        listeners: InsideListeners::default(),
+        terminal: None,
+    };
+    prepared.take_reports()?;
+    Ok(prepared)
+}
+
+fn launch_of(spec: &Spec) -> Launch {
+    Launch {
+        command: spec.command.clone(),
+        env: spec.env.clone(),
+        folder: spec.sandbox.workspace.clone(),
+        terminal: spec.stdio == Stdio::Pty,
+    }
+}
+
+impl Prepared {
+    fn take_reports(&mut self) -> Result<(), SandboxError> {
+        loop {
+            match self.cradle.report()? {
+                Report::Born { pid } => self.cradle.born(pid)?,
+                Report::Listener(kind) => self.listeners.add(kind, self.cradle.take_fd()?),
+                Report::Terminal => self.terminal = Some(self.cradle.take_fd()?),
+                Report::Ready => return Ok(()),
+                Report::Failed { index, errno } => return Err(hints::failed(self.steps.get(index), errno)),
+                _ => return Err(out_of_order()),
+            }
+        }
+    }
+
+    /// The listeners, once.
+    pub fn take_listeners(&mut self) -> InsideListeners {
+        std::mem::take(&mut self.listeners)
+    }
+
+    /// Master side of the PTY, when the spec asked for one (take it once). It is there before the agent, so that the
+    /// first thing the agent asks for, the window's size, is right.
+    pub fn take_pty(&mut self) -> Option<OwnedFd> {
+        self.terminal.take()
+    }
+
+    /// Host pid of the watcher, the parent of the bottle's first process: tests kill it.
+    #[must_use]
+    pub fn watcher_pid(&self) -> u32 {
+        self.cradle.child.id()
+    }
+
+    /// Starts the agent.
+    /// # Errors
+    /// When the program cannot be executed (not found, not executable).
+    pub fn launch(mut self) -> Result<running::Running, SandboxError> {
+        let stdio = if self.launch.terminal { None } else { Some(super::stdio::Inherited::new()?) };
+        let fds: Vec<_> = stdio.iter().flat_map(|s| s.fds()).collect();
+        let socket = self.cradle.reader.socket();
+        send(socket, &Order::Launch(self.launch.clone()), &fds).map_err(|e| gone(&e))?;
+        loop {
+            match self.cradle.report()? {
+                Report::Born { pid } => self.cradle.born(pid)?,
+                Report::Launched { .. } => break,
+                Report::NotLaunched { index: Some(index), errno } => {
+                    return Err(hints::failed(self.steps.get(index), errno));
+                }
+                Report::NotLaunched { index: None, errno } => {
+                    return Err(not_executed(&self.launch.command, errno));
+                }
+                _ => return Err(out_of_order()),
+            }
+        }
+        running::Running::new(self.cradle, stdio)
+    }
+}
+
+fn not_executed(command: &[String], errno: i32) -> SandboxError {
+    let name = command.first().map_or("", String::as_str);
+    let fault = if errno == libc::ENOENT { LaunchFault::NotFound } else { LaunchFault::NotExecutable };
+    let reason = std::io::Error::from_raw_os_error(errno);
+    let mut error = SandboxError::new(format!("cannot execute `{name}` inside the bottle: {reason}")).with_hint(
+        "the bottle sees the system's folders, the usual tool folders of $HOME, and the workspace; give others under \
+         `mounts:`",
+    );
+    error.fault = Some(fault);
+    error
+}
+
+/// The watcher's process and the socket to the bottle.
+pub(crate) struct Cradle {
+    pub(crate) child: Child,
+    pub(crate) reader: Reader,
+    pub(crate) first: Option<(i32, OwnedFd)>,
+}
+
+impl Cradle {
+    fn start() -> Result<Self, SandboxError> {
+        let (ours, theirs) = UnixStream::pair().map_err(|e| cannot_start(&e))?;
+        let child = Command::new("/proc/self/exe")
+            .arg(CRADLE)
+            .env_clear()
+            .current_dir("/")
+            .stdin(OwnedFd::from(theirs))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .map_err(|e| cannot_start(&e))?;
+        Ok(Self { child, reader: Reader::new(ours), first: None })
+    }
+
+    fn order(&self, spec: &Spec, steps: &[Step]) -> Result<(), SandboxError> {
+        let lengths = spec.files.iter().map(|file| file.content.len()).collect();
+        let order = Order::Build { steps: steps.to_vec(), lengths };
+        send(self.reader.socket(), &order, &[]).map_err(|e| gone(&e))?;
+        for file in &spec.files {
+            write_all(self.reader.socket().as_fd(), &file.content).map_err(|e| gone(&e))?;
+        }
+        Ok(())
+    }
+
+    fn report(&mut self) -> Result<Report, SandboxError> {
+        match self.reader.next() {
+            Ok(Some(report)) => Ok(report),
+            Ok(None) => Err(SandboxError::new("the bottle's first process has gone")),
+            Err(error) => Err(gone(&error)),
+        }
+    }
+
+    fn born(&mut self, pid: i32) -> Result<(), SandboxError> {
+        self.first = Some((pid, self.take_fd()?));
+        Ok(())
+    }
+
+    fn take_fd(&mut self) -> Result<OwnedFd, SandboxError> {
+        self.reader.take_fd().map_err(|e| gone(&e))
+    }
+
+    /// Kills everything inside and waits until the watcher has cleaned up.
+    pub(crate) fn end(&mut self) {
+        let _closed_already = self.reader.socket().shutdown(std::net::Shutdown::Both);
+        if let Some((_, pidfd)) = &self.first {
+            let _dead_already = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
+        }
+        let _reaped_already = self.child.wait();
+    }
+}
+
+impl Drop for Cradle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+pub(crate) fn gone(error: &std::io::Error) -> SandboxError {
+    SandboxError::new(format!("cannot talk to the bottle: {error}"))
+}
+
+fn cannot_start(error: &std::io::Error) -> SandboxError {
+    SandboxError::new(format!("cannot start the bottle's first process: {error}"))
+        .with_hint("`/proc` must be mounted, and the limit on processes (`ulimit -u`) not reached")
+}
+
+fn out_of_order() -> SandboxError {
+    SandboxError::new("the bottle's first process answered out of order")
+}

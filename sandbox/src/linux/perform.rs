@@ -1,0 +1,99 @@
+//! Doing a step. Every function here is called once, by the bottle's first process, in the order of the list.
+mod agent;
+mod files;
+mod firewall;
+mod mounts;
+mod network;
+mod process;
+mod terminal;
+
+pub(crate) use terminal::Terminal;
+
+use super::step::{ListenKind, Stage, Step};
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// What the steps leave for each other.
+#[derive(Default)]
+pub(crate) struct Workshop {
+    /// Contents of the injected files.
+    pub(crate) files: Vec<Vec<u8>>,
+    /// Listeners, to be handed over.
+    pub(crate) listeners: Vec<(ListenKind, OwnedFd)>,
+    /// The agent's terminal, if it has one.
+    pub(crate) terminal: Option<Terminal>,
+    /// The host's root, until it goes.
+    pub(crate) host: Option<OwnedFd>,
+}
+
+impl Workshop {
+    /// Does a step of the stage `Walls`.
+    pub(crate) fn build(&mut self, step: &Step) -> io::Result<()> {
+        match step {
+            Step::MapIds { uid, gid } => process::map_ids(*uid, *gid),
+            Step::DieWithParent => process::die_with_parent(),
+            Step::Undumpable => process::undumpable(),
+            Step::HostName { name } => process::host_name(name),
+            Step::ForbidNamespaces => process::forbid_namespaces(self.host()?),
+            Step::NoNewPrivileges => process::no_new_privileges(),
+            Step::DropCapabilities => process::drop_capabilities(),
+            Step::LoopbackUp => network::loopback_up(),
+            Step::CaptureRoutes { v6 } => network::capture_routes(*v6),
+            Step::Redirect { egress_port, dns_port } => firewall::redirect(*egress_port, *dns_port),
+            Step::Listen { kind, v6, port } => {
+                self.listeners.push((*kind, network::listen(*kind, *v6, *port)?));
+                Ok(())
+            }
+            other => self.build_tree(other),
+        }
+    }
+
+    fn build_tree(&mut self, step: &Step) -> io::Result<()> {
+        match step {
+            Step::Root { staging } => {
+                self.host = Some(mounts::root(staging)?);
+                Ok(())
+            }
+            Step::Dir { path, mode } => files::dir(path, *mode),
+            Step::Symlink { path, target } => files::symlink(path, target),
+            Step::Text { path, mode, text } => files::write(path, *mode, text.as_bytes()),
+            Step::File { path, mode, file } => files::write(path, *mode, self.content(*file)?),
+            Step::Cover { path, mode, file } => mounts::cover(path, *mode, self.content(*file)?, *file),
+            Step::Tmpfs { path, mode, size, exec } => mounts::tmpfs(path, *mode, size, *exec),
+            Step::Bind { from, to, access } => mounts::bind(self.host()?, from, to, *access),
+            Step::Pin { path, writable } => mounts::pin(path, *writable),
+            Step::Proc => mounts::proc(),
+            Step::Devpts => mounts::devpts(),
+            Step::Terminal => {
+                self.terminal = Some(terminal::open()?);
+                Ok(())
+            }
+            Step::Mask { path, dir } => mounts::mask(self.host()?, path, *dir),
+            Step::Seal => {
+                self.host = None;
+                mounts::seal()
+            }
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn host(&self) -> io::Result<&OwnedFd> {
+        self.host.as_ref().ok_or_else(|| io::Error::from_raw_os_error(libc::ENXIO))
+    }
+
+    fn content(&self, index: usize) -> io::Result<&[u8]> {
+        let content = self.files.get(index).ok_or_else(|| io::Error::from_raw_os_error(libc::ENODATA))?;
+        Ok(content)
+    }
+}
+
+/// Does a step of the stage `Agent`.
+pub(crate) fn guard(step: &Step) -> io::Result<()> {
+    debug_assert_eq!(step.stage(), Stage::Agent);
+    match step {
+        Step::Limits { open_files, processes } => agent::limits(*open_files, *processes),
+        Step::Landlock { writable } => agent::landlock(writable),
+        Step::Seccomp => agent::seccomp(),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    }
+}

@@ -1,0 +1,151 @@
+//! Mounting. Everything is opened first and mounted by descriptor, so that no path is walked twice.
+use super::files::{existing, mount_point, write};
+use crate::linux::step::Access;
+use crate::linux::sys::{MountAttr, mount_setattr};
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
+    UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change,
+    move_mount, open_tree, unmount,
+};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Where the host's root waits until `Seal`.
+const HOST: &str = "/.host";
+/// Where the contents of covering files lie.
+const COVERS: &str = "/.covers";
+/// The root holds mount points, links and injected files.
+const ROOT_SIZE: &str = "64m";
+
+/// Makes an empty root and moves into it; gives the host's root.
+pub(crate) fn root(staging: &Path) -> io::Result<OwnedFd> {
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    let tree =
+        memory(0o755, ROOT_SIZE, MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV)?;
+    attach(&tree, &existing(CWD, staging)?)?;
+    rustix::process::chdir(staging)?;
+    rustix::fs::mkdir(".host", 0o700.into())?;
+    rustix::process::pivot_root(".", ".host")?;
+    rustix::process::chdir("/")?;
+    rustix::fs::mkdir(COVERS, 0o700.into())?;
+    existing(CWD, Path::new(HOST))
+}
+
+/// The last step of the tree.
+pub(crate) fn seal() -> io::Result<()> {
+    unmount(HOST, UnmountFlags::DETACH)?;
+    rustix::fs::rmdir(HOST)?;
+    let root = existing(CWD, Path::new("/"))?;
+    set(&root, false, MountAttrFlags::MOUNT_ATTR_RDONLY)
+}
+
+pub(crate) fn bind(host: &OwnedFd, from: &Path, to: &Path, access: Access) -> io::Result<()> {
+    let source = from_host(host, from)?;
+    let tree = clone_tree(&source)?;
+    set(&tree, true, attributes(access))?;
+    attach(&tree, &mount_point(to, is_dir(&source)?)?)
+}
+
+fn attributes(access: Access) -> MountAttrFlags {
+    use MountAttrFlags as Attr;
+    match access {
+        Access::ReadOnly => Attr::MOUNT_ATTR_NOSUID | Attr::MOUNT_ATTR_NODEV | Attr::MOUNT_ATTR_RDONLY,
+        Access::ReadWrite => Attr::MOUNT_ATTR_NOSUID | Attr::MOUNT_ATTR_NODEV,
+        Access::Device => Attr::MOUNT_ATTR_NOSUID | Attr::MOUNT_ATTR_NOEXEC,
+    }
+}
+
+/// A mount point can be neither renamed nor removed.
+pub(crate) fn pin(path: &Path, writable: bool) -> io::Result<()> {
+    let target = existing(CWD, path)?;
+    let tree = clone_tree(&target)?;
+    if !writable {
+        set(&tree, true, attributes(Access::ReadOnly))?;
+    }
+    attach(&tree, &target)
+}
+
+pub(crate) fn tmpfs(path: &Path, mode: u32, size: &str, exec: bool) -> io::Result<()> {
+    let mut attr = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
+    attr.set(MountAttrFlags::MOUNT_ATTR_NOEXEC, !exec);
+    attach(&memory(mode, size, attr)?, &mount_point(path, true)?)
+}
+
+/// An injected file lies on the root, and is mounted over what the host has at that path.
+pub(crate) fn cover(path: &Path, mode: u32, content: &[u8], index: usize) -> io::Result<()> {
+    let lair = PathBuf::from(COVERS).join(index.to_string());
+    write(&lair, mode, content)?;
+    let tree = clone_tree(&existing(CWD, &lair)?)?;
+    set(&tree, false, attributes(Access::ReadOnly))?;
+    attach(&tree, &mount_point(path, false)?)
+}
+
+pub(crate) fn proc() -> io::Result<()> {
+    let attr = attributes(Access::ReadOnly) | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    attach(&file_system("proc", &[], attr)?, &mount_point(Path::new("/proc"), true)?)
+}
+
+pub(crate) fn devpts() -> io::Result<()> {
+    let attr = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let options = [("newinstance", None), ("ptmxmode", Some("0666")), ("mode", Some("0620"))];
+    attach(&file_system("devpts", &options, attr)?, &mount_point(Path::new("/dev/pts"), true)?)
+}
+
+pub(crate) fn mask(host: &OwnedFd, path: &Path, dir: bool) -> io::Result<()> {
+    let attr = attributes(Access::ReadOnly) | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let nothing = if dir {
+        memory(0o555, "4k", attr)?
+    } else {
+        let tree = clone_tree(&from_host(host, Path::new("/dev/null"))?)?;
+        set(&tree, false, attributes(Access::Device) | MountAttrFlags::MOUNT_ATTR_RDONLY)?;
+        tree
+    };
+    attach(&nothing, &existing(CWD, path)?)
+}
+
+fn from_host(host: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
+    let relative = path.strip_prefix("/").map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    existing(host, if relative.as_os_str().is_empty() { Path::new(".") } else { relative })
+}
+
+/// A detached copy of what is mounted there, with all below it.
+fn clone_tree(source: &OwnedFd) -> io::Result<OwnedFd> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    Ok(open_tree(source, "", flags)?)
+}
+
+fn memory(mode: u32, size: &str, attr: MountAttrFlags) -> io::Result<OwnedFd> {
+    file_system("tmpfs", &[("mode", Some(&format!("{mode:o}"))), ("size", Some(size))], attr)
+}
+
+fn file_system(kind: &str, options: &[(&str, Option<&str>)], attr: MountAttrFlags) -> io::Result<OwnedFd> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (name, value) in options {
+        match value {
+            Some(value) => fsconfig_set_string(&context, *name, *value)?,
+            None => fsconfig_set_flag(&context, *name)?,
+        }
+    }
+    fsconfig_create(&context)?;
+    Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attr)?)
+}
+
+fn attach(tree: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    Ok(move_mount(tree, "", target, "", flags)?)
+}
+
+fn set(mount: &OwnedFd, recursive: bool, attr: MountAttrFlags) -> io::Result<()> {
+    let attr = MountAttr { set: u64::from(attr.bits()), ..MountAttr::default() };
+    mount_setattr(mount.as_fd(), recursive, &attr)
+}
+
+fn is_dir(file: &OwnedFd) -> io::Result<bool> {
+    let stat = rustix::fs::fstat(file)?;
+    Ok(rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory)
+}

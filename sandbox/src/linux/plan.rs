@@ -1,0 +1,154 @@
+//! From a spec to the list of steps. Nothing here touches the machine; what it knows of it comes from a [`Host`].
+mod etc;
+mod home;
+mod protect;
+mod system;
+mod tree;
+
+use super::host::{Host, Kind};
+use super::step::{ListenKind, Step};
+use crate::{SandboxError, Spec, Stdio};
+use manifest::plan::{MountPlan, SandboxPlan};
+use std::path::{Path, PathBuf};
+use tree::Tree;
+
+/// Where captured TCP goes, and where the egress answers as an explicit proxy.
+pub(crate) const EGRESS_PORT: u16 = 9099;
+/// Where names go.
+pub(crate) const DNS_PORT: u16 = 9053;
+/// Enough for any build, and an end for a fork bomb.
+const PROCESSES: u64 = 8192;
+
+/// Everything that is done to make this bottle, in order.
+pub(crate) fn steps(spec: &Spec, host: &dyn Host) -> Result<Vec<Step>, SandboxError> {
+    refuse_wide_workspace(&spec.sandbox, host)?;
+    let protection = protect::protection(&spec.sandbox, host)?;
+    let mut steps = protection.placeholders.clone();
+    if host.uid() == 0 {
+        steps.push(Step::DropGroups);
+    }
+    steps.push(Step::Enter);
+    steps.extend(identity(spec, host));
+    steps.extend(network(host));
+    steps.extend(file_system(spec, &protection, host)?);
+    steps.extend(last_words(spec));
+    steps.extend(guards(spec));
+    Ok(steps)
+}
+
+/// With $HOME or more in the workspace nothing would be out of sight.
+fn refuse_wide_workspace(plan: &SandboxPlan, host: &dyn Host) -> Result<(), SandboxError> {
+    let workspace = &plan.workspace;
+    let home = host.canonical(&plan.home_inside).unwrap_or_else(|| plan.home_inside.clone());
+    if home.starts_with(workspace) || plan.home_inside.starts_with(workspace) {
+        return Err(SandboxError::new(format!(
+            "the workspace `{}` holds the whole home folder",
+            workspace.display()
+        ))
+        .with_hint("run it in the folder of one project, or name one with `workspace:`"));
+    }
+    if host.kind(workspace) != Kind::Dir || host.canonical(workspace).as_ref() != Some(workspace) {
+        return Err(SandboxError::new(format!("the workspace `{}` is not a folder", workspace.display()))
+            .with_hint("name an existing folder with `workspace:`"));
+    }
+    Ok(())
+}
+
+fn identity(spec: &Spec, host: &dyn Host) -> Vec<Step> {
+    vec![
+        Step::MapIds { uid: host.uid(), gid: host.gid() },
+        Step::DieWithParent,
+        Step::Undumpable,
+        Step::HostName { name: spec.slug.clone() },
+    ]
+}
+
+/// Order matters: the rules stand before the interface is up.
+fn network(host: &dyn Host) -> Vec<Step> {
+    let v6 = host.kind(Path::new("/proc/sys/net/ipv6")) == Kind::Dir;
+    let families: &[bool] = if v6 { &[false, true] } else { &[false] };
+    let mut steps = vec![Step::Redirect { egress_port: EGRESS_PORT, dns_port: DNS_PORT }, Step::LoopbackUp];
+    for &v6 in families {
+        steps.push(Step::CaptureRoutes { v6 });
+        steps.push(Step::Listen { kind: ListenKind::Tcp, v6, port: EGRESS_PORT });
+        steps.push(Step::Listen { kind: ListenKind::DnsUdp, v6, port: DNS_PORT });
+        steps.push(Step::Listen { kind: ListenKind::DnsTcp, v6, port: DNS_PORT });
+    }
+    steps
+}
+
+fn file_system(
+    spec: &Spec,
+    protection: &protect::Protection,
+    host: &dyn Host,
+) -> Result<Vec<Step>, SandboxError> {
+    let mut tree = Tree::new(host);
+    system::add(&mut tree);
+    etc::add(&mut tree, spec);
+    home::add(&mut tree, &spec.sandbox)?;
+    tree.bind_writable(&spec.sandbox.workspace, &spec.sandbox.workspace);
+    for mount in &spec.sandbox.mounts {
+        add_mount(&mut tree, mount)?;
+    }
+    tree.steps.extend(protection.pins.iter().cloned());
+    for (index, file) in spec.files.iter().enumerate() {
+        tree.inject(&file.path, file.mode, index)?;
+    }
+    if spec.stdio == Stdio::Pty {
+        tree.steps.push(Step::Terminal);
+    }
+    tree.steps.extend([Step::ForbidNamespaces, Step::Seal]);
+    Ok(tree.steps)
+}
+
+fn add_mount(tree: &mut Tree<'_>, mount: &MountPlan) -> Result<(), SandboxError> {
+    let Some(source) = tree.host.canonical(&mount.path) else {
+        return if mount.optional { Ok(()) } else { Err(missing(&mount.path)) };
+    };
+    if !mount.at.is_absolute()
+        || RESERVED.iter().any(|r| mount.at.starts_with(r))
+        || mount.at == Path::new("/")
+    {
+        return Err(SandboxError::new(format!("cannot mount anything at `{}`", mount.at.display()))
+            .with_hint("`at:` must be absolute, and not `/` or in /proc, /sys or /dev"));
+    }
+    if mount.writable {
+        tree.bind_writable(&source, &mount.at);
+    } else {
+        tree.bind(&source, &mount.at);
+    }
+    Ok(())
+}
+
+const RESERVED: &[&str] = &["/proc", "/sys", "/dev"];
+
+fn missing(path: &Path) -> SandboxError {
+    SandboxError::new(format!("the mount `{}` does not exist", path.display()))
+        .with_hint("create it, or take it out of `mounts:`")
+}
+
+/// Said by the first process last, so that they hold for it as well as for the agent.
+fn last_words(_spec: &Spec) -> [Step; 2] {
+    [Step::NoNewPrivileges, Step::DropCapabilities]
+}
+
+fn guards(spec: &Spec) -> [Step; 3] {
+    let limits = &spec.sandbox.limits;
+    [
+        Step::Limits {
+            open_files: limits.open_files,
+            processes: Some(limits.processes.unwrap_or(PROCESSES)),
+        },
+        Step::Landlock { writable: writable(&spec.sandbox) },
+        Step::Seccomp,
+    ]
+}
+
+fn writable(plan: &SandboxPlan) -> Vec<PathBuf> {
+    let own = ["/tmp", "/var/tmp", "/run", "/dev", "/proc"].map(PathBuf::from);
+    let mounts = plan.mounts.iter().filter(|m| m.writable).map(|m| m.at.clone());
+    own.into_iter().chain([plan.home_inside.clone(), plan.workspace.clone()]).chain(mounts).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! The private home, and the tools that the user has installed in the real one.
+use super::tree::Tree;
+use crate::SandboxError;
+use crate::linux::host::Kind;
+use crate::linux::step::Step;
+use manifest::plan::SandboxPlan;
+use std::path::Path;
+
+/// Folders of tools, relative to $HOME: programs and what they are made of, never configuration, caches with tokens, or
+/// state. Each was looked through for credentials; what a folder keeps besides programs is why only a part is listed.
+const TOOLS: &[&str] = &[
+    // cargo: bin alone; credentials.toml lies beside it.
+    ".cargo/bin",
+    ".rustup/toolchains",
+    ".rustup/settings.toml",
+    ".local/bin",
+    ".local/lib",
+    ".local/pipx/venvs",
+    ".local/share/pipx/venvs",
+    ".local/share/uv/tools",
+    ".local/share/uv/python",
+    ".local/share/mise/installs",
+    ".local/share/mise/shims",
+    ".local/share/pnpm",
+    ".local/share/fnm",
+    ".local/share/claude",
+    ".local/share/man",
+    ".nvm",
+    ".fnm",
+    ".volta/bin",
+    ".volta/tools",
+    ".bun/bin",
+    ".bun/install/global",
+    ".deno/bin",
+    ".npm-global",
+    ".npm-packages",
+    ".yarn/bin",
+    ".pyenv",
+    ".rbenv",
+    ".rvm",
+    ".asdf",
+    ".sdkman/candidates",
+    ".jdks",
+    ".goenv",
+    "go/bin",
+    "go/sdk",
+    ".go",
+    ".ghcup/bin",
+    ".ghcup/ghc",
+    ".opam",
+    ".juliaup",
+    ".julia/juliaup",
+    ".nix-profile",
+    ".local/state/nix/profiles",
+    ".dotnet",
+    ".pub-cache/bin",
+    ".composer/vendor",
+    ".krew/bin",
+    ".opencode/bin",
+    ".claude/local",
+    "bin",
+    "miniconda3",
+    "miniforge3",
+    "anaconda3",
+];
+
+pub(super) fn add(tree: &mut Tree<'_>, plan: &SandboxPlan) -> Result<(), SandboxError> {
+    let home = tree.host.canonical(&plan.home).ok_or_else(|| {
+        SandboxError::new(format!("the bottle's home `{}` does not exist", plan.home.display()))
+            .with_hint("it is made at the start; look at the rights of the folders above it")
+    })?;
+    let real = tree.host.canonical(&plan.home_inside).unwrap_or_else(|| plan.home_inside.clone());
+    tree.bind_writable(&home, &real);
+    if real != plan.home_inside && plan.home_inside.starts_with("/root") {
+        tree.steps.push(Step::Symlink { path: plan.home_inside.clone(), target: real.clone() });
+    }
+    for tool in TOOLS {
+        add_tool(tree, &real, tool);
+    }
+    Ok(())
+}
+
+/// A folder of the workspace's own, or a link, is left alone: a link leads where nobody looked.
+fn add_tool(tree: &mut Tree<'_>, home: &Path, tool: &str) {
+    let path = home.join(tool);
+    let real = tree.host.canonical(&path);
+    if matches!(tree.host.kind(&path), Kind::Dir | Kind::File) && real.as_ref() == Some(&path) {
+        tree.bind(&path, &path);
+    }
+}

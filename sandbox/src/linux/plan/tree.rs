@@ -1,0 +1,156 @@
+//! The file tree of a bottle while it is planned: which steps, and which mount covers which path.
+use crate::SandboxError;
+use crate::linux::host::{Host, Kind};
+use crate::linux::step::{Access, Step};
+use std::path::{Path, PathBuf};
+
+/// What lies at and below a path.
+#[derive(Debug, Clone)]
+enum Below {
+    /// The bottle's own memory: can be written while the tree is built.
+    Own,
+    /// This of the host; writable for the agent or not.
+    Host { from: PathBuf, writable: bool },
+}
+
+pub(super) struct Tree<'a> {
+    pub(super) host: &'a dyn Host,
+    pub(super) steps: Vec<Step>,
+    mounts: Vec<(PathBuf, Below)>,
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn new(host: &'a dyn Host) -> Self {
+        let staging = ["/tmp", "/var/tmp", "/mnt", "/run"].iter().map(Path::new);
+        let staging = staging.into_iter().find(|p| host.kind(p) == Kind::Dir).unwrap_or(Path::new("/proc"));
+        let root = Step::Root { staging: staging.to_owned() };
+        Self { host, steps: vec![root], mounts: vec![("/".into(), Below::Own)] }
+    }
+
+    /// A host path, read-only.
+    pub(super) fn bind(&mut self, from: &Path, to: &Path) {
+        self.mount(from, to, Access::ReadOnly);
+    }
+
+    /// A host path, read-write.
+    pub(super) fn bind_writable(&mut self, from: &Path, to: &Path) {
+        self.mount(from, to, Access::ReadWrite);
+    }
+
+    pub(super) fn mount(&mut self, from: &Path, to: &Path, access: Access) {
+        self.steps.push(Step::Bind { from: from.to_owned(), to: to.to_owned(), access });
+        let writable = access == Access::ReadWrite;
+        self.mounts.push((to.to_owned(), Below::Host { from: from.to_owned(), writable }));
+    }
+
+    /// A host path at its own place: links as links, folders and files read-only, nothing when there is nothing.
+    pub(super) fn mirror(&mut self, path: &Path) {
+        match self.host.kind(path) {
+            Kind::Dir | Kind::File => self.bind(path, path),
+            Kind::Link(target) => self.steps.push(Step::Symlink { path: path.to_owned(), target }),
+            Kind::Absent | Kind::Other => {}
+        }
+    }
+
+    pub(super) fn tmpfs(&mut self, path: &str, mode: u32, size: &str, exec: bool) {
+        self.steps.push(Step::Tmpfs { path: path.into(), mode, size: size.to_owned(), exec });
+        self.mounts.push((path.into(), Below::Own));
+    }
+
+    pub(super) fn dir(&mut self, path: &str, mode: u32) {
+        self.steps.push(Step::Dir { path: path.into(), mode });
+    }
+
+    pub(super) fn text(&mut self, path: &str, text: String) {
+        self.steps.push(Step::Text { path: path.into(), mode: 0o644, text });
+    }
+
+    /// An injected file: written where the tree is the bottle's own, laid over what the host has, or, where the host's
+    /// folder lacks it, written into a copy of that folder made of links and mounts.
+    pub(super) fn inject(&mut self, path: &Path, mode: u32, file: usize) -> Result<(), SandboxError> {
+        let path = &self.resolved(path);
+        match self.below(path) {
+            Below::Own if !self.made(path) => {
+                self.steps.push(Step::Dir { path: folder_of(path), mode: 0o755 });
+                self.steps.push(Step::File { path: path.clone(), mode, file });
+            }
+            Below::Host { from, writable: false } if self.host.kind(&from) == Kind::Absent => {
+                self.open_up(&folder_of(path))?;
+                self.steps.push(Step::File { path: path.clone(), mode, file });
+            }
+            Below::Host { from, .. } if matches!(self.host.kind(&from), Kind::Dir | Kind::Link(_)) => {
+                return Err(SandboxError::new(format!("cannot put a file at `{}`", path.display()))
+                    .with_hint("something else than a file is there already"));
+            }
+            _ => self.steps.push(Step::Cover { path: path.clone(), mode, file }),
+        }
+        Ok(())
+    }
+
+    /// A path with the links of the host's read-only folders followed, which inside are the same.
+    fn resolved(&self, path: &Path) -> PathBuf {
+        match self.below(path) {
+            Below::Host { writable: true, .. } => path.to_owned(),
+            Below::Host { .. } => self.host.canonical(path).unwrap_or_else(|| self.resolved_folder(path)),
+            Below::Own => self.resolved_folder(path),
+        }
+    }
+
+    fn resolved_folder(&self, path: &Path) -> PathBuf {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return path.to_owned() };
+        self.host.canonical(folder).map_or_else(|| path.to_owned(), |folder| folder.join(name))
+    }
+
+    /// What covers a path, with the host's own path for it.
+    fn below(&self, path: &Path) -> Below {
+        let covering =
+            self.mounts.iter().rev().find_map(|(at, below)| Some((path.strip_prefix(at).ok()?, below)));
+        match covering {
+            Some((rest, Below::Host { from, writable })) if rest.as_os_str().is_empty() => {
+                Below::Host { from: from.clone(), writable: *writable }
+            }
+            Some((rest, Below::Host { from, writable })) => {
+                Below::Host { from: from.join(rest), writable: *writable }
+            }
+            _ => Below::Own,
+        }
+    }
+
+    fn made(&self, path: &Path) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step, Step::Text { path: p, .. } | Step::File { path: p, .. } if p == path))
+    }
+
+    /// Replaces a read-only host folder by one of the bottle's own with the same entries.
+    fn open_up(&mut self, folder: &Path) -> Result<(), SandboxError> {
+        let Below::Host { from, writable: false } = self.below(folder) else { return Ok(()) };
+        if self.host.kind(&from) != Kind::Dir {
+            return Err(SandboxError::new(format!("cannot put a file into `{}`", folder.display()))
+                .with_hint("the folder does not exist on this machine"));
+        }
+        self.steps.push(Step::Tmpfs {
+            path: folder.to_owned(),
+            mode: 0o755,
+            size: "8m".to_owned(),
+            exec: false,
+        });
+        self.mounts.push((folder.to_owned(), Below::Own));
+        for name in self.host.names(&from) {
+            self.reproduce(&from.join(&name), &folder.join(&name));
+        }
+        Ok(())
+    }
+
+    fn reproduce(&mut self, from: &Path, to: &Path) {
+        match self.host.kind(from) {
+            Kind::Dir | Kind::File => self.bind(from, to),
+            Kind::Link(target) => self.steps.push(Step::Symlink { path: to.to_owned(), target }),
+            Kind::Absent | Kind::Other => {}
+        }
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).to_owned()
+}

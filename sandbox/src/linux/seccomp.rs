@@ -1,0 +1,135 @@
+//! From the table of system calls to filters: three programs, of whose answers the kernel takes the strictest.
+use super::syscalls::{ALLOWED, CLONE_NAMESPACES, REFUSED_IOCTLS, REFUSED_SOCKETS, Test};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch,
+};
+use std::collections::BTreeMap;
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// The programs, to be applied in any order. Calls of another architecture kill the process.
+pub(crate) fn programs() -> Result<[BpfProgram; 3], seccompiler::BackendError> {
+    use SeccompAction::{Allow, Errno};
+    Ok([
+        program(known_calls(), Errno(errno(libc::ENOSYS)), Allow)?,
+        program(refused_arguments()?, Allow, Errno(errno(libc::EPERM)))?,
+        program(refused_sockets()?, Allow, Errno(errno(libc::EAFNOSUPPORT)))?,
+    ])
+}
+
+fn program(
+    rules: Rules,
+    otherwise: SeccompAction,
+    matched: SeccompAction,
+) -> Result<BpfProgram, seccompiler::BackendError> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH)?;
+    SeccompFilter::new(rules, otherwise, matched, arch)?.try_into()
+}
+
+fn errno(code: i32) -> u32 {
+    code.unsigned_abs()
+}
+
+fn known_calls() -> Rules {
+    let calls = ALLOWED.iter().flat_map(|group| group.calls.iter().chain(group.older));
+    calls.map(|(_, number)| (*number, Vec::new())).collect()
+}
+
+fn refused_arguments() -> Result<Rules, seccompiler::BackendError> {
+    let namespaces = CLONE_NAMESPACES.iter().map(|flag| rule(&[(0, Test::Bits(*flag))]));
+    let ioctls = REFUSED_IOCTLS.iter().map(|(_, request, _)| rule(&[(1, Test::Is(*request))]));
+    Ok(Rules::from([
+        (libc::SYS_clone, namespaces.collect::<Result<_, _>>()?),
+        (libc::SYS_ioctl, ioctls.collect::<Result<_, _>>()?),
+    ]))
+}
+
+fn refused_sockets() -> Result<Rules, seccompiler::BackendError> {
+    let rules = REFUSED_SOCKETS.iter().map(|refused| rule(refused.tests)).collect::<Result<_, _>>()?;
+    let pairs = vec![rule(&[(0, Test::Not(1))])?];
+    Ok(Rules::from([(libc::SYS_socket, rules), (libc::SYS_socketpair, pairs)]))
+}
+
+/// All tests of a rule must hold. The kernel reads these arguments as 32-bit numbers, and so do the tests.
+fn rule(tests: &[(u8, Test)]) -> Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(
+        tests.iter().map(|(argument, test)| condition(*argument, *test)).collect::<Result<_, _>>()?,
+    )
+}
+
+fn condition(argument: u8, test: Test) -> Result<SeccompCondition, seccompiler::BackendError> {
+    let (operator, value) = match test {
+        Test::Is(value) => (SeccompCmpOp::Eq, value),
+        Test::Not(value) => (SeccompCmpOp::Ne, value),
+        Test::Above(value) => (SeccompCmpOp::Gt, value),
+        Test::Below(value) => (SeccompCmpOp::Lt, value),
+        Test::Bits(bits) => (SeccompCmpOp::MaskedEq(bits), bits),
+        Test::Kind(kind) => (SeccompCmpOp::MaskedEq(SOCKET_KIND), kind),
+    };
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
+}
+
+/// A socket's type shares its argument with flags such as `SOCK_CLOEXEC`.
+const SOCKET_KIND: u64 = 0xf;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_program_compiles_for_this_architecture() {
+        assert!(programs().is_ok_and(|all| all.iter().all(|p| !p.is_empty() && p.len() < 4096)));
+    }
+
+    #[test]
+    fn dangerous_calls_do_not_exist_inside() {
+        let known = known_calls();
+        for number in [
+            libc::SYS_unshare,
+            libc::SYS_setns,
+            libc::SYS_mount,
+            libc::SYS_umount2,
+            libc::SYS_pivot_root,
+            libc::SYS_move_mount,
+            libc::SYS_open_tree,
+            libc::SYS_fsopen,
+            libc::SYS_mount_setattr,
+            libc::SYS_clone3,
+            libc::SYS_bpf,
+            libc::SYS_perf_event_open,
+            libc::SYS_userfaultfd,
+            libc::SYS_io_uring_setup,
+            libc::SYS_io_uring_enter,
+            libc::SYS_keyctl,
+            libc::SYS_add_key,
+            libc::SYS_request_key,
+            libc::SYS_kexec_load,
+            libc::SYS_init_module,
+            libc::SYS_finit_module,
+            libc::SYS_open_by_handle_at,
+            libc::SYS_name_to_handle_at,
+            libc::SYS_chroot,
+            libc::SYS_reboot,
+            libc::SYS_swapon,
+            libc::SYS_clock_settime,
+            libc::SYS_fanotify_init,
+            libc::SYS_syslog,
+            libc::SYS_memfd_secret,
+        ] {
+            assert!(!known.contains_key(&number), "system call {number}");
+        }
+    }
+
+    #[test]
+    fn no_call_is_listed_twice_and_every_group_says_why() {
+        let mut seen = BTreeSet::new();
+        for group in ALLOWED {
+            assert!(group.reason.len() > 10);
+            for (name, _) in group.calls.iter().chain(group.older) {
+                assert!(seen.insert(name), "{name}");
+            }
+        }
+    }
+}

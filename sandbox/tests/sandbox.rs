@@ -1,0 +1,54 @@
+//! Bottles, started for real: every scenario runs in a process of its own, as an ordinary user and (where the tests
+//! run as root) as root. This binary is the tests' list, a scenario, the cradle, and a program inside, by its arguments.
+
+#[path = "sandbox/bottle.rs"]
+mod bottle;
+#[path = "sandbox/life.rs"]
+mod life;
+#[path = "sandbox/network.rs"]
+mod network;
+#[path = "sandbox/people.rs"]
+mod people;
+#[path = "sandbox/probe.rs"]
+mod probe;
+
+use libtest_mimic::{Arguments, Trial};
+use people::Person;
+
+/// A story with a bottle in it; panics when it does not end well.
+type Scenario = fn();
+
+fn scenarios() -> Vec<(&'static str, Scenario)> {
+    [life::SCENARIOS, network::SCENARIOS].concat()
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some(sandbox::linux::CRADLE) => sandbox::linux::cradle_main(),
+        Some("__scenario") => play(&arguments[2]),
+        Some("__probe") => probe::main(&arguments[2..]),
+        _ => libtest_mimic::run(&Arguments::from_args(), trials()).exit(),
+    }
+}
+
+fn play(name: &str) {
+    let all = scenarios();
+    let (_, scenario) = all.iter().find(|(known, _)| *known == name).expect("a scenario of that name");
+    scenario();
+}
+
+fn trials() -> Vec<Trial> {
+    let people = people::people();
+    people
+        .iter()
+        .flat_map(|person| scenarios().into_iter().map(move |(name, _)| trial(person, name)))
+        .collect()
+}
+
+fn trial(person: &Person, name: &'static str) -> Trial {
+    let person = person.clone();
+    let ignored = person.missing();
+    Trial::test(format!("{name}::{person}"), move || person.play(name).map_err(Into::into))
+        .with_ignored_flag(ignored)
+}
