@@ -1,8 +1,273 @@
-//! The one body type that both legs speak.
+//! Bodies as they stream: what every message body is here, and the stages that its bytes pass.
+use crate::record::Ledger;
 use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use policy::Denial;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-/// What may go wrong in the middle of a body.
+/// What a body may fail with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// Any body, either way.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-/// A streaming body with trailers.
-pub type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
+/// Bytes that one step may give at most before it is asked again: what a decompression bomb gets.
+pub(crate) const PIECE: usize = 64 * 1024;
+
+/// A body that has no bytes.
+pub(crate) fn empty() -> Body {
+    http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is there whole.
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
+    http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A transformation of a stream of bytes, without I/O.
+pub(crate) trait Stage: Send {
+    /// Takes from `input` (some or all) and appends to `out`. True: call again even when `input` is used up.
+    /// # Errors
+    /// When the body must not go on.
+    fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>>;
+    /// The stream ended.
+    /// # Errors
+    /// As [`Stage::data`].
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>>;
+    /// The trailers that follow.
+    /// # Errors
+    /// As [`Stage::data`].
+    fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
+        let _ = trailers;
+        Ok(())
+    }
+}
+
+struct Step {
+    stage: Box<dyn Stage>,
+    pending: Bytes,
+    again: bool,
+}
+
+/// Stages in a row. Memory: one [`PIECE`] or chunk for each, whatever the expansion.
+#[derive(Default)]
+pub(crate) struct Pipeline {
+    steps: Vec<Step>,
+    ended: usize,
+}
+
+impl Pipeline {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+    /// Appends a stage.
+    pub(crate) fn then(&mut self, stage: impl Stage + 'static) {
+        self.steps.push(Step { stage: Box::new(stage), pending: Bytes::new(), again: false });
+    }
+    /// Hands in a chunk; only when [`Pipeline::next`] gave `None`.
+    pub(crate) fn feed(&mut self, chunk: Bytes) {
+        self.steps[0].pending = chunk;
+    }
+    /// The next piece, or `None` when more must be fed.
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Box<Denial>> {
+        while let Some(level) = self.steps.iter().rposition(|step| step.again || !step.pending.is_empty()) {
+            let step = &mut self.steps[level];
+            let mut out = Vec::new();
+            step.again = step.stage.data(&mut step.pending, &mut out)?;
+            if let Some(piece) = self.hand_on(level, out) {
+                return Ok(Some(piece));
+            }
+        }
+        Ok(None)
+    }
+    /// The next piece after the last chunk was fed; `None` at the very end.
+    pub(crate) fn finish(&mut self) -> Result<Option<Bytes>, Box<Denial>> {
+        loop {
+            if let Some(piece) = self.next()? {
+                return Ok(Some(piece));
+            }
+            let Some(step) = self.steps.get_mut(self.ended) else { return Ok(None) };
+            let mut out = Vec::new();
+            step.stage.end(&mut out)?;
+            self.ended += 1;
+            if let Some(piece) = self.hand_on(self.ended - 1, out) {
+                return Ok(Some(piece));
+            }
+        }
+    }
+    fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
+        self.steps.iter_mut().try_for_each(|step| step.stage.trailers(trailers))
+    }
+    fn hand_on(&mut self, level: usize, out: Vec<u8>) -> Option<Bytes> {
+        let out = Bytes::from(out);
+        match self.steps.get_mut(level + 1) {
+            _ if out.is_empty() => None,
+            Some(next) => {
+                next.pending = out;
+                None
+            }
+            None => Some(out),
+        }
+    }
+}
+
+/// A body whose bytes pass a pipeline.
+pub(crate) struct Staged {
+    inner: Body,
+    pipeline: Pipeline,
+    same_length: bool,
+    trailers: Option<HeaderMap>,
+    drained: bool,
+    finished: bool,
+    ledger: Ledger,
+}
+
+impl Staged {
+    /// `same_length`: the stages change no byte, or fail.
+    pub(crate) fn body(inner: Body, pipeline: Pipeline, same_length: bool, ledger: Ledger) -> Body {
+        if pipeline.is_empty() {
+            return inner;
+        }
+        Staged { inner, pipeline, same_length, trailers: None, drained: false, finished: false, ledger }
+            .boxed_unsync()
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
+        loop {
+            if self.drained {
+                return Poll::Ready(self.last());
+            }
+            if let Some(piece) = self.pipeline.next().map_err(|denial| self.fail(denial))? {
+                return Poll::Ready(Ok(Some(Frame::data(piece))));
+            }
+            match ready!(Pin::new(&mut self.inner).poll_frame(cx)).transpose()? {
+                None => self.drained = true,
+                Some(frame) => self.take(frame),
+            }
+        }
+    }
+
+    fn take(&mut self, frame: Frame<Bytes>) {
+        match frame.into_data() {
+            Ok(chunk) => self.pipeline.feed(chunk),
+            Err(frame) => {
+                self.trailers = frame.into_trailers().ok();
+                self.drained = true;
+            }
+        }
+    }
+
+    fn last(&mut self) -> Result<Option<Frame<Bytes>>, BoxError> {
+        if self.finished {
+            return Ok(None);
+        }
+        if let Some(piece) = self.pipeline.finish().map_err(|denial| self.fail(denial))? {
+            return Ok(Some(Frame::data(piece)));
+        }
+        self.finished = true;
+        let Some(mut trailers) = self.trailers.take() else { return Ok(None) };
+        self.pipeline.trailers(&mut trailers).map_err(|denial| self.fail(denial))?;
+        Ok(Some(Frame::trailers(trailers)))
+    }
+
+    fn fail(&mut self, denial: Box<Denial>) -> BoxError {
+        self.finished = true;
+        self.drained = true;
+        self.ledger.break_off(&denial);
+        denial
+    }
+}
+
+impl HttpBody for Staged {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.advance(cx).map(Result::transpose)
+    }
+    fn is_end_stream(&self) -> bool {
+        self.finished && self.trailers.is_none()
+    }
+    fn size_hint(&self) -> SizeHint {
+        if self.same_length { self.inner.size_hint() } else { SizeHint::default() }
+    }
+}
+
+/// Chunks that wait until what is in them was seen to be clean.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    chunks: VecDeque<(Bytes, u64)>,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// A chunk that may go once `clean` bytes of the decoded stream are clean.
+    pub(crate) fn push(&mut self, chunk: Bytes, clean: u64) {
+        self.bytes += chunk.len();
+        self.chunks.push_back((chunk, clean));
+    }
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+    /// Gives out the chunks that may go.
+    pub(crate) fn release(&mut self, clean: u64, out: &mut Vec<u8>) {
+        while let Some((chunk, _)) = self.chunks.pop_front_if(|(_, needs)| *needs <= clean) {
+            self.bytes -= chunk.len();
+            out.extend_from_slice(&chunk);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives each byte twice, at most two input bytes at a time; says so at the end.
+    struct Twice;
+    impl Stage for Twice {
+        fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+            for byte in input.split_to(input.len().min(2)) {
+                out.extend([byte, byte]);
+            }
+            Ok(false)
+        }
+        fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+            out.push(b'.');
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn stages_pass_everything_in_order() {
+        let mut pipeline = Pipeline::default();
+        pipeline.then(Twice);
+        pipeline.then(Twice);
+        let mut all = Vec::new();
+        for chunk in ["abc", "d"] {
+            pipeline.feed(Bytes::from(chunk));
+            while let Some(piece) = pipeline.next().expect("no stage fails") {
+                all.extend(piece);
+            }
+        }
+        while let Some(piece) = pipeline.finish().expect("no stage fails") {
+            all.extend(piece);
+        }
+        assert_eq!(all, b"aaaabbbbccccdddd...");
+    }
+
+    #[test]
+    fn waiting_chunks_go_when_clean() {
+        let (mut waiting, mut out) = (Waiting::default(), Vec::new());
+        waiting.push(Bytes::from("a"), 2);
+        waiting.push(Bytes::from("b"), 4);
+        waiting.release(3, &mut out);
+        assert_eq!((out.as_slice(), waiting.bytes()), (&b"a"[..], 1));
+    }
+}

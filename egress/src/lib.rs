@@ -5,14 +5,26 @@
 
 pub mod body;
 pub mod ca;
+mod coding;
 pub mod config;
 pub mod dial;
 pub mod dns;
 pub mod engine;
+mod exchange;
+pub mod framing;
+mod headers;
+mod inbound;
+mod introspect;
+mod listen;
 pub mod names;
+mod record;
+mod respond;
+mod screen;
+pub mod sniff;
 mod tls;
 pub mod tunnel;
 pub mod upstream;
+pub mod websocket;
 
 pub use ca::CertificateAuthority;
 pub use config::{Config, DlpAction, DlpTerms, Limits, Upstream, UpstreamProxy};

@@ -1,0 +1,240 @@
+//! Content codings: what is read to be scanned or scrubbed.
+use crate::body::{PIECE, Stage};
+use bytes::{Buf, Bytes};
+use compression_codecs::core::util::{PartialBuffer, WriteBuffer};
+use compression_codecs::{BrotliDecoder, DecodeV2, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
+use http::{HeaderMap, header};
+use policy::{Denial, DenialCode};
+
+/// Codings on one body at most: more are a bomb, not a message.
+const NESTED: usize = 3;
+
+/// A content coding that is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+impl Coding {
+    /// Bytes that [`Coding::sniff`] needs.
+    pub(crate) const SNIFFED: usize = 4;
+
+    pub(crate) fn parse(name: &str) -> Option<Coding> {
+        match name.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => Some(Coding::Gzip),
+            "deflate" => Some(Coding::Deflate),
+            "br" => Some(Coding::Brotli),
+            "zstd" => Some(Coding::Zstd),
+            _ => None,
+        }
+    }
+    /// What a body without `content-encoding` shows itself to be (a receiver may look as we do).
+    pub(crate) fn sniff(start: &[u8]) -> Option<Coding> {
+        match start {
+            [0x1f, 0x8b, 8, ..] => Some(Coding::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Coding::Zstd),
+            _ => None,
+        }
+    }
+}
+
+/// The codings of a message, outermost last as in the header; `Err` is the name of one that is not understood.
+pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
+    let mut found = Vec::new();
+    for value in headers.get_all(header::CONTENT_ENCODING) {
+        let text = value.to_str().map_err(|_| "not text".to_owned())?;
+        for name in text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"))
+        {
+            found.push(Coding::parse(name).ok_or_else(|| name.chars().take(32).collect::<String>())?);
+        }
+    }
+    if found.len() > NESTED { Err("too many at once".to_owned()) } else { Ok(found) }
+}
+
+/// A decoder as a stage: fails on anything that is not exactly its coding.
+pub(crate) struct Decode {
+    coding: Coding,
+    decoder: Option<Box<dyn DecodeV2 + Send>>,
+    start: Vec<u8>,
+    ended: bool,
+    any: bool,
+}
+
+impl Decode {
+    pub(crate) fn new(coding: Coding) -> Decode {
+        Decode { coding, decoder: None, start: Vec::new(), ended: false, any: false }
+    }
+
+    /// `deflate` means zlib, and some mean the bare stream: the first two bytes tell.
+    fn decoder(&mut self, input: &mut Bytes) -> Option<&mut (dyn DecodeV2 + Send + 'static)> {
+        if self.decoder.is_none() {
+            self.start.extend(input.split_to(input.len().min(2 - self.start.len())));
+            if self.start.len() < 2 {
+                return None;
+            }
+            *input = Bytes::from([&self.start[..], input].concat());
+            self.decoder = Some(decoder_for(self.coding, &self.start));
+        }
+        self.decoder.as_deref_mut()
+    }
+
+    fn unreadable(&self) -> Box<Denial> {
+        let sentence = format!(
+            "a body that says it is {} cannot be read as such, so it cannot be inspected",
+            self.coding.name()
+        );
+        Box::new(Denial::new(DenialCode::Unreadable, sentence))
+    }
+}
+
+impl Coding {
+    fn name(self) -> &'static str {
+        match self {
+            Coding::Gzip => "gzip",
+            Coding::Deflate => "deflate",
+            Coding::Brotli => "br",
+            Coding::Zstd => "zstd",
+        }
+    }
+}
+
+fn decoder_for(coding: Coding, start: &[u8]) -> Box<dyn DecodeV2 + Send> {
+    let zlib = start[0] & 0x0f == 8 && u16::from_be_bytes([start[0], start[1]]).is_multiple_of(31);
+    match coding {
+        Coding::Gzip => Box::new(GzipDecoder::new()),
+        Coding::Deflate if zlib => Box::new(ZlibDecoder::new()),
+        Coding::Deflate => Box::new(DeflateDecoder::new()),
+        Coding::Brotli => Box::new(BrotliDecoder::new()),
+        Coding::Zstd => Box::new(ZstdDecoder::new()),
+    }
+}
+
+impl Stage for Decode {
+    fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        self.any |= !input.is_empty();
+        if self.ended && !input.is_empty() {
+            self.restart()?;
+        }
+        if self.decoder(input).is_none() {
+            return Ok(false);
+        }
+        let mut buffer = vec![0; PIECE];
+        let (used, written, ended) = self.decode(input, &mut buffer)?;
+        if used == 0 && written == 0 && !ended && !input.is_empty() {
+            return Err(self.unreadable());
+        }
+        input.advance(used);
+        buffer.truncate(written);
+        *out = buffer;
+        self.ended = ended;
+        Ok(!ended && written == PIECE)
+    }
+
+    fn end(&mut self, _out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        // An empty body is an empty body in every coding; anything else must have come to its end.
+        if self.any && !self.ended { Err(self.unreadable()) } else { Ok(()) }
+    }
+}
+
+impl Decode {
+    fn decode(&mut self, input: &Bytes, buffer: &mut [u8]) -> Result<(usize, usize, bool), Box<Denial>> {
+        let Some(decoder) = self.decoder.as_deref_mut() else { return Ok((0, 0, false)) };
+        let mut from = PartialBuffer::new(&input[..]);
+        let mut to = WriteBuffer::new_initialized(buffer);
+        match decoder.decode(&mut from, &mut to) {
+            Ok(ended) => Ok((from.written_len(), to.written_len(), ended)),
+            Err(_) => Err(self.unreadable()),
+        }
+    }
+
+    /// Another member follows (gzip, zstd); nothing may follow in the other codings.
+    fn restart(&mut self) -> Result<(), Box<Denial>> {
+        let members = matches!(self.coding, Coding::Gzip | Coding::Zstd);
+        let restarted =
+            members && self.decoder.as_deref_mut().is_some_and(|decoder| decoder.reinit().is_ok());
+        self.ended = false;
+        if restarted { Ok(()) } else { Err(self.unreadable()) }
+    }
+}
+
+/// What of an `accept-encoding` we can read ourselves; `identity` when nothing is left.
+pub(crate) fn narrowed(accepted: &str) -> String {
+    let known = |item: &&str| item.split(';').next().is_some_and(|name| Coding::parse(name.trim()).is_some());
+    let kept: Vec<&str> = accepted.split(',').map(str::trim).filter(known).collect();
+    if kept.is_empty() { "identity".to_owned() } else { kept.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::Pipeline;
+    use async_compression::tokio::write as encode;
+    use tokio::io::AsyncWriteExt;
+
+    async fn encoded(coding: Coding, plain: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut writer: Box<dyn tokio::io::AsyncWrite + Unpin> = match coding {
+            Coding::Gzip => Box::new(encode::GzipEncoder::new(&mut out)),
+            Coding::Deflate => Box::new(encode::ZlibEncoder::new(&mut out)),
+            Coding::Brotli => Box::new(encode::BrotliEncoder::new(&mut out)),
+            Coding::Zstd => Box::new(encode::ZstdEncoder::new(&mut out)),
+        };
+        writer.write_all(plain).await.expect("memory takes bytes");
+        writer.shutdown().await.expect("memory takes bytes");
+        drop(writer);
+        out
+    }
+
+    fn decode(coding: Coding, bytes: &[u8], chunk: usize) -> Result<Vec<u8>, Box<Denial>> {
+        let (mut pipeline, mut all) = (Pipeline::default(), Vec::new());
+        pipeline.then(Decode::new(coding));
+        for part in bytes.chunks(chunk) {
+            pipeline.feed(Bytes::copy_from_slice(part));
+            while let Some(piece) = pipeline.next()? {
+                assert!(piece.len() <= PIECE, "a bomb comes in pieces");
+                all.extend(piece);
+            }
+        }
+        while let Some(piece) = pipeline.finish()? {
+            all.extend(piece);
+        }
+        Ok(all)
+    }
+
+    #[tokio::test]
+    async fn every_coding_reads_back_however_it_is_cut() {
+        let plain: Vec<u8> = b"all work and no play ".repeat(20_000);
+        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd] {
+            let bytes = encoded(coding, &plain).await;
+            for chunk in [1, 7, 4096, usize::MAX >> 1] {
+                assert_eq!(
+                    decode(coding, &bytes, chunk).expect("it decodes"),
+                    plain,
+                    "{coding:?} in {chunk}"
+                );
+            }
+            decode(coding, &bytes[..bytes.len() - 3], 4096).expect_err("a cut body is not a whole one");
+            decode(coding, &[&bytes[..], b"trailing"].concat(), 4096)
+                .expect_err("nothing hides behind the end");
+        }
+    }
+
+    #[tokio::test]
+    async fn gzip_members_follow_one_another() {
+        let two = [encoded(Coding::Gzip, b"one ").await, encoded(Coding::Gzip, b"two").await].concat();
+        assert_eq!(decode(Coding::Gzip, &two, 5).expect("it decodes"), b"one two");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_asked_for() {
+        assert_eq!(narrowed("gzip, deflate, br, zstd"), "gzip, deflate, br, zstd");
+        assert_eq!(narrowed("dcb, gzip;q=0.5, *"), "gzip;q=0.5");
+        assert_eq!(narrowed("compress"), "identity");
+    }
+}

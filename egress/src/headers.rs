@@ -1,0 +1,138 @@
+//! Which headers end at a hop.
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Names that speak to the next hop only (RFC 9110 7.6.1 and what stands in its place in the wild).
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-authentication-info",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Names that only we may say.
+pub(crate) const DECISION: HeaderName = HeaderName::from_static("bottle-decision");
+/// The id of the exchange, for `/why/<id>`.
+pub(crate) const EXCHANGE: HeaderName = HeaderName::from_static("bottle-exchange");
+
+/// Headers that `Connection` may not take away: what is judged or framed with them.
+const NOT_BY_CONNECTION: [&str; 6] =
+    ["host", "content-length", "content-encoding", "content-type", "transfer-encoding", "authorization"];
+
+/// Strips a request for the next hop; `te: trailers` stays (gRPC).
+/// # Errors
+/// The header that `Connection` names and must not.
+pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), &'static str> {
+    let trailers = headers.get_all(header::TE).iter().any(says_trailers);
+    strip_named(headers)?;
+    strip_hop(headers);
+    // The expectation is met here: the agent's body is asked for once the request is allowed.
+    headers.remove(header::EXPECT);
+    headers.remove("http2-settings");
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    Ok(())
+}
+
+/// Strips an answer: hop-by-hop, what only the egress may say, and hints at ways around it.
+pub(crate) fn strip_response(headers: &mut HeaderMap) {
+    // An upstream that names what it must not names it in vain.
+    if strip_named(headers).is_err() {
+        headers.remove(header::CONNECTION);
+    }
+    strip_hop(headers);
+    headers.remove(header::ALT_SVC);
+    headers.remove(DECISION);
+    headers.remove(EXCHANGE);
+}
+
+fn strip_hop(headers: &mut HeaderMap) {
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+fn strip_named(headers: &mut HeaderMap) -> Result<(), &'static str> {
+    let named: Vec<String> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
+    for name in &named {
+        if let Some(kept) = NOT_BY_CONNECTION.into_iter().find(|kept| kept == name) {
+            return Err(kept);
+        }
+    }
+    for name in named {
+        headers.remove(name);
+    }
+    Ok(())
+}
+
+fn says_trailers(value: &HeaderValue) -> bool {
+    value.to_str().is_ok_and(|text| text.split(',').any(|item| item.trim().eq_ignore_ascii_case("trailers")))
+}
+
+/// Whether the header's values, as a list, hold this token.
+pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|item| item.trim().eq_ignore_ascii_case(token)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn what_connection_names_goes() {
+        let mut headers = map(&[
+            ("connection", "close, X-One"),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("proxy-authorization", "x"),
+        ]);
+        strip_request(&mut headers).expect("nothing forbidden is named");
+        assert_eq!(headers, map(&[("x-two", "2")]));
+    }
+
+    #[test]
+    fn connection_cannot_take_what_is_judged() {
+        strip_request(&mut map(&[("connection", "Content-Length")]))
+            .expect_err("framing is not for hops to take");
+    }
+
+    #[test]
+    fn grpc_keeps_its_te() {
+        let mut headers = map(&[("te", "trailers, deflate")]);
+        strip_request(&mut headers).expect("nothing is named");
+        assert_eq!(headers, map(&[("te", "trailers")]));
+    }
+
+    #[test]
+    fn an_upstream_cannot_speak_as_the_egress() {
+        let mut headers = map(&[
+            ("bottle-decision", "denied; code=x"),
+            ("bottle-exchange", "1"),
+            ("alt-svc", "h3=\":443\""),
+        ]);
+        strip_response(&mut headers);
+        assert!(headers.is_empty());
+    }
+}

@@ -1,0 +1,432 @@
+//! The agent's leg: HTTP/1.1 and HTTP/2 requests, each judged by itself and answered in the version it came in.
+use crate::body::{Body, BoxError, empty};
+use crate::engine::Shared;
+use crate::exchange::{Answered, Asked, exchange};
+use crate::framing::Violation;
+use crate::framing::reader::{Gate, Strict};
+use crate::headers::strip_request;
+use crate::introspect;
+use crate::listen::{Stream, towards};
+use crate::names::{EGRESS_NAME, LOCAL_NAME};
+use crate::record::Ledger;
+use crate::respond::{Shape, asks_websocket, raw_refusal, refusal};
+use crate::sniff::Prefixed;
+use crate::upstream::websocket_accept;
+use crate::websocket::Bridge;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use policy::host::Authority;
+use policy::{Denial, DenialCode, Host, Scheme};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::AsyncWriteExt;
+
+/// Where the requests of a connection go.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    /// Plain or TLS.
+    pub(crate) scheme: Scheme,
+    /// The host of the connection.
+    pub(crate) host: Host,
+    /// Its port.
+    pub(crate) port: u16,
+    /// Why every request is refused, when the names of the connection do not agree.
+    pub(crate) mismatch: Option<Box<Denial>>,
+}
+
+impl Site {
+    pub(crate) fn plain(host: Host, port: u16) -> Site {
+        Site { scheme: Scheme::Http, host, port, mismatch: None }
+    }
+}
+
+/// What an h1 connection turns into after its last answer.
+enum Turn {
+    WebSocket(Box<Bridge>),
+    Connect { host: Host, port: u16, ledger: Ledger },
+}
+
+/// One connection of the agent's.
+struct Connection {
+    engine: Arc<Shared>,
+    /// `None`: the client speaks to the egress as its proxy.
+    site: Option<Site>,
+    gate: Arc<Gate>,
+    turn: Mutex<Option<Turn>>,
+    busy: AtomicUsize,
+}
+
+impl Connection {
+    fn new(engine: Arc<Shared>, site: Option<Site>) -> Arc<Connection> {
+        let (gate, turn) = (Arc::new(Gate::default()), Mutex::new(None));
+        Arc::new(Connection { engine, site, gate, turn, busy: AtomicUsize::new(0) })
+    }
+    fn set_turn(&self, turn: Turn) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+    }
+    fn take_turn(&self) -> Option<Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A client that speaks to the egress as its proxy.
+pub(crate) async fn proxy(engine: Arc<Shared>, stream: impl Stream + 'static) {
+    serve_http1(Connection::new(engine, None), stream).await;
+}
+
+/// Requests to one site over HTTP/1.
+pub(crate) async fn http1(engine: Arc<Shared>, stream: impl Stream + 'static, site: Site) {
+    serve_http1(Connection::new(engine, Some(site)), stream).await;
+}
+
+async fn serve_http1(connection: Arc<Connection>, stream: impl Stream + 'static) {
+    let limits = connection.engine.limits.clone();
+    let strict = Strict::new(stream, limits.head_bytes, limits.head_time, Arc::clone(&connection.gate));
+    let service = service_fn({
+        let connection = Arc::clone(&connection);
+        move |request| Box::pin(answer_http1(Arc::clone(&connection), request))
+    });
+    let mut serving = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .half_close(true)
+        .header_read_timeout(limits.idle_time)
+        .max_buf_size(limits.head_bytes.max(8192))
+        .serve_connection(TokioIo::new(strict), service);
+    let mut end = Some(Box::pin(connection.engine.end.clone().cancelled_owned()));
+    let served = std::future::poll_fn(|cx| {
+        if end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_ready()) {
+            end = None;
+            Pin::new(&mut serving).graceful_shutdown();
+        }
+        serving.poll_without_shutdown(cx)
+    });
+    let served = served.await;
+    let parts = serving.into_parts();
+    let strict = parts.io.into_inner();
+    match connection.take_turn() {
+        Some(turn) if served.is_ok() => {
+            turn_into(&connection.engine, turn, strict, parts.read_buf.to_vec()).await
+        }
+        _ => say_goodbye(&connection, strict).await,
+    }
+}
+
+async fn turn_into<S: Stream + 'static>(
+    engine: &Arc<Shared>,
+    turn: Turn,
+    strict: Strict<S>,
+    mut read: Vec<u8>,
+) {
+    let (stream, rest) = strict.into_parts();
+    read.extend(rest);
+    let stream = Prefixed::new(read, stream);
+    match turn {
+        Turn::WebSocket(bridge) => bridge.run(stream).await,
+        Turn::Connect { host, port, ledger } => {
+            towards(Arc::clone(engine), Box::new(stream), host, port, Some(ledger)).await;
+        }
+    }
+}
+
+/// The last words to a client whose bytes were no unambiguous request.
+async fn say_goodbye<S: Stream>(connection: &Connection, mut strict: Strict<S>) {
+    if let Some(violation) = strict.violation() {
+        let denial = violation_denial(violation, connection.site.as_ref());
+        let ledger = Ledger::open(&connection.engine.auditor, "h1");
+        ledger.deny(&denial);
+        connection.engine.refused.remember(&ledger.id(), &denial);
+        // The client may be gone already; the event stands either way.
+        let _gone = strict.write_all(&raw_refusal(&denial, &ledger.id())).await;
+    }
+    let _gone = strict.shutdown().await;
+}
+
+fn violation_denial(violation: Violation, site: Option<&Site>) -> Denial {
+    let denial = Denial::new(violation.code, format!("the request was refused: {}", violation.what));
+    match site {
+        Some(site) => denial.with_destination(site.host.clone(), site.port),
+        None => denial,
+    }
+}
+
+/// Requests to one site over HTTP/2.
+pub(crate) async fn http2(engine: Arc<Shared>, stream: impl Stream + 'static, site: Site) {
+    let connection = Connection::new(engine, Some(site));
+    let limits = &connection.engine.limits;
+    let service = service_fn({
+        let connection = Arc::clone(&connection);
+        move |request| answer_http2(Arc::clone(&connection), request)
+    });
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        // Rapid reset (CVE-2023-44487): a client that opens and resets without end is ended.
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(64)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20)
+        .keep_alive_interval(limits.idle_time)
+        .keep_alive_timeout(limits.handshake_time);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    loop {
+        tokio::select! {
+            _ended = &mut serving => return,
+            () = connection.engine.end.cancelled() => break,
+            () = idle(&connection) => break,
+        }
+    }
+    serving.as_mut().graceful_shutdown();
+    // An error here is the client's own end.
+    let _ended = serving.await;
+}
+
+/// Returns when no stream was open for the idle time.
+async fn idle(connection: &Connection) {
+    let mut quiet = false;
+    loop {
+        tokio::time::sleep(connection.engine.limits.idle_time / 2).await;
+        let busy = connection.busy.load(Ordering::Relaxed) > 0;
+        if quiet && !busy {
+            return;
+        }
+        quiet = !busy;
+    }
+}
+
+type Reply = Result<Response<Body>, Infallible>;
+
+async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -> Reply {
+    let upgrades = asks_websocket(request.headers());
+    let held =
+        upgrades || request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE);
+    let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
+    let ledger = Ledger::open(&connection.engine.auditor, if upgrades { "ws" } else { "h1" });
+    let answered = if request.method() == Method::CONNECT {
+        connect(&connection, &request, &ledger).map(Turned::Into)
+    } else {
+        judge(&connection, request, upgrades, &ledger).await
+    };
+    let response = match answered {
+        Ok(Turned::Answer(Answered::Response(response))) => response,
+        Ok(Turned::Answer(Answered::Switched(head, bridge))) => {
+            connection.set_turn(Turn::WebSocket(bridge));
+            return Ok(switching(head, key.as_ref()));
+        }
+        Ok(Turned::Into(turn)) => {
+            connection.set_turn(turn);
+            return Ok(Response::new(empty()));
+        }
+        Err((denial, shape)) => refuse(&connection, &denial, &ledger, shape),
+    };
+    if held {
+        connection.gate.stays_http();
+    }
+    Ok(response)
+}
+
+/// What came of a request on the agent's leg.
+enum Turned {
+    Answer(Answered),
+    Into(Turn),
+}
+
+type Judged = Result<Turned, (Box<Denial>, Shape)>;
+
+fn switching(head: Response<()>, key: Option<&HeaderValue>) -> Response<Body> {
+    let mut response = head.map(|()| empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let accept = websocket_accept(key.map_or(&[], HeaderValue::as_bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(&accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}
+
+/// Accepts a CONNECT, whatever the target: a refusal is spoken inside, where clients show it.
+fn connect(
+    connection: &Connection,
+    request: &Request<Incoming>,
+    ledger: &Ledger,
+) -> Result<Turn, (Box<Denial>, Shape)> {
+    let refused = |sentence: String| {
+        (
+            Box::new(Denial::new(DenialCode::MalformedRequest, sentence)),
+            Shape::of(None, request.headers(), false),
+        )
+    };
+    if connection.site.is_some() {
+        return Err(refused("CONNECT is for the proxy, and this connection goes to a host".to_owned()));
+    }
+    let authority = request.uri().authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    let target = Authority::parse(authority).map_err(|error| refused(error.to_string()))?;
+    let Some(port) = target.port else { return Err(refused("a CONNECT target needs a port".to_owned())) };
+    ledger.silence();
+    Ok(Turn::Connect { host: target.host, port, ledger: ledger.clone() })
+}
+
+async fn answer_http2(connection: Arc<Connection>, mut request: Request<Incoming>) -> Reply {
+    let _busy = Busy::new(&connection);
+    let protocol =
+        request.extensions().get::<hyper::ext::Protocol>().map(|protocol| protocol.as_str().to_owned());
+    let upgrades = protocol.as_deref() == Some("websocket");
+    let ledger = Ledger::open(&connection.engine.auditor, if upgrades { "ws" } else { "h2" });
+    if request.method() == Method::CONNECT && !upgrades {
+        let sentence = "CONNECT inside an HTTP/2 connection is for WebSockets only (RFC 8441)";
+        let denial = Denial::new(DenialCode::MalformedRequest, sentence);
+        return Ok(refuse(&connection, &denial, &ledger, Shape::Text));
+    }
+    let upgrade = upgrades.then(|| hyper::upgrade::on(&mut request));
+    if upgrades {
+        // RFC 8441 section 5: what was a GET with Upgrade.
+        *request.method_mut() = Method::GET;
+    }
+    match judge(&connection, request, upgrades, &ledger).await {
+        Ok(Turned::Answer(Answered::Response(response))) => Ok(response),
+        Ok(Turned::Answer(Answered::Switched(head, bridge))) => {
+            if let Some(upgrade) = upgrade {
+                let cut = connection.engine.cut.clone();
+                let running = Busy::new(&connection);
+                tokio::spawn(async move {
+                    let _running = running;
+                    let Ok(stream) = upgrade.await else { return };
+                    cut.run_until_cancelled(bridge.run(TokioIo::new(stream))).await;
+                });
+            }
+            let mut response = head.map(|()| empty());
+            *response.status_mut() = StatusCode::OK;
+            Ok(response)
+        }
+        // Only `connect` turns a connection, and it is not called here.
+        Ok(Turned::Into(_)) => Ok(Response::new(empty())),
+        Err((denial, shape)) => Ok(refuse(&connection, &denial, &ledger, shape)),
+    }
+}
+
+/// A stream that is open.
+struct Busy(Arc<Connection>);
+
+impl Busy {
+    fn new(connection: &Arc<Connection>) -> Busy {
+        connection.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(connection))
+    }
+}
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One request: its facts, its headers made ready for another hop, and the exchange.
+async fn judge(
+    connection: &Arc<Connection>,
+    request: Request<Incoming>,
+    websocket: bool,
+    ledger: &Ledger,
+) -> Judged {
+    let engine = &connection.engine;
+    let (mut head, body) = request.into_parts();
+    let shape = Shape::of(connection.site.as_ref().map(|site| &site.host), &head.headers, websocket);
+    if let Some(page) = introspection(connection, &head) {
+        ledger.note(|event| event.host = Some(LOCAL_NAME.to_owned()));
+        let page = introspect::answer(engine, &page, &head);
+        ledger.note(|event| event.status = Some(page.status().as_u16()));
+        return Ok(Turned::Answer(Answered::Response(page.map(|body| ledger.count_down(body)))));
+    }
+    let facts = facts(connection.site.as_ref(), &head).map_err(|denial| (denial, shape))?;
+    let shape = Shape::of(Some(&facts.host), &head.headers, websocket);
+    ledger.asked(&facts, engine.terms.clean(facts.path.as_str()));
+    strip_request(&mut head.headers).map_err(|named| (named_by_connection(named), shape))?;
+    let body = body.map_err(BoxError::from).boxed_unsync();
+    let asked = Asked { facts, head, body, websocket };
+    exchange(engine, asked, ledger).await.map(Turned::Answer).map_err(|denial| (denial, shape))
+}
+
+fn named_by_connection(name: &str) -> Box<Denial> {
+    let sentence = format!("the `Connection` header names `{name}`, which is not a hop's own");
+    Box::new(Denial::new(DenialCode::MalformedRequest, sentence))
+}
+
+/// The path asked for of the egress's own host.
+fn introspection(connection: &Connection, head: &http::request::Parts) -> Option<String> {
+    let to_local = |host: &Host| host.name() == Some(LOCAL_NAME);
+    let path = || head.uri.path().to_owned();
+    match &connection.site {
+        Some(site) => to_local(&site.host).then(path),
+        None => {
+            let written = head
+                .uri
+                .authority()
+                .map(http::uri::Authority::as_str)
+                .or_else(|| host_header(&head.headers))?;
+            let host = Authority::parse(written).ok()?.host;
+            let direct = head.uri.authority().is_none() && host.name() == Some(EGRESS_NAME);
+            (to_local(&host) || direct).then(path)
+        }
+    }
+}
+
+fn host_header(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::HOST).and_then(|value| value.to_str().ok())
+}
+
+/// The canonical facts: connection, target and Host agree, or there are none.
+fn facts(site: Option<&Site>, head: &http::request::Parts) -> Result<policy::Request, Box<Denial>> {
+    let request = match site {
+        None => policy::Request::from_url(head.method.as_str(), &absolute(head)?)?,
+        Some(site) => site_facts(site, head)?,
+    };
+    for written in head.headers.get_all(header::HOST) {
+        let text = written.to_str().map_err(|_| malformed("the Host header is not text"))?;
+        request.agree(text)?;
+    }
+    Ok(request)
+}
+
+fn absolute(head: &http::request::Parts) -> Result<String, Box<Denial>> {
+    if head.uri.scheme().is_none() || head.uri.authority().is_none() {
+        return Err(malformed("a proxy is asked with CONNECT or with an absolute URL"));
+    }
+    Ok(head.uri.to_string())
+}
+
+fn site_facts(site: &Site, head: &http::request::Parts) -> Result<policy::Request, Box<Denial>> {
+    if let Some(mismatch) = &site.mismatch {
+        return Err(mismatch.clone());
+    }
+    let target = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let request =
+        policy::Request::new(site.scheme, site.host.clone(), site.port, head.method.as_str(), target)?;
+    if let Some(authority) = head.uri.authority() {
+        request.agree(authority.as_str())?;
+    }
+    let scheme = head.uri.scheme_str().filter(|scheme| *scheme != site.scheme.as_str());
+    match scheme {
+        Some(_) => Err(malformed("the scheme of the request is not that of its connection")),
+        None => Ok(request),
+    }
+}
+
+fn malformed(what: &str) -> Box<Denial> {
+    Box::new(Denial::new(DenialCode::MalformedRequest, what))
+}
+
+fn refuse(connection: &Connection, denial: &Denial, ledger: &Ledger, shape: Shape) -> Response<Body> {
+    ledger.deny(denial);
+    connection.engine.refused.remember(&ledger.id(), denial);
+    let response = refusal(denial, &ledger.id(), shape);
+    ledger.note(|event| event.status = Some(response.status().as_u16()));
+    response.map(|body| ledger.count_down(body))
+}

@@ -1,0 +1,253 @@
+//! WebSockets: messages are scanned, swapped and scrubbed like bodies; where nothing is sought, bytes pass as they are.
+pub mod frames;
+
+use crate::body::Pipeline;
+use crate::engine::Shared;
+use crate::exchange::Scrub;
+use crate::record::Ledger;
+use crate::screen::Watch;
+use crate::upstream::Duplex;
+use credentials::{BodyKind, BodySwapper, Placeholder, Secret};
+use dlp::{KnownValues, Scrubber};
+use frames::{Kind, Messages, Relay};
+use policy::{Denial, DenialCode};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+const READ_SIZE: usize = 16 * 1024;
+
+/// An open WebSocket to the upstream, and what is sought in its messages.
+pub(crate) struct Bridge {
+    stream: Option<Box<dyn Duplex>>,
+    outward: Outward,
+    inward: Inward,
+    ledger: Ledger,
+    idle: Duration,
+    end: CancellationToken,
+}
+
+struct Outward {
+    watch: Watch,
+    swap: Option<(Placeholder, Secret)>,
+}
+
+struct Inward {
+    known: KnownValues,
+    ledger: Ledger,
+}
+
+impl Bridge {
+    pub(crate) fn new(
+        engine: &Shared,
+        watch: Watch,
+        swap: Option<(Placeholder, Secret)>,
+        ledger: &Ledger,
+    ) -> Bridge {
+        Bridge {
+            stream: None,
+            outward: Outward { watch, swap },
+            inward: Inward { known: engine.terms.inward(), ledger: ledger.clone() },
+            ledger: ledger.clone(),
+            idle: engine.limits.stream_idle_time,
+            end: engine.cut.clone(),
+        }
+    }
+    pub(crate) fn with(mut self, stream: Box<dyn Duplex>) -> Bridge {
+        self.stream = Some(stream);
+        self
+    }
+    /// Whether messages are read: then no extension may hide them.
+    pub(crate) fn reads_frames(&self) -> bool {
+        !self.outward.watch.is_idle() || !self.inward.known.is_empty()
+    }
+
+    /// Carries messages both ways until either side ends.
+    pub(crate) async fn run(self, client: impl AsyncRead + AsyncWrite + Send + Unpin) {
+        let reads = self.reads_frames();
+        let Bridge { stream: Some(server), outward, inward, ledger, idle, end } = self else { return };
+        let (mut from_client, mut to_client) = tokio::io::split(client);
+        let (mut from_server, mut to_server) = tokio::io::split(server);
+        let clock = Clock::default();
+        let (mut up_relay, mut down_relay) =
+            (Pass::new(reads, true, outward), Pass::new(reads, false, inward));
+        let ended = {
+            let up =
+                carry(&mut from_client, &mut to_server, &mut up_relay, &clock, |bytes| ledger.sent(bytes));
+            let down = carry(&mut from_server, &mut to_client, &mut down_relay, &clock, |bytes| {
+                ledger.received(bytes)
+            });
+            tokio::select! {
+                ended = both(up, down) => ended,
+                () = clock.idle(idle) => Err(Stopped::Quiet),
+                () = end.cancelled() => Err(Stopped::Quiet),
+            }
+        };
+        match ended {
+            Ok(()) => ledger.complete(),
+            Err(Stopped::Quiet) => {}
+            Err(Stopped::Denied(denial)) => {
+                ledger.break_off(&denial);
+                let words = frames::policy_close(&denial);
+                let farewell = to_client.write_all(&words);
+                // The agent may be gone; the finding stands in the event either way.
+                let _gone = tokio::time::timeout(Duration::from_secs(1), farewell).await;
+            }
+        }
+        let _gone = to_client.shutdown().await;
+        let _gone = to_server.shutdown().await;
+    }
+}
+
+enum Stopped {
+    Quiet,
+    Denied(Box<Denial>),
+}
+
+impl From<io::Error> for Stopped {
+    fn from(_: io::Error) -> Stopped {
+        Stopped::Quiet
+    }
+}
+
+type Carried = Result<(), Stopped>;
+
+/// When one direction has ended the other gets a moment for its own farewell.
+async fn both(up: impl Future<Output = Carried>, down: impl Future<Output = Carried>) -> Carried {
+    const FAREWELL: Duration = Duration::from_secs(5);
+    tokio::pin!(up, down);
+    tokio::select! {
+        done = &mut up => {
+            done?;
+            tokio::time::timeout(FAREWELL, down).await.unwrap_or(Ok(()))
+        }
+        done = &mut down => {
+            done?;
+            tokio::time::timeout(FAREWELL, up).await.unwrap_or(Ok(()))
+        }
+    }
+}
+
+async fn carry<M: Messages>(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    pass: &mut Pass<M>,
+    clock: &Clock,
+    count: impl Fn(u64),
+) -> Carried {
+    let mut buffer = vec![0; READ_SIZE];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        clock.tick();
+        if read == 0 {
+            to.shutdown().await?;
+            return Ok(());
+        }
+        let bytes = pass.take(&buffer[..read]).map_err(Stopped::Denied)?;
+        to.write_all(&bytes).await?;
+        to.flush().await?;
+        count(bytes.len() as u64);
+    }
+}
+
+/// Frames as bytes, or read.
+enum Pass<M> {
+    Bytes,
+    Frames(Box<Relay<M>>),
+}
+
+impl<M: Messages> Pass<M> {
+    fn new(reads: bool, from_client: bool, messages: M) -> Pass<M> {
+        if reads { Pass::Frames(Box::new(Relay::new(from_client, messages))) } else { Pass::Bytes }
+    }
+    fn take<'a>(&mut self, bytes: &'a [u8]) -> Result<std::borrow::Cow<'a, [u8]>, Box<Denial>> {
+        match self {
+            Pass::Bytes => Ok(bytes.into()),
+            Pass::Frames(relay) => {
+                let mut out = Vec::with_capacity(bytes.len() + 16);
+                relay.take(bytes, &mut out)?;
+                Ok(out.into())
+            }
+        }
+    }
+}
+
+impl Messages for Outward {
+    fn pipeline(&self, kind: Kind, first: &[u8]) -> Pipeline {
+        let mut pipeline = Pipeline::default();
+        self.watch.stream(&mut pipeline, "websocket");
+        if let (Kind::Text, Some((placeholder, secret))) = (kind, &self.swap) {
+            let json = matches!(first.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'));
+            let kind = if json { BodyKind::Json } else { BodyKind::Text };
+            pipeline.then(Swapped(BodySwapper::new(kind, placeholder.clone(), secret.clone())));
+        }
+        pipeline
+    }
+    fn control(&self, payload: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        self.watch.message(payload, "websocket")
+    }
+}
+
+impl Messages for Inward {
+    fn pipeline(&self, _kind: Kind, _first: &[u8]) -> Pipeline {
+        let mut pipeline = Pipeline::default();
+        if !self.known.is_empty() {
+            let scrubber = Scrubber::new(self.known.clone());
+            pipeline.then(Scrub { known: self.known.clone(), scrubber, ledger: self.ledger.clone() });
+        }
+        pipeline
+    }
+    fn control(&self, payload: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        if let Some(clean) = self.known.scrub(payload) {
+            *payload = clean;
+            payload.truncate(frames::CONTROL);
+        }
+        Ok(())
+    }
+}
+
+struct Swapped(BodySwapper);
+
+impl crate::body::Stage for Swapped {
+    fn data(&mut self, input: &mut bytes::Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        let _swaps = self.0.push(&std::mem::take(input), out);
+        Ok(false)
+    }
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        let _swaps = self.0.finish(out);
+        Ok(())
+    }
+}
+
+/// When something last moved, in either direction.
+struct Clock(std::sync::Mutex<tokio::time::Instant>);
+
+impl Default for Clock {
+    fn default() -> Clock {
+        Clock(std::sync::Mutex::new(tokio::time::Instant::now()))
+    }
+}
+
+impl Clock {
+    fn last(&self) -> std::sync::MutexGuard<'_, tokio::time::Instant> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+    fn tick(&self) {
+        *self.last() = tokio::time::Instant::now();
+    }
+    async fn idle(&self, time: Duration) {
+        loop {
+            let until = *self.last() + time;
+            if until <= tokio::time::Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(until).await;
+        }
+    }
+}
+
+/// A message that cannot be a message.
+fn malformed(what: &str) -> Box<Denial> {
+    Box::new(Denial::new(DenialCode::MalformedRequest, format!("a WebSocket frame cannot be read: {what}")))
+}
