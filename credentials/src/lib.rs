@@ -4,13 +4,25 @@
 //! streams (`dlp`, which is handed the bytes through [`Vault::expose_to_scanner`]).
 #![forbid(unsafe_code)]
 
-pub mod inject;
-pub mod placeholder;
 pub mod reference;
 pub mod secret;
-pub mod swap;
+
 pub mod vault;
 
+mod held;
+mod source;
+mod world;
+
+pub mod placeholder;
+
+pub mod inject;
+mod spelled;
+pub mod swap;
+
+mod dotenv;
+pub mod exact;
+
+pub use exact::{ExactError, ExactSource, NamedSecret, load_exact};
 pub use inject::{InjectError, Injected, inject};
 pub use placeholder::{Placeholder, PlaceholderFormat};
 pub use reference::{AuthScheme, Binding, Slot, TokenRef};

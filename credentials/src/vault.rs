@@ -1,6 +1,14 @@
 //! Secrets while the bottle lives: resolved early, refreshed when due, denied when stale.
+use crate::held::{Held, Look, unexpired};
 use crate::reference::SlotPlan;
+use crate::source::answer::Answer;
+use crate::world::{Host, World};
 use crate::{Placeholder, Secret, Slot, TokenRef};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 /// A slot and its plan.
 pub type SlotSpec = SlotPlan;
@@ -18,6 +26,7 @@ pub struct Unavailable {
 }
 
 /// A current value, or the news that a refresh is due.
+#[derive(Debug)]
 pub enum Resolution {
     /// Use this.
     Current(Secret),
@@ -27,56 +36,172 @@ pub enum Resolution {
 
 /// All secrets of one bottle. Cheap to clone; `Debug` names slots only.
 #[derive(Clone)]
-pub struct Vault {}
+pub struct Vault {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    cells: BTreeMap<Slot, Cell>,
+    generation: AtomicU64,
+    world: Box<dyn World>,
+}
+
+/// One slot. `flight` is held while its source is asked, `held` never for long.
+struct Cell {
+    spec: SlotSpec,
+    placeholder: Placeholder,
+    held: Mutex<Held>,
+    flight: Mutex<()>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Vault").field(&self.slots()).finish()
+    }
+}
 
 impl Vault {
     /// Resolves every slot now (commands in parallel, 30 s each); all failures at once. Blocking.
     /// # Errors
     /// Every slot that could not be had.
     pub fn resolve(slots: &[SlotSpec]) -> Result<Vault, Vec<Unavailable>> {
-        let _ = slots;
-        todo!()
+        Vault::resolve_in(Box::new(Host), slots)
     }
+
     /// From values that arrived by descriptor (sidecar): no source to refresh from.
     pub fn from_values(values: Vec<(SlotSpec, Secret, Placeholder)>) -> Vault {
-        let _ = values;
-        todo!()
+        let cell = |(spec, value, placeholder): (SlotSpec, Secret, Placeholder)| {
+            (spec.slot, Cell::new(spec, placeholder, Held::lasting(value)))
+        };
+        Vault::of(values.into_iter().map(cell).collect(), Box::new(Host))
     }
+
+    pub(crate) fn resolve_in(world: Box<dyn World>, slots: &[SlotSpec]) -> Result<Vault, Vec<Unavailable>> {
+        let (mut cells, mut missing) = (BTreeMap::new(), Vec::new());
+        for (spec, answer) in slots.iter().zip(fetch_all(&*world, slots)) {
+            match answer.and_then(|answer| unexpired(answer, &*world)) {
+                Err(why) => missing.push(spec.unavailable(why)),
+                Ok(answer) => {
+                    let held = Held::new(&spec.source, answer, &*world);
+                    let placeholder = Placeholder::random(spec.format);
+                    cells.insert(spec.slot, Cell::new(spec.clone(), placeholder, held));
+                }
+            }
+        }
+        if missing.is_empty() { Ok(Vault::of(cells, world)) } else { Err(missing) }
+    }
+
+    fn of(cells: BTreeMap<Slot, Cell>, world: Box<dyn World>) -> Vault {
+        Vault { inner: Arc::new(Inner { cells, generation: AtomicU64::new(0), world }) }
+    }
+
     /// The slots.
     pub fn slots(&self) -> Vec<Slot> {
-        todo!()
+        self.inner.cells.keys().copied().collect()
     }
+
     /// Never blocks: a cached value, or that one is due (expired ttl, `expires_at` near, file changed).
     /// # Errors
     /// When the source fails and the stale time has passed.
     pub fn current(&self, slot: Slot) -> Result<Resolution, Unavailable> {
-        let _ = slot;
-        todo!()
+        let cell = self.cell(slot)?;
+        match cell.held().look(&cell.spec.source, &*self.inner.world) {
+            Look::Current(value) => Ok(Resolution::Current(value)),
+            Look::Due => Ok(Resolution::RefreshDue),
+            Look::Gone(why) => Err(cell.spec.unavailable(why)),
+        }
     }
+
     /// Blocks until the source answers; single flight per slot. While it fails, the stale value serves for the stated
     /// time.
     /// # Errors
     /// When the source fails and the stale time has passed.
     pub fn refresh(&self, slot: Slot) -> Result<Secret, Unavailable> {
-        let _ = slot;
-        todo!()
+        let cell = self.cell(slot)?;
+        let asked = cell.held().times_asked();
+        let _flight = cell.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who waited here for another's answer takes that.
+        if cell.held().times_asked() == asked {
+            self.ask(cell);
+        }
+        cell.held().served(&*self.inner.world).map_err(|why| cell.spec.unavailable(why))
     }
+
+    /// Asks the source while nobody waits for the lock, then notes the outcome.
+    fn ask(&self, cell: &Cell) {
+        if !cell.held().is_due(&*self.inner.world) {
+            return;
+        }
+        let answer = self.inner.world.fetch(&cell.spec.source);
+        if cell.held().note(&cell.spec.source, answer, &*self.inner.world) {
+            self.inner.generation.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
     /// The stand-in of a slot; constant for the run.
     pub fn placeholder(&self, slot: Slot) -> Option<Placeholder> {
-        let _ = slot;
-        todo!()
+        self.inner.cells.get(&slot).map(|cell| cell.placeholder.clone())
     }
+
     /// `NAME=placeholder` pairs for the agent's environment.
     pub fn agent_env(&self) -> Vec<(String, String)> {
-        todo!()
+        let pairs = |cell: &Cell| {
+            let text = cell.placeholder.as_str().to_owned();
+            cell.spec.env.iter().map(|name| (name.clone(), text.clone())).collect::<Vec<_>>()
+        };
+        self.inner.cells.values().flat_map(pairs).collect()
     }
-    /// Every value ever held in this run (old ones after rotation too), for the scanner and the scrubber. The counter
-    /// [`Vault::generation`] changes when this list does.
+
+    /// Every value held in this run (old ones after rotation too; of a slot that rotates very often, the latest few
+    /// hundred), for the scanner and the scrubber. The counter [`Vault::generation`] changes when this list does.
     pub fn expose_to_scanner(&self) -> Vec<(Slot, Placeholder, Secret)> {
-        todo!()
+        let values = |cell: &Cell| {
+            let (slot, placeholder) = (cell.spec.slot, cell.placeholder.clone());
+            cell.held()
+                .every_value()
+                .into_iter()
+                .map(|value| (slot, placeholder.clone(), value))
+                .collect::<Vec<_>>()
+        };
+        self.inner.cells.values().flat_map(values).collect()
     }
+
     /// Changes with every new value.
     pub fn generation(&self) -> u64 {
-        todo!()
+        self.inner.generation.load(Ordering::Acquire)
     }
+
+    fn cell(&self, slot: Slot) -> Result<&Cell, Unavailable> {
+        self.inner.cells.get(&slot).ok_or_else(|| Unavailable {
+            slot,
+            reference: TokenRef::Env { name: slot.to_string() },
+            why: "this bottle has no such slot".to_owned(),
+        })
+    }
+}
+
+impl Cell {
+    fn new(spec: SlotSpec, placeholder: Placeholder, held: Held) -> Cell {
+        Cell { spec, placeholder, held: Mutex::new(held), flight: Mutex::new(()) }
+    }
+
+    /// A panic elsewhere leaves a whole value behind: each change is one assignment.
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SlotSpec {
+    fn unavailable(&self, why: String) -> Unavailable {
+        Unavailable { slot: self.slot, reference: self.source.clone(), why }
+    }
+}
+
+/// All at once; the answers in the order of the slots.
+fn fetch_all(world: &dyn World, slots: &[SlotSpec]) -> Vec<Result<Answer, String>> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = slots.iter().map(|spec| scope.spawn(|| world.fetch(&spec.source))).collect();
+        let lost = || Err("asking for it went wrong".to_owned());
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| lost())).collect()
+    })
 }

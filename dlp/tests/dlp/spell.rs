@@ -117,7 +117,7 @@ fn html_named(value: &str) -> String {
 
 fn base32(bytes: &[u8]) -> String {
     let mut bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
-    while bits.len() % 5 != 0 {
+    while !bits.len().is_multiple_of(5) {
         bits.push('0');
     }
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

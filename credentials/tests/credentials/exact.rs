@@ -1,0 +1,45 @@
+//! Values to keep inside, besides the tokens.
+use credentials::{ExactSource, load_exact};
+use std::fs;
+use std::path::PathBuf;
+
+fn load(name: &str, content: &str) -> Result<Vec<(String, String)>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    let loaded =
+        load_exact(&[ExactSource::File { path }]).map_err(|mut wrong| wrong.remove(0).to_string())?;
+    let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+    Ok(loaded.into_iter().map(|secret| (secret.name, text(secret.value.dangerous_expose()))).collect())
+}
+
+#[test]
+fn the_values_of_a_dotenv_file_are_kept_and_everyday_ones_are_not() {
+    let content = "NODE_ENV=development\nPORT=3000\nexport DB_PASSWORD='hunter2 hunter2' # old\nKEY=\"a\\nb-long-enough\"\n";
+    let wanted = [(".env:DB_PASSWORD", "hunter2 hunter2"), (".env:KEY", "a\nb-long-enough")];
+    assert_eq!(
+        load(".env", content).unwrap(),
+        wanted.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+}
+
+#[test]
+fn any_other_file_is_one_value() {
+    for content in ["just-a-key-0123", "Zm9vYmFyYmF6cXV4==", "-----BEGIN KEY-----\nabc=\n-----END KEY-----"] {
+        assert_eq!(load("key", &format!("{content}\n")).unwrap(), [("key".to_owned(), content.to_owned())]);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_at_once() {
+    assert!(load("key", " \n").unwrap_err().contains("is empty"));
+    let sources = [
+        ExactSource::Env { name: "NOBODY_SETS_THIS".into() },
+        ExactSource::Env { name: "CARGO_PKG_NAME".into() },
+        ExactSource::File { path: PathBuf::from("/no/such/file") },
+    ];
+    let wrong = load_exact(&sources).unwrap_err();
+    assert_eq!(wrong.len(), 2);
+    assert!(wrong[0].why.contains("export NOBODY_SETS_THIS=…") && wrong[1].why.contains("/no/such/file"));
+    assert_eq!(load_exact(&sources[1..2]).unwrap()[0].name, "env:CARGO_PKG_NAME");
+}
