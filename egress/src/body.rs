@@ -129,7 +129,8 @@ pub(crate) struct Staged {
 impl Staged {
     /// `same_length`: the stages change no byte, or fail.
     pub(crate) fn body(inner: Body, pipeline: Pipeline, same_length: bool, ledger: Ledger) -> Body {
-        if pipeline.is_empty() {
+        // An empty body stays one: with unknown length a GET would get a framing that it did not have.
+        if pipeline.is_empty() || inner.is_end_stream() {
             return inner;
         }
         Staged { inner, pipeline, same_length, trailers: None, drained: false, finished: false, ledger }

@@ -1,8 +1,23 @@
-//! Opens connections to vetted addresses, or to the next hop.
-use crate::{Limits, Upstream};
+//! Opens connections: to vetted addresses, all raced and none other, or to the operator's next hop.
+mod failure;
+mod next_hop;
+mod race;
+
+use crate::names::Names;
+use crate::resolve::{LookUpError, Resolver};
+use crate::upstream::Duplex;
+use crate::{Limits, Upstream, tls};
 use arc_swap::ArcSwap;
-use policy::Policy;
+use policy::host::HostName;
+use policy::{AddressRefusal, Denial, Host, Permitted, PermittedTunnel, Policy, Vetted};
+use rustls::RootCertStore;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use failure::Failure;
+pub(crate) use next_hop::NextHop;
 
 /// The policy in force; swapped whole.
 pub type SharedPolicy = Arc<ArcSwap<Policy>>;
@@ -12,15 +27,168 @@ pub type SharedPolicy = Arc<ArcSwap<Policy>>;
 #[error("upstream: {0}")]
 pub struct SetupError(pub String);
 
+/// Bytes to an upstream.
+pub(crate) type Stream = Box<dyn Duplex>;
+
+/// A connection and the address it leads to (of the next hop, where there is one).
+pub(crate) struct Dialled {
+    pub(crate) stream: Stream,
+    pub(crate) address: SocketAddr,
+}
+
+/// What was allowed, as far as dialling goes. Only the judge makes what implements it.
+pub(crate) trait Destination: Sync {
+    fn host(&self) -> &Host;
+    fn port(&self) -> u16;
+    fn vet(&self, addresses: &[IpAddr]) -> Result<Vec<Vetted>, AddressRefusal>;
+}
+
+impl Destination for Permitted {
+    fn host(&self) -> &Host {
+        &self.request().host
+    }
+    fn port(&self) -> u16 {
+        self.request().port
+    }
+    fn vet(&self, addresses: &[IpAddr]) -> Result<Vec<Vetted>, AddressRefusal> {
+        Permitted::vet(self, addresses)
+    }
+}
+
+impl Destination for PermittedTunnel {
+    fn host(&self) -> &Host {
+        PermittedTunnel::host(self)
+    }
+    fn port(&self) -> u16 {
+        PermittedTunnel::port(self)
+    }
+    fn vet(&self, addresses: &[IpAddr]) -> Result<Vec<Vetted>, AddressRefusal> {
+        PermittedTunnel::vet(self, addresses)
+    }
+}
+
 /// Resolves, vets and connects.
-pub struct Dialer {}
+pub struct Dialer {
+    policy: SharedPolicy,
+    resolver: Resolver,
+    next_hop: Option<NextHop>,
+    connect_time: Duration,
+}
 
 impl Dialer {
-    /// From the operator's settings.
-    /// # Errors
-    /// When the resolver's configuration, a root or the proxy's URL is unusable.
-    pub fn new(upstream: &Upstream, policy: SharedPolicy, limits: &Limits) -> Result<Dialer, SetupError> {
-        let _ = (upstream, policy, limits);
-        todo!()
+    /// From the operator's settings. `roots` are those of all upstreams.
+    pub(crate) fn new(
+        upstream: &Upstream,
+        roots: &Arc<RootCertStore>,
+        policy: SharedPolicy,
+        limits: &Limits,
+    ) -> Result<Dialer, SetupError> {
+        let next_hop = upstream.proxy.as_ref().map(|proxy| NextHop::new(proxy, roots, limits)).transpose()?;
+        let resolver = Resolver::new(&upstream.nameservers);
+        Ok(Dialer { policy, resolver, next_hop, connect_time: limits.connect_time })
+    }
+
+    /// The next hop, when plain requests go to it in absolute form.
+    pub(crate) fn next_hop(&self) -> Option<&NextHop> {
+        self.next_hop.as_ref()
+    }
+
+    /// Bytes to the destination: direct, or through the next hop by CONNECT.
+    pub(crate) async fn connect(&self, to: &impl Destination) -> Result<Dialled, Box<Denial>> {
+        let connecting = async {
+            match &self.next_hop {
+                None => self.connect_directly(to).await,
+                Some(hop) => {
+                    self.check_for_next_hop(to)?;
+                    hop.tunnel(self.connect_to_next_hop(hop).await?, to).await
+                }
+            }
+        };
+        self.in_time(connecting).await.map_err(|failure| failure.denial(to))
+    }
+
+    /// Bytes to the next hop itself, for a plain request in absolute form.
+    pub(crate) async fn connect_plain(
+        &self,
+        hop: &NextHop,
+        to: &impl Destination,
+    ) -> Result<Dialled, Box<Denial>> {
+        let connecting = async {
+            self.check_for_next_hop(to)?;
+            self.connect_to_next_hop(hop).await
+        };
+        self.in_time(connecting).await.map_err(|failure| failure.denial(to))
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let late = || Failure::Timeout(format!("no connection within {} s", self.connect_time.as_secs_f32()));
+        tokio::time::timeout(self.connect_time, work).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn connect_directly(&self, to: &impl Destination) -> Result<Dialled, Failure> {
+        let vetted = self.vetted(to).await?;
+        race::connect(vetted).await.map_err(Failure::Unreachable)
+    }
+
+    /// The addresses that may be dialled. The operator's own table comes first, and then nobody is asked.
+    async fn vetted(&self, to: &impl Destination) -> Result<Vec<Vetted>, Failure> {
+        if let Some(address) = self.policy.load().pinned(to.host(), to.port()) {
+            return Ok(vec![Vetted::operator_pinned(address)]);
+        }
+        let addresses = match to.host() {
+            Host::Ip(ip) => vec![*ip],
+            Host::Name(name) => self.look_up(name).await?,
+        };
+        vet(to, &addresses)
+    }
+
+    async fn look_up(&self, name: &HostName) -> Result<Vec<IpAddr>, Failure> {
+        self.resolver.addresses(name).await.map_err(|error| match error {
+            LookUpError::NoAddress => Failure::NotResolved("no such name, or no address".to_owned()),
+            LookUpError::Failed(why) => Failure::NotResolved(why),
+        })
+    }
+
+    /// A next hop resolves names itself, so that only addresses can be vetted here.
+    fn check_for_next_hop(&self, to: &impl Destination) -> Result<(), Failure> {
+        match to.host() {
+            Host::Ip(ip) => vet(to, &[*ip]).map(drop),
+            Host::Name(_) => Ok(()),
+        }
+    }
+
+    /// The operator named the next hop: its addresses count as vetted.
+    async fn connect_to_next_hop(&self, hop: &NextHop) -> Result<Dialled, Failure> {
+        let addresses = match hop.host() {
+            Host::Ip(ip) => vec![*ip],
+            Host::Name(name) => self.look_up(name).await?,
+        };
+        let vetted =
+            addresses.into_iter().map(|ip| Vetted::operator_pinned((ip, hop.port()).into())).collect();
+        hop.secure(race::connect(vetted).await.map_err(Failure::Unreachable)?).await
+    }
+}
+
+fn vet(to: &impl Destination, addresses: &[IpAddr]) -> Result<Vec<Vetted>, Failure> {
+    // Addresses of our own table mean nothing on the host, whatever a route allows.
+    if let Some(ip) = addresses.iter().find(|ip| Names::is_synthetic(**ip)) {
+        return Err(Failure::NotAllowed(format!("{ip} is an address of the bottle's own name table")));
+    }
+    to.vet(addresses).map_err(|refusal| Failure::NotAllowed(refusal.to_string()))
+}
+
+/// Shakes hands with an upstream for its name. Verification is rustls's own and cannot be left out.
+pub(crate) async fn secure(
+    stream: Stream,
+    host: &Host,
+    config: Arc<rustls::ClientConfig>,
+    limit: Duration,
+) -> Result<tokio_rustls::client::TlsStream<Stream>, Failure> {
+    let name = tls::server_name(host).map_err(Failure::Certificate)?;
+    let shaking = tokio_rustls::TlsConnector::from(config).connect(name, stream);
+    match tokio::time::timeout(limit, shaking).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(Failure::of_handshake(&error)),
+        Err(_) => Err(Failure::Timeout(format!("no TLS handshake within {} s", limit.as_secs_f32()))),
     }
 }

@@ -18,6 +18,7 @@ mod introspect;
 mod listen;
 pub mod names;
 mod record;
+mod resolve;
 mod respond;
 mod screen;
 pub mod sniff;

@@ -167,7 +167,7 @@ impl Drop for Entry {
 }
 
 /// An event with nothing in it yet.
-fn blank(protocol: &str) -> Exchange {
+pub(crate) fn blank(protocol: &str) -> Exchange {
     Exchange {
         id: uuid::Uuid::now_v7().to_string(),
         decision: Decision::Aborted,

@@ -111,9 +111,6 @@ impl Watch {
     pub(crate) fn is_idle(&self) -> bool {
         self.known.is_empty()
     }
-    pub(crate) fn action(&self) -> DlpAction {
-        self.action
-    }
 
     /// Records what was found; a denial when it may not go on.
     fn report(&self, name: &str, place: &str, action: DlpAction) -> Result<(), Box<Denial>> {

@@ -1,9 +1,10 @@
 //! TLS towards upstreams: verified always, aws-lc-rs, 1.2 and 1.3. There is no switch.
 use crate::dial::SetupError;
+use policy::Host;
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
 use std::sync::{Arc, OnceLock};
 
 /// TLS versions on both legs.
@@ -51,4 +52,12 @@ pub(crate) fn client(roots: Arc<RootCertStore>, alpn: &[&[u8]]) -> Result<Arc<Cl
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(Arc::new(config))
+}
+
+/// The name an upstream's certificate must carry.
+pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, String> {
+    match host {
+        Host::Ip(ip) => Ok(ServerName::IpAddress((*ip).into())),
+        Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|e| format!("`{name}`: {e}")),
+    }
 }
