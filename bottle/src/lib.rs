@@ -6,10 +6,13 @@
 pub mod attack;
 pub mod cli;
 pub mod commands;
+pub mod detect;
 pub mod engine;
 pub mod failure;
 pub mod find;
+pub mod load;
 pub mod logs;
+pub mod machine;
 pub mod places;
 pub mod process;
 pub mod registry;

@@ -1,0 +1,100 @@
+//! What the bottle reaches.
+use super::{Layer, Lower};
+use crate::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan, UpstreamProxyPlan};
+use crate::problem::Span;
+use crate::written::{self, Egress, Manifest, UpstreamProxy};
+use policy::Policy;
+use std::path::{Path, PathBuf};
+
+pub(super) fn action(action: written::DlpAction) -> DlpAction {
+    match action {
+        written::DlpAction::Block => DlpAction::Block,
+        written::DlpAction::Redact => DlpAction::Redact,
+        written::DlpAction::Warn => DlpAction::Warn,
+    }
+}
+
+impl Lower<'_> {
+    pub(super) fn egress(
+        &mut self,
+        layers: &[Layer],
+        registries_at: Option<Span>,
+        workspace: Option<&Path>,
+    ) -> Option<EgressPlan> {
+        let routes = self.routes(layers, registries_at, workspace);
+        let nothing = Egress::default();
+        let user = layers.first().and_then(|layer| layer.manifest.egress.as_ref()).unwrap_or(&nothing);
+        if let Some(unmatched) = user.unmatched.as_ref().filter(|u| u.value == written::Unmatched::Ask) {
+            let message = "`unmatched: ask` is not built yet";
+            self.error_hint(
+                unmatched.span,
+                message,
+                "use `unmatched: deny`; `bottle explain` says why something was refused",
+            );
+        }
+        let resolve = self.resolve(user, &routes.list);
+        let dlp = self.dlp(layers, routes.dlp);
+        let upstream_proxy = user.upstream_proxy.as_ref().map(|proxy| self.proxy(proxy));
+        let roots = user.upstream_roots.iter();
+        let upstream_roots: Vec<Option<PathBuf>> =
+            roots.map(|r| self.existing(r, "the root certificate")).collect();
+        Some(EgressPlan {
+            policy: Policy::new(routes.list, resolve),
+            bindings: routes.bindings,
+            slots: routes.slots.0,
+            dlp,
+            upstream_roots: upstream_roots.into_iter().collect::<Option<_>>()?,
+            upstream_proxy: match upstream_proxy {
+                Some(proxy) => Some(proxy?),
+                None => None,
+            },
+        })
+    }
+
+    fn dlp(
+        &mut self,
+        layers: &[Layer],
+        routes: std::collections::BTreeMap<policy::RouteId, DlpAction>,
+    ) -> DlpPlan {
+        let dlp = |manifest: &Manifest| manifest.egress.as_ref().and_then(|egress| egress.dlp.clone());
+        let user = layers.first().and_then(|layer| dlp(&layer.manifest)).unwrap_or_default();
+        let secrets = user.secrets.iter().filter_map(|secret| match (&secret.env, &secret.file) {
+            (Some(name), None) => self.variable(name).then(|| DlpSecret::Env { name: name.value.clone() }),
+            (None, Some(file)) => self.existing(file, "the file").map(|path| DlpSecret::File { path }),
+            _ => {
+                self.error(
+                    secret.span,
+                    "a secret to keep inside needs exactly one of the keys `env` and `file`",
+                );
+                None
+            }
+        });
+        let secrets = secrets.collect();
+        DlpPlan { action: user.action.map_or(DlpAction::Block, action), routes, secrets }
+    }
+
+    fn proxy(&mut self, proxy: &UpstreamProxy) -> Option<UpstreamProxyPlan> {
+        let ca = match &proxy.ca {
+            Some(ca) => Some(self.existing(ca, "the root certificate")?),
+            None => None,
+        };
+        let url = &proxy.url;
+        let Some((scheme, authority)) = url.split_once("://").filter(|(s, _)| ["http", "https"].contains(s))
+        else {
+            self.error_hint(url.span, format!("`{}` is not a proxy", url.value), "write `http://host:port`");
+            return None;
+        };
+        if authority.contains('@') {
+            let message = "a manifest must not hold a password, and this address has one";
+            self.error_hint(url.span, message, "a proxy that asks for a password is not supported yet");
+            return None;
+        }
+        let (host, port) = super::resolve::split_port(authority.trim_end_matches('/'));
+        let host = policy::Host::parse(host).map_err(|why| self.error(url.span, why.to_string())).ok()?;
+        let Some(port) = port.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0) else {
+            self.error_hint(url.span, "a proxy needs a port", format!("write `{scheme}://{host}:8080`"));
+            return None;
+        };
+        Some(UpstreamProxyPlan { url: format!("{scheme}://{host}:{port}"), ca })
+    }
+}

@@ -1,0 +1,56 @@
+//! The JSON schema of the manifest, made from its types.
+use crate::written::Manifest;
+use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
+
+/// The schema, as `bottle check --schema` prints it and `docs/manifest.schema.json` ships it.
+pub fn schema() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
+        let mut schema = schemars::schema_for!(Manifest).to_value();
+        strip(&mut schema);
+        schema
+    })
+}
+
+/// A key without a value is a mistake and not the same as no key: a forgotten list under `paths:` must not mean "all".
+/// So `null`, which stands in the generated schema for every optional key, goes. So do the defaults of lists, which say
+/// nothing, and the formats of numbers, whose bounds are written out beside them.
+fn strip(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => strip_object(map),
+        Value::Array(items) => items.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
+
+fn strip_object(map: &mut Map<String, Value>) {
+    map.values_mut().for_each(strip);
+    if map.get("default").is_some_and(|d| d.is_null() || *d == json!([])) {
+        map.remove("default");
+    }
+    if map.get("format").is_some_and(Value::is_string) && map.contains_key("type") {
+        map.remove("format");
+    }
+    if let Some(Value::Array(types)) = map.get_mut("type") {
+        types.retain(|t| t != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            map.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = map.get_mut("anyOf") {
+        choices.retain(|choice| choice != &json!({ "type": "null" }));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            map.remove("anyOf");
+            map.extend(only);
+        }
+    }
+}
+
+/// The definition that a `$ref` names, or the schema itself.
+pub(crate) fn resolve(schema: &'static Value) -> &'static Value {
+    let Some(name) = schema.get("$ref").and_then(Value::as_str) else { return schema };
+    self::schema().pointer(name.trim_start_matches('#')).unwrap_or(schema)
+}

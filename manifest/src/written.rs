@@ -1,0 +1,474 @@
+//! The manifest as written. Every key, its type and its meaning stand here and nowhere else: the checks of shape, the
+//! JSON schema and `docs/manifest.md` are made from these types and their comments.
+use crate::at::At;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize as Derive;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use std::borrow::Cow;
+
+/// A bottle, as its user describes it: `bottle.yaml`. Every key has a default; an empty file is a bottle that reaches
+/// nothing. Unknown keys are errors. Relative paths start at the manifest's folder; `~` is the user's home.
+#[derive(Debug, Clone, Default, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Name of the bottle; its private home, its audit file and the names of running bottles come from it. Lower-case
+    /// letters, digits and `-`, at most 40. Default: made from the workspace folder's name.
+    pub name: Option<At<String>>,
+    /// What starts the bottle. Default: `linux`.
+    pub backend: Option<At<Backend>>,
+    /// The folder that the agent works in, mounted read-write at its own path. Everything else of the home folder is out
+    /// of sight. Default: the manifest's folder.
+    pub workspace: Option<At<String>>,
+    /// Manifests that come with `bottle` and are added to this one: agents (`claude-code`, `codex`, …), code hosts
+    /// (`github`, `gitlab`, …) and `packages`, which takes the hosts of package registries from the configuration of the
+    /// tools on this machine. Routes of the manifest come before routes of presets, so they win.
+    #[serde(default)]
+    pub presets: Vec<At<String>>,
+    /// The program that runs inside.
+    pub agent: Option<Agent>,
+    /// More of this machine's disk, for the agent to see.
+    #[serde(default)]
+    pub mounts: Vec<At<Mount>>,
+    /// Ports of servers inside the bottle, published on 127.0.0.1 of this machine: `3000`, or `"8080:3000"` for another
+    /// port outside (before the colon) than inside.
+    #[serde(default)]
+    pub ports: Vec<At<Port>>,
+    /// More paths of the workspace that the agent may read but not write, besides those that this machine would execute
+    /// or trust later (`.git/hooks`, `.git/config`, editor and agent settings, the manifest).
+    #[serde(default)]
+    pub protect: Vec<At<String>>,
+    /// Paths of the workspace that are set free although they are protected by default. What the agent writes there, this
+    /// machine may execute.
+    #[serde(default)]
+    pub unprotect: Vec<At<String>>,
+    /// What the bottle may use up.
+    pub limits: Option<Limits>,
+    /// The bottle is stopped after this long: `90s`, `30m`, `8h`, `2d`. Default: no limit.
+    pub time_limit: Option<At<String>>,
+    /// The container image (backends `docker` and `kubernetes`, which are not built yet).
+    pub image: Option<At<String>>,
+    /// What the bottle reaches.
+    pub egress: Option<Egress>,
+    /// The record of what the bottle did.
+    pub audit: Option<Audit>,
+}
+
+/// What starts a bottle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// Rootless namespaces on this machine.
+    Linux,
+    /// Containers. Not built yet.
+    Docker,
+    /// Pods. Not built yet.
+    Kubernetes,
+}
+
+/// The program that runs inside.
+#[derive(Debug, Clone, Default, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// Program and arguments; no shell. `bottle run -- CMD` takes its place. Default: the preset's.
+    pub command: Option<At<Vec<At<String>>>>,
+    /// The preset of the agent that runs inside: its routes, environment and command.
+    pub preset: Option<At<String>>,
+    /// Variables of the agent's environment. Never a secret: a secret belongs in `auth.token`, where the agent holds a
+    /// placeholder for it.
+    pub env: Option<Table>,
+    /// Names of variables of this machine's environment that the agent gets unchanged, besides `TERM`, `LANG` and others
+    /// that only describe the terminal, the language and the time zone.
+    #[serde(default)]
+    pub pass_env: Vec<At<String>>,
+}
+
+/// A part of this machine's disk that the agent sees.
+#[derive(Debug, Clone, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mount {
+    /// The file or folder on this machine.
+    pub path: At<String>,
+    /// Where it is inside the bottle, absolute. Default: at its own path.
+    pub at: Option<At<String>>,
+    /// Whether the agent may write. Default: `ro`.
+    pub mode: Option<Mode>,
+    /// When it does not exist: `true` leaves it out, `false` is an error. Default: `false`.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// Whether the agent may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Read only.
+    Ro,
+    /// Read and write.
+    Rw,
+}
+
+/// What the bottle may use up; each limit's default is the backend's.
+#[derive(Debug, Clone, Default, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Memory of all its processes: `512MiB`, `4GiB`.
+    pub memory: Option<At<String>>,
+    /// Number of its processes and threads.
+    pub processes: Option<At<u64>>,
+    /// Number of processors, in steps of a thousandth: `2`, `0.5`.
+    pub cpus: Option<At<f64>>,
+    /// Open files of each process.
+    pub open_files: Option<At<u64>>,
+}
+
+/// What the bottle reaches. Without routes: nothing.
+#[derive(Debug, Clone, Default, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Egress {
+    /// What happens to requests that no route allows. Default: `deny`.
+    pub unmatched: Option<At<Unmatched>>,
+    /// The allowlist. The first route that covers a request decides which credential it gets and which checks it passes.
+    #[serde(default)]
+    pub routes: Vec<At<Route>>,
+    /// The search for secrets in what leaves. Every token is always sought.
+    pub dlp: Option<Dlp>,
+    /// A proxy that everything goes through after it was allowed.
+    pub upstream_proxy: Option<UpstreamProxy>,
+    /// PEM files with more root certificates to trust upstream, besides this machine's.
+    #[serde(default)]
+    pub upstream_roots: Vec<At<String>>,
+    /// Names that are not looked up: `host` or `host:port` → `address` or `address:port`. These addresses may be private
+    /// ones. A route is needed all the same.
+    pub resolve: Option<Table>,
+}
+
+/// What happens to requests that no route allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Unmatched {
+    /// They are refused at once.
+    Deny,
+    /// They wait for the operator. Not built yet.
+    Ask,
+}
+
+/// A rule of the allowlist: which requests may go out, with which credential.
+#[derive(Debug, Clone, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// One host (`api.example.com`, `10.0.0.1`), or all names below one at any depth, without itself (`*.example.com`).
+    pub host: At<String>,
+    /// For people, in the preflight and the audit; no two routes share one. Default: made from host and paths.
+    pub name: Option<At<String>>,
+    /// Default: 443, or 80 with `scheme: http`.
+    pub port: Option<At<u16>>,
+    /// Default: `https`. A credential never goes out over `http`.
+    pub scheme: Option<At<Scheme>>,
+    /// Default: `http`.
+    pub protocol: Option<At<Protocol>>,
+    /// Default: `open`.
+    pub tls: Option<At<Tls>>,
+    /// Which methods. Default: all.
+    pub methods: Option<At<Vec<At<String>>>>,
+    /// Which paths: `*` stands for anything within one segment, `**` for any number of segments. Default: all.
+    pub paths: Option<At<Vec<At<String>>>>,
+    /// The host may resolve to a private address. Default: `false`.
+    pub allow_private: Option<At<bool>>,
+    /// The credential of the route, or a list of which the first one at hand is taken. Default: none.
+    pub auth: Option<At<AuthChoice>>,
+    /// The search for secrets in what leaves by this route.
+    pub dlp: Option<At<RouteDlp>>,
+}
+
+/// The scheme of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// HTTP over TLS.
+    Https,
+    /// Plain HTTP.
+    Http,
+}
+
+/// What a route lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP in any version, and WebSocket; every request is judged.
+    Http,
+    /// Raw bytes to one host and port, not inspected; the audit says so.
+    Tcp,
+}
+
+/// What happens to the TLS of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Tls {
+    /// Opened with the bottle's own certificate authority, so that requests can be judged.
+    Open,
+    /// The name is checked and the rest passed through unopened: for clients that pin certificates.
+    Passthrough,
+}
+
+/// A credential, or a list of which the first one at hand is taken.
+#[derive(Debug, Clone)]
+pub struct AuthChoice(pub Vec<At<Auth>>);
+
+/// How a secret stands in the requests of a route. The agent's own value for that place is always removed first.
+#[derive(Debug, Clone, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// Where the secret goes.
+    pub scheme: At<AuthScheme>,
+    /// `scheme: header`: the header's name.
+    pub header: Option<At<String>>,
+    /// `scheme: header`: what stands before the token, for example `"token "`.
+    pub prefix: Option<At<String>>,
+    /// `scheme: basic`: the user name.
+    pub username: Option<At<String>>,
+    /// `scheme: query`: the parameter's name.
+    pub parameter: Option<At<String>>,
+    /// Where the secret comes from.
+    pub token: At<Token>,
+    /// Variables of the agent's environment that hold the placeholder. Default: the variable that `token.env` names.
+    pub placeholder_env: Option<At<Vec<At<String>>>>,
+    /// The look of the placeholder, for clients that check it. Default: guessed from the host and the variable.
+    pub format: Option<At<Format>>,
+}
+
+/// Where a secret goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthScheme {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// `Authorization: Basic …`, made from `username` and the token.
+    Basic,
+    /// The header named by `header`, after `prefix`.
+    Header,
+    /// The query parameter named by `parameter`.
+    Query,
+    /// Wherever the agent put the placeholder: headers, query, path, JSON and form bodies, WebSocket text.
+    Placeholder,
+}
+
+/// Where a secret comes from: exactly one of `env`, `file` and `command`. Read on this machine at start and later, never
+/// inside the bottle.
+#[derive(Debug, Clone, Default, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// A variable of this machine's environment.
+    pub env: Option<At<String>>,
+    /// A file, read again when it changes.
+    pub file: Option<At<String>>,
+    /// With `file`: the place in JSON content, as in RFC 6901: `/tokens/access`.
+    pub json_pointer: Option<At<String>>,
+    /// A program and its arguments; no shell. It prints the secret, or JSON `{"token": …, "expires_at": …}`.
+    pub command: Option<At<Vec<At<String>>>>,
+    /// With `command`: how long an answer is good: `10m`. Default: for the whole run, or until `expires_at`.
+    pub ttl: Option<At<String>>,
+    /// With `command`: how long an old answer serves while the command fails; then requests are refused. Default: `5m`.
+    pub stale: Option<At<String>>,
+    /// The credential counts as at hand only when this file exists too, for example a tool's own login.
+    pub when_file: Option<At<String>>,
+    /// When the secret is not at hand: `true` keeps the route without a credential, `false` stops the start. Default:
+    /// `false`.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// The look of a placeholder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// `bottle_…`.
+    Opaque,
+    /// `sk-ant-api03-…`.
+    Anthropic,
+    /// `sk-ant-oat01-…`.
+    AnthropicOauth,
+    /// `sk-proj-…`.
+    Openai,
+    /// `AIza…`.
+    Google,
+    /// `ghp_…`.
+    Github,
+    /// `glpat-…`.
+    Gitlab,
+    /// A JSON web token that expires in a far future.
+    Jwt,
+    /// `sk-or-v1-…`.
+    Openrouter,
+    /// `npm_…`.
+    Npm,
+    /// `hf_…`.
+    Huggingface,
+}
+
+/// The search for secrets in what leaves.
+#[derive(Debug, Clone, Default, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dlp {
+    /// What happens to a request in which a secret was found. Default: `block`.
+    pub action: Option<DlpAction>,
+    /// More values to keep inside, besides every token.
+    #[serde(default)]
+    pub secrets: Vec<At<DlpSecret>>,
+}
+
+/// The search for secrets in what leaves by a route.
+#[derive(Debug, Clone, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteDlp {
+    /// What happens to a request in which a secret was found.
+    pub action: DlpAction,
+}
+
+/// What happens to a request in which a secret was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DlpAction {
+    /// It is refused.
+    Block,
+    /// It goes out with the secret replaced.
+    Redact,
+    /// It goes out; the audit says what was found.
+    Warn,
+}
+
+/// Values to keep inside: exactly one of `env` and `file`.
+#[derive(Debug, Clone, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DlpSecret {
+    /// A variable of this machine's environment.
+    pub env: Option<At<String>>,
+    /// A file: every value when its lines are `NAME=value`, else its whole content.
+    pub file: Option<At<String>>,
+}
+
+/// A proxy that everything goes through after it was allowed.
+#[derive(Debug, Clone, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamProxy {
+    /// `http://host:port` or `https://host:port`.
+    pub url: At<String>,
+    /// A PEM file with the proxy's own certificate authority, when it opens TLS.
+    pub ca: Option<At<String>>,
+}
+
+/// The record of what the bottle did.
+#[derive(Debug, Clone, Default, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// The file. Default: `~/.local/state/bottle/NAME/audit.jsonl`.
+    pub file: Option<At<String>>,
+}
+
+/// Names and texts, in their order, with the places of both.
+#[derive(Debug, Clone, Default)]
+pub struct Table(pub Vec<(At<String>, At<String>)>);
+
+/// A published port: one number for both sides, or `outside:inside`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Port {
+    /// The same outside and inside.
+    Same(u16),
+    /// To be read as `outside:inside`.
+    Pair(String),
+}
+
+impl JsonSchema for Table {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Table".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "additionalProperties": { "type": "string" } })
+    }
+}
+
+impl<'de> Deserialize<'de> for Table {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Table, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Table;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("names and texts")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Table, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Table(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+impl JsonSchema for Port {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Port".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 65535 }, { "type": "string" }] })
+    }
+}
+
+impl<'de> Deserialize<'de> for Port {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Port, D::Error> {
+        struct PortVisitor;
+        impl Visitor<'_> for PortVisitor {
+            type Value = Port;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a port, or `outside:inside`")
+            }
+            fn visit_u64<E: serde::de::Error>(self, port: u64) -> Result<Port, E> {
+                u16::try_from(port).map(Port::Same).map_err(|_| E::custom("a port is at most 65535"))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Port, E> {
+                Ok(Port::Pair(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(PortVisitor)
+    }
+}
+
+impl JsonSchema for AuthChoice {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "AuthChoice".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<Auth>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
+}
+
+impl<'de> Deserialize<'de> for AuthChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<AuthChoice, D::Error> {
+        struct Choice;
+        impl<'de> Visitor<'de> for Choice {
+            type Value = AuthChoice;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of credentials")
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<AuthChoice, A::Error> {
+                let mut choices = Vec::new();
+                while let Some(choice) = seq.next_element()? {
+                    choices.push(choice);
+                }
+                Ok(AuthChoice(choices))
+            }
+        }
+        deserializer.deserialize_seq(Choice)
+    }
+}

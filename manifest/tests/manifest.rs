@@ -1,0 +1,16 @@
+//! What manifests mean and what is wrong with them.
+#[path = "manifest/support.rs"]
+mod support;
+
+#[path = "manifest/errors.rs"]
+mod errors;
+#[path = "manifest/hostile.rs"]
+mod hostile;
+#[path = "manifest/lints.rs"]
+mod lints;
+#[path = "manifest/pages.rs"]
+mod pages;
+#[path = "manifest/plans.rs"]
+mod plans;
+#[path = "manifest/presets.rs"]
+mod presets;
