@@ -66,6 +66,7 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     let signals = Signals::catch()?;
     let record = record(&plan, &claim)?;
     journal::open_log(&record.log)?;
+    places::private_folders(&plan.sandbox.home)?;
     let auditor = Auditor::open(&plan.audit_file, claim.slug())?;
     let run = Run { plan: &plan, wishes, vault: &vault, claim: &claim, auditor: &auditor };
     let started = Instant::now();

@@ -1,5 +1,6 @@
 //! `bottle run`: hold an agent in a bottle.
 use crate::failure::{Failure, Outcome};
+use crate::load::{self, Choice};
 use crate::run::{Wishes, hold};
 use clap::Args;
 use manifest::Plan;
@@ -61,8 +62,34 @@ pub fn run(args: &RunArgs) -> Outcome {
     hold(plan, &Wishes { env, no_terminal: args.no_tty, quiet: args.quiet })
 }
 
-fn plan(_args: &RunArgs) -> Result<Plan, Failure> {
-    Err(Failure::new("`bottle run` is not built yet"))
+fn plan(args: &RunArgs) -> Result<Plan, Failure> {
+    check_backend(args.backend.as_deref())?;
+    let choice = Choice {
+        manifest: args.manifest.as_deref(),
+        presets: &args.preset,
+        name: args.name.as_deref(),
+        workspace: args.workspace.as_deref(),
+    };
+    let (_, loaded) = load::load(&choice)?;
+    if !args.quiet && !loaded.warnings.list.is_empty() {
+        eprintln!("{}", loaded.warnings.render(load::colours()));
+    }
+    let mut plan = loaded.plan;
+    if !args.command.is_empty() {
+        plan.agent.command.clone_from(&args.command);
+    }
+    Ok(plan)
+}
+
+fn check_backend(named: Option<&str>) -> Result<(), Failure> {
+    match named {
+        None | Some("linux") => Ok(()),
+        Some("docker" | "kubernetes") => {
+            Err(Failure::new(format!("backend `{}` is not built yet", named.unwrap_or_default()))
+                .help("leave `--backend` out: bottles run on this machine's own kernel"))
+        }
+        Some(other) => Err(Failure::new(format!("there is no backend `{other}`")).help("`linux` is the one there is")),
+    }
 }
 
 fn parse_variable(text: &str) -> Result<(String, String), Failure> {
