@@ -1,7 +1,7 @@
 //! From the plan to walls, engine and a running agent. Walls and engine are made at the same time.
 use super::environment::{self, Variables};
 use crate::engine;
-use crate::failure::Failure;
+use crate::failure::{BOTTLE_FAILED, Failure};
 use audit::Auditor;
 use credentials::Vault;
 use egress::{CertificateAuthority, Config, Engine, Listeners};
@@ -9,7 +9,7 @@ use manifest::Plan;
 use policy::{HostPattern, Protocol, Route, Scheme};
 use sandbox::linux::{InsideListeners, Prepared};
 use sandbox::provision::{HostTrust, Provision, ProvisionInput, provision};
-use sandbox::{SandboxError, Spec, Stdio};
+use sandbox::{LaunchFault, SandboxError, Spec, Stdio};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
@@ -101,7 +101,12 @@ impl Start<'_> {
 
 /// The walls' own hint becomes ours. A program that is not there is the user's matter, and has a shell's exit codes.
 pub fn walls_failure(error: SandboxError) -> Failure {
-    let failure = Failure::new(error.what);
+    let code = match error.fault {
+        Some(LaunchFault::NotFound) => 127,
+        Some(LaunchFault::NotExecutable) => 126,
+        None => BOTTLE_FAILED,
+    };
+    let failure = Failure::new(error.what).code(code);
     match error.hint {
         Some(hint) => failure.help(hint),
         None => failure,
