@@ -1,17 +1,17 @@
 //! Bytes that are not inspected: raw TCP routes and passed-through TLS.
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Stream};
 use crate::record::blank;
 use audit::{Decision, Exchange};
-use policy::PermittedTunnel;
+use policy::{Denial, DenialCode, PermittedTunnel};
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-const READ_SIZE: usize = 32 * 1024;
+/// One direction's buffer.
+const BUFFER: usize = 16 * 1024;
 
 /// What a tunnel carries; the audit's `protocol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,121 +49,133 @@ pub async fn run<S>(
     permitted: PermittedTunnel,
     carries: Carries,
     id: String,
-    mut client: S,
+    client: S,
 ) -> Exchange
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    let started = Instant::now();
-    let mut event = blank(carries.protocol());
-    event.id = id;
-    event.host = Some(permitted.host().to_string());
-    event.port = Some(permitted.port());
-    event.route = Some(permitted.route().name.clone());
-    match tunnels.dialer.connect(&permitted).await {
-        Err(denial) => {
-            event.decision = Decision::Denied;
-            event.code = Some(denial.code.as_str().to_owned());
-            event.reason = Some(denial.to_string());
-        }
+    let began = Instant::now();
+    let moved = Moved::new();
+    let mut exchange = event(&permitted, carries, id);
+    let dialled = tunnels.end.run_until_cancelled(tunnels.dialer.connect(&permitted)).await;
+    match dialled.unwrap_or_else(|| Err(ending())) {
+        Err(denial) => note(&mut exchange, Decision::Denied, &denial),
         Ok(dialled) => {
-            event.upstream = Some(dialled.address.to_string());
-            let meter = Meter::default();
-            let ended = copy(tunnels, &mut client, dialled.stream, &meter).await;
-            (event.decision, event.reason) = verdict(ended);
-            (event.bytes_up, event.bytes_down) = meter.counts();
+            exchange.upstream = Some(dialled.address.to_string());
+            if let Some(denial) = carry(tunnels, client, dialled.stream, &moved).await {
+                note(&mut exchange, Decision::Aborted, &denial);
+            }
         }
     }
-    // The peer may be gone already; the event says what happened.
-    let _gone = client.shutdown().await;
-    event.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    event
+    exchange.bytes_up = moved.up.load(Ordering::Relaxed);
+    exchange.bytes_down = moved.down.load(Ordering::Relaxed);
+    exchange.duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    exchange
 }
 
-enum Ended {
-    Both,
-    Broken(io::Error),
-    Idle,
-    Engine,
-}
-
-fn verdict(ended: Ended) -> (Decision, Option<String>) {
-    match ended {
-        Ended::Both => (Decision::Allowed, None),
-        Ended::Broken(error) => (Decision::Aborted, Some(format!("the tunnel broke: {error}"))),
-        Ended::Idle => (Decision::Aborted, Some("nothing moved for the idle time".to_owned())),
-        Ended::Engine => (Decision::Aborted, Some("the bottle ended".to_owned())),
-    }
-}
-
-async fn copy(
-    tunnels: &Tunnels,
-    client: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    server: impl AsyncRead + AsyncWrite + Unpin,
-    meter: &Meter,
-) -> Ended {
-    let (mut from_client, mut to_client) = tokio::io::split(client);
-    let (mut from_server, mut to_server) = tokio::io::split(server);
+/// Copies both ways; what broke it off, if anything did.
+async fn carry<S>(tunnels: &Tunnels, client: S, upstream: Stream, moved: &Moved) -> Option<Box<Denial>>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
+    let (client_reads, client_writes) = tokio::io::split(client);
+    let (upstream_reads, upstream_writes) = tokio::io::split(upstream);
     let both = async {
         tokio::try_join!(
-            pump(&mut from_client, &mut to_server, &meter.up, meter),
-            pump(&mut from_server, &mut to_client, &meter.down, meter),
+            copy(client_reads, upstream_writes, &moved.up, moved),
+            copy(upstream_reads, client_writes, &moved.down, moved),
         )
     };
     tokio::select! {
-        ended = both => ended.map_or_else(Ended::Broken, |_| Ended::Both),
-        () = meter.idle(tunnels.idle) => Ended::Idle,
-        () = tunnels.end.cancelled() => Ended::Engine,
+        done = both => done.err().map(|error| broken(&error)),
+        () = moved.silence(tunnels.idle) => Some(idle(tunnels.idle)),
+        () = tunnels.end.cancelled() => Some(ending()),
     }
 }
 
-/// One direction; its end is handed on as a half-close.
-async fn pump(
-    from: &mut (impl AsyncRead + Unpin),
-    to: &mut (impl AsyncWrite + Unpin),
+/// One direction. Its end is passed on as such, and the other direction goes on (half-close).
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     count: &AtomicU64,
-    meter: &Meter,
+    moved: &Moved,
 ) -> io::Result<()> {
-    let mut buffer = vec![0; READ_SIZE];
+    let mut buffer = vec![0; BUFFER];
     loop {
-        let read = from.read(&mut buffer).await?;
-        meter.tick();
-        if read == 0 {
+        let length = from.read(&mut buffer).await?;
+        if length == 0 {
             return to.shutdown().await;
         }
-        to.write_all(&buffer[..read]).await?;
+        to.write_all(&buffer[..length]).await?;
         to.flush().await?;
-        count.fetch_add(read as u64, Ordering::Relaxed);
+        count.fetch_add(length as u64, Ordering::Relaxed);
+        moved.touch();
     }
 }
 
-/// What moved, and when it last did.
-struct Meter {
+/// Bytes so far, and when the last of them moved.
+struct Moved {
     up: AtomicU64,
     down: AtomicU64,
-    last: Mutex<Instant>,
+    began: Instant,
+    last_ms: AtomicU64,
 }
 
-impl Default for Meter {
-    fn default() -> Meter {
-        Meter { up: AtomicU64::new(0), down: AtomicU64::new(0), last: Mutex::new(Instant::now()) }
-    }
-}
-
-impl Meter {
-    fn counts(&self) -> (u64, u64) {
-        (self.up.load(Ordering::Relaxed), self.down.load(Ordering::Relaxed))
-    }
-    fn tick(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-    async fn idle(&self, time: Duration) {
-        loop {
-            let until = *self.last.lock().unwrap_or_else(PoisonError::into_inner) + time;
-            if until <= Instant::now() {
-                return;
-            }
-            tokio::time::sleep_until(until).await;
+impl Moved {
+    fn new() -> Moved {
+        Moved {
+            up: AtomicU64::new(0),
+            down: AtomicU64::new(0),
+            began: Instant::now(),
+            last_ms: AtomicU64::new(0),
         }
     }
+
+    fn touch(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(now, Ordering::Relaxed);
+    }
+
+    fn idle_for(&self) -> Duration {
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.last_ms.load(Ordering::Relaxed)))
+    }
+
+    /// Until nothing has moved for this long. One timer, set anew when it runs out, not one per read.
+    async fn silence(&self, limit: Duration) {
+        while let Some(left) = limit.checked_sub(self.idle_for()).filter(|left| !left.is_zero()) {
+            tokio::time::sleep(left).await;
+        }
+    }
+}
+
+fn event(permitted: &PermittedTunnel, carries: Carries, id: String) -> Exchange {
+    Exchange {
+        id,
+        host: Some(permitted.host().to_string()),
+        port: Some(permitted.port()),
+        route: Some(permitted.route().name.clone()),
+        ..blank(carries.protocol())
+    }
+}
+
+fn note(exchange: &mut Exchange, decision: Decision, denial: &Denial) {
+    exchange.decision = decision;
+    exchange.code = Some(denial.code.as_str().to_owned());
+    exchange.reason = Some(match &denial.detail {
+        Some(detail) => format!("{} ({detail})", denial.sentence),
+        None => denial.sentence.clone(),
+    });
+}
+
+fn broken(error: &io::Error) -> Box<Denial> {
+    Box::new(Denial::new(DenialCode::UpstreamUnreachable, format!("the tunnel broke off: {error}")))
+}
+
+fn idle(limit: Duration) -> Box<Denial> {
+    let sentence = format!("nothing moved in the tunnel for {} s", limit.as_secs_f32());
+    Box::new(Denial::new(DenialCode::LimitExceeded, sentence))
+}
+
+fn ending() -> Box<Denial> {
+    Box::new(Denial::new(DenialCode::EgressFailure, "the egress of this bottle is ending"))
 }

@@ -1,21 +1,19 @@
-//! The outward leg: connections that are pooled by destination and credential, and what is sent on them.
+//! The outward leg: pools of verified connections, HTTP/1.1 and HTTP/2.
 //!
-//! A connection belongs to one host, port and credential; it is never used for another, whatever its certificate would
-//! also cover (no coalescing). One client serves one bottle, so two bottles never share one either.
+//! Not here: decisions, credentials, scanning. What comes in was judged; what it carries is sent as it is.
+mod connection;
 mod pool;
 mod request;
 mod websocket;
 
-use crate::body::{Body, BoxError};
-use crate::dial::{Dialer, Failure, SetupError, SharedPolicy, secure};
+use crate::body::Body;
+use crate::dial::{Dialer, Failure, SetupError, SharedPolicy};
 use crate::{Limits, Upstream, tls};
+use connection::{Connection, Connector, SendFailure};
 use credentials::Slot;
 use http::{Request, Response};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use policy::{Denial, Permitted, Scheme};
-use pool::{Key, Lease, Pool, Sender};
-use rustls::{ClientConfig, RootCertStore};
+use policy::{Denial, Permitted, RouteId, Scheme};
+use pool::Pool;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use websocket::websocket_accept;
 
-/// What separates pools: the credential on the wire and its generation.
+/// What besides scheme, host, port and route separates pools: the credential on the wire and its generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct PoolIdentity {
     /// Slot of the credential and generation of its value; `None`: no credential.
@@ -59,42 +57,61 @@ pub enum WsAnswer {
     Refused(Answer),
 }
 
+/// Connections of two keys are never exchanged. One client serves one bottle, so that the bottle is part of every key.
+/// The route is in it because routes differ in which addresses they may reach; the host, because connections are not
+/// coalesced, whatever other names a certificate has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    scheme: Scheme,
+    host: policy::Host,
+    port: u16,
+    route: RouteId,
+    identity: PoolIdentity,
+}
+
+impl Key {
+    fn new(permitted: &Permitted, identity: PoolIdentity) -> Key {
+        let request = permitted.request();
+        Key {
+            scheme: request.scheme,
+            host: request.host.clone(),
+            port: request.port,
+            route: permitted.route().id,
+            identity,
+        }
+    }
+}
+
 /// All upstream connections of one bottle.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
-
-struct Inner {
+pub struct Client {
     dialer: Arc<Dialer>,
-    pool: Arc<Pool>,
-    tls: Arc<ClientConfig>,
-    tls_h1: Arc<ClientConfig>,
-    tls_h2: Arc<ClientConfig>,
-    handshake_time: Duration,
+    connector: Arc<Connector>,
+    pool: Pool,
+    answer_time: Duration,
 }
 
 impl Client {
-    /// From the operator's settings. Must be called on a tokio runtime.
+    /// From the operator's settings; on a tokio runtime.
     /// # Errors
-    /// When roots, proxy or resolver are unusable.
+    /// When roots or the proxy are unusable.
     pub fn new(upstream: &Upstream, policy: SharedPolicy, limits: &Limits) -> Result<Client, SetupError> {
-        let roots = roots(upstream)?;
-        Ok(Client(Arc::new(Inner {
-            dialer: Arc::new(Dialer::new(upstream, &roots, policy, limits)?),
-            pool: Pool::new(limits.idle_time),
-            tls: tls::client(Arc::clone(&roots), &[b"h2", b"http/1.1"])?,
-            tls_h1: tls::client(Arc::clone(&roots), &[b"http/1.1"])?,
-            tls_h2: tls::client(roots, &[b"h2"])?,
-            handshake_time: limits.handshake_time,
-        })))
+        let roots = Arc::new(roots(upstream)?);
+        let dialer = Arc::new(Dialer::new(upstream, &roots, policy, limits)?);
+        let connector = Arc::new(Connector::new(dialer.clone(), &roots, limits)?);
+        let checkout_time = limits.connect_time + limits.handshake_time;
+        let pool = Pool::new(limits.idle_time, checkout_time);
+        Ok(Client { dialer, connector, pool, answer_time: limits.stream_idle_time })
     }
 
     /// For tunnels.
     pub fn dialer(&self) -> &Arc<Dialer> {
-        &self.0.dialer
+        &self.dialer
     }
 
     /// Sends. Scheme, host and port come from `permitted`; of `request` count method, path and query (after injection),
-    /// headers (any `Host` is replaced; hop-by-hop ones are already gone) and body. Returns at the response head.
+    /// headers (any `Host` is replaced; hop-by-hop ones are already gone), body and extensions
+    /// ([`hyper::ext::on_informational`] hears 1xx of an h1 upstream). Returns at the response head.
     /// # Errors
     /// A denial of an upstream or address code; the agent's sentence in it, the details for the operator.
     pub async fn send(
@@ -104,106 +121,73 @@ impl Client {
         request: Request<Body>,
     ) -> Result<Answer, Box<Denial>> {
         let key = Key::new(permitted, identity);
-        let mut request = request;
-        // A pooled connection may have died in the same moment; hyper then gives the request back untouched, and the
-        // last attempt is on a connection of its own.
-        while let Some(lease) = self.0.pool.take(&key) {
-            match self.speak(lease, &key, permitted, request).await? {
-                Spoken::Answer(answer) => return Ok(answer),
-                Spoken::NotSent(unsent) => request = unsent,
-            }
-        }
-        let lease = self.open(&key, permitted).await?;
-        match self.speak(lease, &key, permitted, request).await? {
-            Spoken::Answer(answer) => Ok(answer),
-            Spoken::NotSent(_) => {
-                Err(Failure::unreachable("the connection closed at once").denial(permitted))
-            }
-        }
-    }
-
-    async fn speak(
-        &self,
-        mut lease: Lease,
-        key: &Key,
-        permitted: &Permitted,
-        request: Request<Body>,
-    ) -> Result<Spoken, Box<Denial>> {
-        let hop = self.0.dialer.next_hop().filter(|_| permitted.request().scheme == Scheme::Http);
-        let request = request::shape(request, permitted, lease.sender.is_h2(), hop);
-        let sent = match &mut lease.sender {
-            Sender::H1(sender) => sender.try_send_request(request).await,
-            Sender::H2(sender) => sender.try_send_request(request).await,
-        };
-        match sent {
-            Ok(response) => {
-                let address = lease.address;
-                self.0.pool.give_back(key.clone(), lease);
-                Ok(Spoken::Answer(Answer { response: body_of(response), address }))
-            }
-            Err(mut error) => match error.take_message() {
-                Some(unsent) => Ok(Spoken::NotSent(unsent)),
-                None => Err(Failure::unreachable(&format!("{:?}", error.into_error())).denial(permitted)),
+        let connection = self.pool.checkout(&key, &self.connector, permitted).await?;
+        let spare = request::spare(&request, connection.is_reused());
+        match self.send_on(connection, permitted, request).await {
+            Ok(answer) => Ok(answer),
+            Err(failure) => match failure.unsent.or(spare.filter(|_| failure.stale)) {
+                // The connection had ended while it was idle: nothing of the request can have been acted upon, or
+                // acting twice does no harm. Once, and on a new connection.
+                Some(request) => self.send_anew(&key, permitted, *request).await,
+                None => Err(failure.why.denial(permitted)),
             },
         }
     }
 
-    /// A new connection. Until it is known what the upstream speaks, one at a time is opened: many may share it.
-    async fn open(&self, key: &Key, permitted: &Permitted) -> Result<Lease, Box<Denial>> {
-        let opening = self.0.pool.opening(key);
-        let turn = match opening.as_ref() {
-            Some(turn) => Some(turn.lock().await),
-            None => None,
-        };
-        if turn.is_some()
-            && let Some(lease) = self.0.pool.take(key)
-        {
-            return Ok(lease);
-        }
-        let lease = self.connect(permitted).await?;
-        self.0.pool.learn(key, &lease);
-        Ok(lease)
+    async fn send_anew(
+        &self,
+        key: &Key,
+        permitted: &Permitted,
+        request: Request<Body>,
+    ) -> Result<Answer, Box<Denial>> {
+        let connection = self.pool.dial(key, &self.connector, permitted).await?;
+        self.send_on(connection, permitted, request).await.map_err(|failure| failure.why.denial(permitted))
     }
 
-    async fn connect(&self, permitted: &Permitted) -> Result<Lease, Box<Denial>> {
-        let inner = &self.0;
-        if permitted.request().scheme == Scheme::Http {
-            let dialled = match inner.dialer.next_hop() {
-                Some(hop) => inner.dialer.connect_plain(hop, permitted).await?,
-                None => inner.dialer.connect(permitted).await?,
-            };
-            return Sender::h1(dialled.stream)
-                .await
-                .map(|sender| Lease::new(sender, dialled.address))
-                .map_err(|e| e.denial(permitted));
+    async fn send_on(
+        &self,
+        connection: Connection,
+        permitted: &Permitted,
+        request: Request<Body>,
+    ) -> Result<Answer, SendFailure> {
+        let address = connection.address();
+        let shape = self.connector.shape_of(permitted);
+        let sending = connection.send(shape, permitted, request);
+        match tokio::time::timeout(self.answer_time, sending).await {
+            Ok(response) => Ok(Answer { response: response?, address }),
+            Err(_) => Err(SendFailure::of(Failure::Timeout("no response head in time".to_owned()))),
         }
-        let dialled = inner.dialer.connect(permitted).await?;
-        let shaking =
-            secure(dialled.stream, &permitted.request().host, Arc::clone(&inner.tls), inner.handshake_time);
-        let stream = shaking.await.map_err(|failure| failure.denial(permitted))?;
-        let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let sender = if h2 { Sender::h2(stream).await } else { Sender::h1(Box::new(stream)).await };
-        sender.map(|sender| Lease::new(sender, dialled.address)).map_err(|failure| failure.denial(permitted))
+    }
+
+    /// Shakes hands for a WebSocket, over HTTP/1.1 or, where the upstream speaks nothing else, RFC 8441. The hop's own
+    /// headers (`Connection`, `Upgrade`, `Sec-WebSocket-Key`, `-Version`) are made here; pass the rest. Every WebSocket
+    /// has a connection of its own.
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn websocket(
+        &self,
+        permitted: &Permitted,
+        identity: PoolIdentity,
+        request: Request<()>,
+    ) -> Result<WsAnswer, Box<Denial>> {
+        let _ = identity;
+        let shaking = websocket::shake(&self.connector, permitted, request);
+        let answered = tokio::time::timeout(self.answer_time, shaking).await;
+        answered.unwrap_or_else(|_| {
+            Err(Failure::Timeout("no answer to the WebSocket handshake in time".to_owned()).denial(permitted))
+        })
     }
 
     /// Closes every pooled connection that is idle and lets the others end with their exchange.
     pub fn close_idle(&self) {
-        self.0.pool.clear();
+        self.pool.clear();
     }
 }
 
-/// What came of a request on one connection.
-enum Spoken {
-    Answer(Answer),
-    NotSent(Request<Body>),
-}
-
-fn body_of(response: Response<Incoming>) -> Response<Body> {
-    response.map(|body| body.map_err(BoxError::from).boxed_unsync())
-}
-
-fn roots(upstream: &Upstream) -> Result<Arc<RootCertStore>, SetupError> {
-    let proxy = upstream.proxy.as_ref().and_then(|proxy| proxy.ca_pem.clone());
-    let extra: Vec<String> = upstream.extra_roots_pem.iter().cloned().chain(proxy).collect();
-    tls::roots(&extra).map(Arc::new)
+fn roots(upstream: &Upstream) -> Result<rustls::RootCertStore, SetupError> {
+    let mut roots = tls::roots(&upstream.extra_roots_pem)?;
+    if let Some(pem) = upstream.proxy.as_ref().and_then(|proxy| proxy.ca_pem.as_ref()) {
+        tls::add_pem(&mut roots, pem)?;
+    }
+    Ok(roots)
 }

@@ -17,10 +17,6 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn unreachable(detail: &str) -> Failure {
-        Failure::Unreachable(detail.to_owned())
-    }
-
     pub(crate) fn of_handshake(error: &io::Error) -> Failure {
         let text = format!("TLS handshake: {error}");
         match error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {

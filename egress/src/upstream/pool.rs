@@ -1,193 +1,254 @@
-//! Kept connections, by destination and credential.
-use super::{Duplex, PoolIdentity};
-use crate::body::Body;
-use crate::dial::Failure;
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use policy::{Host, Permitted, Scheme};
+//! Kept connections, apart by key.
+use super::Key;
+use super::connection::{Connection, Connector, Fresh, H1, H2, Sender, Settings};
+use policy::{Denial, Permitted};
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// Idle h1 connections that are kept for one key: more than a package manager opens at once.
-const IDLE_MOST: usize = 64;
-/// Keys whose protocol is remembered; beyond it the idle ones are forgotten.
-const KEYS_MOST: usize = 4096;
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Idle h1 connections kept per key: what a package manager opens at once.
+const IDLE_PER_KEY: usize = 64;
+/// h2 connections per key; beyond these, streams wait for their turn.
+const H2_PER_KEY: usize = 16;
 
-/// What one connection is for, and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    scheme: Scheme,
-    host: Host,
-    port: u16,
-    identity: PoolIdentity,
+/// Cheap to clone; all clones share the connections.
+#[derive(Clone)]
+pub(super) struct Pool(Arc<Inner>);
+
+struct Inner {
+    places: Mutex<HashMap<Key, Arc<Place>>>,
+    idle_time: Duration,
+    checkout_time: Duration,
 }
 
-impl Key {
-    pub(super) fn new(permitted: &Permitted, identity: PoolIdentity) -> Key {
-        let request = permitted.request();
-        Key { scheme: request.scheme, host: request.host.clone(), port: request.port, identity }
-    }
-}
-
-/// The sending end of a connection.
-pub(super) enum Sender {
-    H1(http1::SendRequest<Body>),
-    H2(http2::SendRequest<Body>),
-}
-
-impl Sender {
-    pub(super) async fn h1(stream: Box<dyn Duplex>) -> Result<Sender, Failure> {
-        let shaking = http1::Builder::new().handshake(TokioIo::new(stream));
-        let (sender, connection) = shaking.await.map_err(|error| Failure::unreachable(&error.to_string()))?;
-        // It ends by itself, with its sender or its peer; exchanges on it hear of an error themselves.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(Sender::H1(sender))
-    }
-
-    pub(super) async fn h2(stream: impl Duplex + 'static) -> Result<Sender, Failure> {
-        let shaking = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_timeout(Duration::from_secs(20))
-            .handshake(TokioIo::new(stream));
-        let (sender, connection) = shaking.await.map_err(|error| Failure::unreachable(&error.to_string()))?;
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(Sender::H2(sender))
-    }
-
-    pub(super) fn is_h2(&self) -> bool {
-        matches!(self, Sender::H2(_))
-    }
-
-    fn is_closed(&self) -> bool {
-        match self {
-            Sender::H1(sender) => sender.is_closed(),
-            Sender::H2(sender) => sender.is_closed(),
-        }
-    }
-}
-
-/// A connection that may be spoken on.
-pub(super) struct Lease {
-    pub(super) sender: Sender,
-    pub(super) address: SocketAddr,
-}
-
-impl Lease {
-    pub(super) fn new(sender: Sender, address: SocketAddr) -> Lease {
-        Lease { sender, address }
-    }
+/// The connections of one key.
+#[derive(Default)]
+struct Place {
+    kept: Mutex<Kept>,
+    /// Held while the first connection is made: until it is known whether all can share it.
+    first: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct Kept {
-    idle: Vec<(Lease, Instant)>,
-    shared: Option<(http2::SendRequest<Body>, SocketAddr, Instant)>,
+    h1: Vec<IdleH1>,
+    h2: Vec<SharedH2>,
+    /// Whether the upstream's last connection spoke HTTP/1.1, which serves one request at a time.
     speaks_h1: bool,
-    opening: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// All kept connections of one bottle.
-pub(super) struct Pool {
-    kept: Mutex<HashMap<Key, Kept>>,
-    idle_time: Duration,
+struct IdleH1 {
+    sender: H1,
+    address: SocketAddr,
+    since: Instant,
+}
+
+struct SharedH2 {
+    sender: H2,
+    address: SocketAddr,
+    settings: Arc<Settings>,
+    streams: Stay,
+    used: Instant,
+}
+
+/// Counts an h2 connection's streams: one clone each.
+#[derive(Clone, Default)]
+pub(super) struct Stay(Arc<()>);
+
+impl Stay {
+    fn others(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
+}
+
+/// Where an h1 connection goes when it is free again.
+pub(super) struct Home {
+    place: Weak<Place>,
+    address: SocketAddr,
+}
+
+impl Home {
+    /// Keeps it, or drops it when there are enough or its place was cleared.
+    pub(super) fn welcome(self, sender: H1) {
+        let Some(place) = self.place.upgrade() else { return };
+        let mut kept = place.lock();
+        if kept.h1.len() < IDLE_PER_KEY {
+            kept.h1.push(IdleH1 { sender, address: self.address, since: Instant::now() });
+        }
+    }
 }
 
 impl Pool {
-    pub(super) fn new(idle_time: Duration) -> Arc<Pool> {
-        let pool = Arc::new(Pool { kept: Mutex::default(), idle_time });
-        tokio::spawn(sweep(Arc::downgrade(&pool), idle_time));
+    pub(super) fn new(idle_time: Duration, checkout_time: Duration) -> Pool {
+        let pool = Pool(Arc::new(Inner { places: Mutex::default(), idle_time, checkout_time }));
+        tokio::spawn(sweep(Arc::downgrade(&pool.0), idle_time));
         pool
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<Key, Kept>> {
+    /// A kept connection of this key, or a new one.
+    pub(super) async fn checkout(
+        &self,
+        key: &Key,
+        connector: &Connector,
+        to: &Permitted,
+    ) -> Result<Connection, Box<Denial>> {
+        let place = self.place(key);
+        if let Some(kept) = place.take(self.0.idle_time) {
+            return Ok(kept);
+        }
+        if place.lock().speaks_h1 {
+            return self.dial(key, connector, to).await;
+        }
+        let first = tokio::time::timeout(self.0.checkout_time, place.first.lock()).await;
+        let first = first.map_err(|_| late(to))?;
+        match place.take(self.0.idle_time) {
+            Some(kept) => Ok(kept),
+            // Whoever was first found an h1 upstream: no reason to queue behind each other.
+            None if place.lock().speaks_h1 => {
+                drop(first);
+                self.dial(key, connector, to).await
+            }
+            None => self.dial(key, connector, to).await,
+        }
+    }
+
+    /// A new connection, shared from now on if it is h2.
+    pub(super) async fn dial(
+        &self,
+        key: &Key,
+        connector: &Connector,
+        to: &Permitted,
+    ) -> Result<Connection, Box<Denial>> {
+        let place = self.place(key);
+        let (fresh, address) = connector.connect(to).await?;
+        Ok(place.settle(fresh, address))
+    }
+
+    /// Forgets all: idle connections close at once, others after their exchange.
+    pub(super) fn clear(&self) {
+        self.0.lock().clear();
+    }
+
+    fn place(&self, key: &Key) -> Arc<Place> {
+        let mut places = self.0.lock();
+        if let Some(place) = places.get(key) {
+            return place.clone();
+        }
+        places.entry(key.clone()).or_default().clone()
+    }
+}
+
+fn late(to: &Permitted) -> Box<Denial> {
+    crate::dial::Failure::Timeout("another connection to it is still being made".to_owned()).denial(to)
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Place>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops what was idle too long, and the places that are empty then: a flood of names leaves nothing behind.
+    fn sweep(&self) {
+        self.lock().retain(|_, place| {
+            place.lock().expire(self.idle_time);
+            !place.lock().is_empty() || Arc::strong_count(place) > 1
+        });
+    }
+}
+
+async fn sweep(pool: Weak<Inner>, idle_time: Duration) {
+    loop {
+        tokio::time::sleep((idle_time / 2).max(Duration::from_millis(100))).await;
+        match pool.upgrade() {
+            Some(pool) => pool.sweep(),
+            None => return,
+        }
+    }
+}
+
+impl Place {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A kept connection: the shared h2 one, or the h1 one that was used last.
-    pub(super) fn take(&self, key: &Key) -> Option<Lease> {
-        let mut all = self.kept();
-        let kept = all.get_mut(key)?;
-        kept.shared.take_if(|(sender, ..)| sender.is_closed());
-        if let Some((sender, address, used)) = &mut kept.shared {
-            *used = Instant::now();
-            return Some(Lease::new(Sender::H2(sender.clone()), *address));
-        }
-        while let Some((lease, since)) = kept.idle.pop() {
-            if since.elapsed() < self.idle_time && !lease.sender.is_closed() {
-                return Some(lease);
+    fn take(self: &Arc<Place>, idle_time: Duration) -> Option<Connection> {
+        let mut kept = self.lock();
+        kept.expire(idle_time);
+        kept.take_h2().or_else(|| kept.take_h1(self))
+    }
+
+    fn settle(self: &Arc<Place>, fresh: Fresh, address: SocketAddr) -> Connection {
+        let mut kept = self.lock();
+        let sender = match fresh {
+            Fresh::H1(sender) => {
+                kept.speaks_h1 = true;
+                Sender::H1(sender, Home { place: Arc::downgrade(self), address })
+            }
+            Fresh::H2(sender, settings) => {
+                kept.speaks_h1 = false;
+                let streams = Stay::default();
+                let stay = streams.clone();
+                kept.h2.push(SharedH2 {
+                    sender: sender.clone(),
+                    address,
+                    settings,
+                    streams,
+                    used: Instant::now(),
+                });
+                Sender::H2(sender, stay)
+            }
+        };
+        Connection { sender, address, reused: false }
+    }
+}
+
+impl Kept {
+    /// The most recently used one: the others may expire.
+    fn take_h1(&mut self, place: &Arc<Place>) -> Option<Connection> {
+        while let Some(idle) = self.h1.pop() {
+            if idle.sender.is_ready() {
+                let home = Home { place: Arc::downgrade(place), address: idle.address };
+                return Some(Connection {
+                    sender: Sender::H1(idle.sender, home),
+                    address: idle.address,
+                    reused: true,
+                });
             }
         }
         None
     }
 
-    /// Whose turn it is to open a connection; `None` where the upstream is known to speak HTTP/1.1.
-    pub(super) fn opening(&self, key: &Key) -> Option<Arc<tokio::sync::Mutex<()>>> {
-        let mut all = self.kept();
-        if all.len() >= KEYS_MOST {
-            all.retain(|_, kept| !kept.idle.is_empty() || kept.shared.is_some());
-        }
-        let kept = all.entry(key.clone()).or_default();
-        (!kept.speaks_h1).then(|| Arc::clone(&kept.opening))
+    /// The first with room for a stream; any, when there are enough connections.
+    fn take_h2(&mut self) -> Option<Connection> {
+        let enough = self.h2.len() >= H2_PER_KEY;
+        let free = self.h2.iter_mut().find(|shared| shared.has_room());
+        let shared = match free {
+            None if enough => self.h2.iter_mut().min_by_key(|shared| shared.streams.others()),
+            free => free,
+        }?;
+        shared.used = Instant::now();
+        let sender = Sender::H2(shared.sender.clone(), shared.streams.clone());
+        Some(Connection { sender, address: shared.address, reused: true })
     }
 
-    /// Remembers what the upstream speaks, and shares what can be shared.
-    pub(super) fn learn(&self, key: &Key, lease: &Lease) {
-        let mut all = self.kept();
-        let kept = all.entry(key.clone()).or_default();
-        kept.speaks_h1 = !lease.sender.is_h2();
-        if let Sender::H2(sender) = &lease.sender {
-            kept.shared = Some((sender.clone(), lease.address, Instant::now()));
-        }
+    fn expire(&mut self, idle_time: Duration) {
+        self.h1.retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < idle_time);
+        self.h2.retain(|shared| !shared.sender.is_closed() && !shared.is_idle(idle_time));
     }
 
-    /// An h1 connection comes back when its answer was read whole; an h2 one is in the pool all the while.
-    pub(super) fn give_back(self: &Arc<Pool>, key: Key, lease: Lease) {
-        let Sender::H1(mut sender) = lease.sender else { return };
-        let (pool, address) = (Arc::downgrade(self), lease.address);
-        tokio::spawn(async move {
-            if sender.ready().await.is_ok()
-                && let Some(pool) = pool.upgrade()
-            {
-                pool.keep(key, Lease::new(Sender::H1(sender), address));
-            }
-        });
-    }
-
-    fn keep(&self, key: Key, lease: Lease) {
-        let mut all = self.kept();
-        let kept = all.entry(key).or_default();
-        if kept.idle.len() < IDLE_MOST {
-            kept.idle.push((lease, Instant::now()));
-        }
-    }
-
-    /// Drops what nobody used for the idle time.
-    fn prune(&self) {
-        let time = self.idle_time;
-        self.kept().retain(|_, kept| {
-            kept.idle.retain(|(lease, since)| since.elapsed() < time && !lease.sender.is_closed());
-            // Dropping the pool's sender lets running streams end; new requests open another connection.
-            kept.shared.take_if(|(sender, _, used)| sender.is_closed() || used.elapsed() >= time);
-            !kept.idle.is_empty() || kept.shared.is_some() || Arc::strong_count(&kept.opening) > 1
-        });
-    }
-
-    pub(super) fn clear(&self) {
-        self.kept().clear();
+    fn is_empty(&self) -> bool {
+        self.h1.is_empty() && self.h2.is_empty()
     }
 }
 
-async fn sweep(pool: Weak<Pool>, every: Duration) {
-    loop {
-        tokio::time::sleep(every).await;
-        let Some(pool) = pool.upgrade() else { return };
-        pool.prune();
+impl SharedH2 {
+    fn has_room(&self) -> bool {
+        self.sender.is_ready() && self.streams.others() < self.settings.streams.load(Ordering::Relaxed)
+    }
+
+    fn is_idle(&self, idle_time: Duration) -> bool {
+        self.streams.others() == 0 && self.used.elapsed() >= idle_time
     }
 }

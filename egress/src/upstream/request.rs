@@ -1,13 +1,79 @@
-//! A request in the form of the version that its connection speaks.
-use crate::body::Body;
-use crate::dial::NextHop;
-use http::uri::{PathAndQuery, Scheme as UriScheme};
-use http::{HeaderValue, Request, Uri, Version, header};
+//! The shape a request takes on each kind of connection.
+use crate::body::{self, Body};
+use crate::dial::Failure;
+use http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING};
+use http::uri::{Authority, PathAndQuery, Scheme as UriScheme};
+use http::{HeaderValue, Method, Request, Uri, Version};
+use http_body::Body as _;
 use policy::Permitted;
 
-/// `host`, or `host:port` where the port is not the scheme's own.
-pub(super) fn authority(permitted: &Permitted) -> String {
-    let request = permitted.request();
+/// Where the request goes.
+#[derive(Clone)]
+pub(super) enum Shape {
+    /// To the origin: `GET /path`.
+    Origin,
+    /// To a proxy, in plain text: `GET http://host/path`.
+    Absolute(Option<HeaderValue>),
+}
+
+/// A copy to send again if a kept connection turns out to be dead; only where sending twice means the same as once
+/// (RFC 9110 section 9.2.2) and there is no body that could be spent.
+pub(super) fn spare(request: &Request<Body>, reused: bool) -> Option<Box<Request<Body>>> {
+    let twice = [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE];
+    if !reused || !request.body().is_end_stream() || !twice.contains(request.method()) {
+        return None;
+    }
+    let mut copy = Request::new(body::empty());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    Some(Box::new(copy))
+}
+
+/// As HTTP/1.1 has it.
+pub(super) fn for_h1(request: &mut Request<Body>, shape: Shape, to: &Permitted) -> Result<(), Failure> {
+    let authority = authority(to);
+    let path = path(request);
+    *request.version_mut() = Version::HTTP_11;
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::try_from(&authority).map_err(unfit)?);
+    headers.remove(TE);
+    if let Shape::Absolute(Some(credentials)) = &shape {
+        headers.insert(PROXY_AUTHORIZATION, credentials.clone());
+    }
+    frame(request);
+    *request.uri_mut() = match shape {
+        Shape::Origin => origin(path)?,
+        Shape::Absolute(_) => absolute(to, &authority, path)?,
+    };
+    Ok(())
+}
+
+/// A body whose length nobody knows goes out in chunks whatever the method: hyper would leave out that of a GET.
+fn frame(request: &mut Request<Body>) {
+    let known = request.headers().contains_key(CONTENT_LENGTH)
+        || request.body().is_end_stream()
+        || request.body().size_hint().exact().is_some();
+    request.headers_mut().remove(TRANSFER_ENCODING);
+    if !known {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
+
+/// As HTTP/2 has it: the authority is in the target.
+pub(super) fn for_h2<B>(request: &mut Request<B>, to: &Permitted) -> Result<(), Failure> {
+    let path = path(request);
+    *request.version_mut() = Version::HTTP_2;
+    request.headers_mut().remove(HOST);
+    request.headers_mut().remove(TRANSFER_ENCODING);
+    *request.uri_mut() = absolute(to, &authority(to), path)?;
+    Ok(())
+}
+
+/// From what was judged, never from the request's own headers.
+pub(super) fn authority(to: &Permitted) -> String {
+    let request = to.request();
     if request.port == request.scheme.default_port() {
         request.host.to_string()
     } else {
@@ -15,36 +81,27 @@ pub(super) fn authority(permitted: &Permitted) -> String {
     }
 }
 
-/// Origin form with `Host` (h1), absolute form (to a next hop), or pseudo-headers (h2).
-pub(super) fn shape(
-    mut request: Request<Body>,
-    permitted: &Permitted,
-    h2: bool,
-    hop: Option<&NextHop>,
-) -> Request<Body> {
-    let authority = authority(permitted);
-    request.headers_mut().remove(header::HOST);
-    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    if h2 || hop.is_some() {
-        *request.uri_mut() = absolute(permitted, &authority, path);
-    } else {
-        *request.uri_mut() = Uri::from(path);
-    }
-    *request.version_mut() = if h2 { Version::HTTP_2 } else { Version::HTTP_11 };
-    if !h2 && let Ok(host) = HeaderValue::from_str(&authority) {
-        request.headers_mut().insert(header::HOST, host);
-    }
-    if let Some(value) = hop.and_then(NextHop::authorization) {
-        request.headers_mut().insert(header::PROXY_AUTHORIZATION, value.clone());
-    }
-    request
+fn path<B>(request: &Request<B>) -> PathAndQuery {
+    request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
-pub(super) fn absolute(permitted: &Permitted, authority: &str, path: PathAndQuery) -> Uri {
-    let scheme = match permitted.request().scheme {
+fn origin(path: PathAndQuery) -> Result<Uri, Failure> {
+    let mut parts = http::uri::Parts::default();
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).map_err(unfit)
+}
+
+fn absolute(to: &Permitted, authority: &str, path: PathAndQuery) -> Result<Uri, Failure> {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(match to.request().scheme {
         policy::Scheme::Http => UriScheme::HTTP,
         policy::Scheme::Https => UriScheme::HTTPS,
-    };
-    let whole = Uri::builder().scheme(scheme).authority(authority).path_and_query(path.clone()).build();
-    whole.unwrap_or_else(|_| Uri::from(path))
+    });
+    parts.authority = Some(authority.parse::<Authority>().map_err(unfit)?);
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).map_err(unfit)
+}
+
+fn unfit(error: impl std::fmt::Display) -> Failure {
+    Failure::Unreachable(format!("the request does not fit the upstream's protocol: {error}"))
 }

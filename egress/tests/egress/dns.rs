@@ -94,7 +94,7 @@ fn the_egress_answers_to_its_own_names() {
 #[test]
 fn names_that_are_no_hosts_do_not_exist() {
     let names = names();
-    for name in [".", "1.2.3.4.", "-.", "0x7f.1."] {
+    for name in [".", "1.2.3.4.", "0x7f.1."] {
         assert_absent(&query(name, RecordType::A), &names);
     }
     for odd in [b' ', b'.', b'*', 0xc8, 0, b'\n', b'@'] {
