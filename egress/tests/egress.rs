@@ -2,4 +2,6 @@
 mod egress {
     mod ca;
     mod dns;
+    mod framing;
+    mod world;
 }

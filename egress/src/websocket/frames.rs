@@ -340,7 +340,7 @@ mod tests {
             frame(true, 1, b"masked by a server", true),
             frame(true, 9, b"secret", false),
         ] {
-            relay(&bad, 1).expect_err(&format!("{bad:02x?}"));
+            drop(relay(&bad, 1).expect_err(&format!("{bad:02x?}")));
         }
     }
 
@@ -353,6 +353,6 @@ mod tests {
         let mut payload = out[size..].to_vec();
         apply_mask(&mut payload, read.mask.expect("masked"), 0);
         assert_eq!(payload, b"hello");
-        relay.take(&frame(true, 1, b"bare", false), &mut out).expect_err("a client masks");
+        drop(relay.take(&frame(true, 1, b"bare", false), &mut out).expect_err("a client masks"));
     }
 }
