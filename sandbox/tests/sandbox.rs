@@ -3,6 +3,10 @@
 
 #[path = "sandbox/bottle.rs"]
 mod bottle;
+#[path = "sandbox/files.rs"]
+mod files;
+#[path = "sandbox/guards.rs"]
+mod guards;
 #[path = "sandbox/life.rs"]
 mod life;
 #[path = "sandbox/network.rs"]
@@ -19,7 +23,7 @@ use people::Person;
 type Scenario = fn();
 
 fn scenarios() -> Vec<(&'static str, Scenario)> {
-    [life::SCENARIOS, network::SCENARIOS].concat()
+    [life::SCENARIOS, network::SCENARIOS, guards::SCENARIOS, files::SCENARIOS].concat()
 }
 
 fn main() {
@@ -27,6 +31,7 @@ fn main() {
     match arguments.get(1).map(String::as_str) {
         Some(sandbox::linux::CRADLE) => sandbox::linux::cradle_main(),
         Some("__scenario") => play(&arguments[2]),
+        Some("__launcher") => life::launcher(&arguments[2], &arguments[3]),
         Some("__probe") => probe::main(&arguments[2..]),
         _ => libtest_mimic::run(&Arguments::from_args(), trials()).exit(),
     }

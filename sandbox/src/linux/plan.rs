@@ -31,8 +31,8 @@ pub(crate) fn steps(spec: &Spec, host: &dyn Host) -> Result<Vec<Step>, SandboxEr
     steps.extend(identity(spec, host));
     steps.extend(network(host));
     steps.extend(file_system(spec, &protection, host)?);
-    steps.extend(last_words(spec));
-    steps.extend(guards(spec));
+    steps.extend([Step::NoNewPrivileges, Step::DropCapabilities]);
+    steps.extend(guards(spec, &protection));
     Ok(steps)
 }
 
@@ -87,6 +87,7 @@ fn file_system(
     etc::add(&mut tree, spec);
     home::add(&mut tree, &spec.sandbox)?;
     tree.bind_writable(&spec.sandbox.workspace, &spec.sandbox.workspace);
+    protect::add_mounts(&mut tree, protection);
     for mount in &spec.sandbox.mounts {
         add_mount(&mut tree, mount)?;
     }
@@ -127,27 +128,26 @@ fn missing(path: &Path) -> SandboxError {
         .with_hint("create it, or take it out of `mounts:`")
 }
 
-/// Said by the first process last, so that they hold for it as well as for the agent.
-fn last_words(_spec: &Spec) -> [Step; 2] {
-    [Step::NoNewPrivileges, Step::DropCapabilities]
-}
-
-fn guards(spec: &Spec) -> [Step; 3] {
+fn guards(spec: &Spec, protection: &protect::Protection) -> [Step; 3] {
     let limits = &spec.sandbox.limits;
     [
         Step::Limits {
             open_files: limits.open_files,
             processes: Some(limits.processes.unwrap_or(PROCESSES)),
         },
-        Step::Landlock { writable: writable(&spec.sandbox) },
+        Step::Landlock { writable: writable(&spec.sandbox, protection) },
         Step::Seccomp,
     ]
 }
 
-fn writable(plan: &SandboxPlan) -> Vec<PathBuf> {
+fn writable(plan: &SandboxPlan, protection: &protect::Protection) -> Vec<PathBuf> {
     let own = ["/tmp", "/var/tmp", "/run", "/dev", "/proc"].map(PathBuf::from);
     let mounts = plan.mounts.iter().filter(|m| m.writable).map(|m| m.at.clone());
-    own.into_iter().chain([plan.home_inside.clone(), plan.workspace.clone()]).chain(mounts).collect()
+    own.into_iter()
+        .chain([plan.home_inside.clone(), plan.workspace.clone()])
+        .chain(mounts)
+        .chain(protection.mounts.iter().cloned())
+        .collect()
 }
 
 #[cfg(test)]

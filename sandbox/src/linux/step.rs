@@ -14,6 +14,11 @@ pub enum Step {
         /// A folder, or a file with this content.
         content: Option<String>,
     },
+    /// Host side: other bottles may use this folder too; placeholders in it go with the last of them.
+    Share {
+        /// Host path.
+        path: PathBuf,
+    },
     /// Host side, real root only: the groups of the caller do not come along.
     DropGroups,
     /// Host side: be in this control group (and so are all that come after).
@@ -109,6 +114,13 @@ pub enum Step {
         mode: u32,
         /// Which of the spec's files.
         file: usize,
+    },
+    /// A file of the bottle's own over a host file, read-only.
+    CoverText {
+        /// Path inside.
+        path: PathBuf,
+        /// Content.
+        text: String,
     },
     /// Memory-backed and empty.
     Tmpfs {
@@ -214,9 +226,11 @@ impl Step {
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
-            Self::Placeholder { .. } | Self::DropGroups | Self::JoinCgroup { .. } | Self::Enter => {
-                Stage::Host
-            }
+            Self::Placeholder { .. }
+            | Self::Share { .. }
+            | Self::DropGroups
+            | Self::JoinCgroup { .. }
+            | Self::Enter => Stage::Host,
             Self::Limits { .. } | Self::Landlock { .. } | Self::Seccomp => Stage::Agent,
             _ => Stage::Walls,
         }
@@ -227,6 +241,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Placeholder { path, .. } => write!(f, "hold the place of `{}`", path.display()),
+            Self::Share { path } => write!(f, "share `{}` with other bottles", path.display()),
             Self::DropGroups => write!(f, "drop the caller's groups"),
             Self::JoinCgroup { path, .. } => write!(f, "join the control group `{}`", path.display()),
             Self::Enter => write!(f, "enter new user, network, mount, pid, ipc, uts and cgroup namespaces"),
@@ -248,7 +263,9 @@ impl fmt::Display for Step {
                 write!(f, "link `{}` to `{}`", path.display(), target.display())
             }
             Self::Text { path, .. } | Self::File { path, .. } => write!(f, "write `{}`", path.display()),
-            Self::Cover { path, .. } => write!(f, "cover `{}`", path.display()),
+            Self::Cover { path, .. } | Self::CoverText { path, .. } => {
+                write!(f, "cover `{}`", path.display())
+            }
             Self::Tmpfs { path, .. } => write!(f, "mount an empty `{}`", path.display()),
             Self::Bind { from, to, access } => {
                 write!(f, "mount `{}` at `{}` ({access})", from.display(), to.display())

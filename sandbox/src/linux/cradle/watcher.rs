@@ -73,10 +73,11 @@ fn wait_for(pid: i32) {
 #[derive(Default)]
 struct Traces {
     made: Vec<Trace>,
+    shared: Vec<fs::File>,
 }
 
 enum Trace {
-    File(PathBuf),
+    File(PathBuf, String),
     Dir(PathBuf),
 }
 
@@ -84,17 +85,28 @@ impl Traces {
     fn leave(&mut self, step: &Step) -> io::Result<()> {
         match step {
             Step::Placeholder { path, content } => self.placeholder(path, content.as_deref()),
+            Step::Share { path } => self.share(path),
             Step::DropGroups => Ok(nix::unistd::setgroups(&[])?),
             Step::JoinCgroup { path, settings } => self.join_cgroup(path, settings),
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
+    /// Waits only for a bottle that is removing its placeholders right now.
+    fn share(&mut self, path: &Path) -> io::Result<()> {
+        let folder = fs::File::open(path)?;
+        rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockShared)?;
+        self.shared.push(folder);
+        Ok(())
+    }
+
     fn placeholder(&mut self, path: &Path, content: Option<&str>) -> io::Result<()> {
         match make(path, content) {
             Ok(trace) => self.made.push(trace),
-            // It came into being since the list was made; then it is protected as it is.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // It exists, and is protected as it is; a placeholder that was left behind is ours from now on.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.made.extend(Some(Trace::of(path, content)).filter(Trace::is_untouched));
+            }
             Err(error) => return Err(error),
         }
         Ok(())
@@ -108,14 +120,47 @@ impl Traces {
         fs::write(path.join("cgroup.procs"), "0")
     }
 
-    /// Only what is still as it was made goes: a folder that is empty, a file that has its first content's length.
+    /// Only what is still as it was made goes, and only with the last bottle that uses the folder: removing what is
+    /// mounted over in another bottle would take that bottle's protection away.
     fn remove(&self) {
+        let alone = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+        let last = self.shared.iter().all(|folder| rustix::fs::flock(folder, alone).is_ok());
         for trace in self.made.iter().rev() {
-            let _gone_already = match trace {
-                Trace::Dir(path) => fs::remove_dir(path),
-                Trace::File(path) => fs::remove_file(path),
-            };
+            if last || matches!(trace, Trace::Dir(path) if path.starts_with("/sys/fs/cgroup")) {
+                trace.remove();
+            }
         }
+    }
+}
+
+impl Trace {
+    fn of(path: &Path, content: Option<&str>) -> Self {
+        match content {
+            Some(content) => Self::File(path.to_owned(), content.to_owned()),
+            None => Self::Dir(path.to_owned()),
+        }
+    }
+
+    fn is_untouched(&self) -> bool {
+        match self {
+            // Whose it is cannot be told; git does not know empty folders, so that nobody misses one.
+            Self::Dir(path) => fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()),
+            Self::File(path, content) => {
+                !content.is_empty()
+                    && path.symlink_metadata().is_ok_and(|about| about.is_file() && about.len() < 1024)
+                    && fs::read(path).is_ok_and(|found| found == content.as_bytes())
+            }
+        }
+    }
+
+    fn remove(&self) {
+        let _gone_already = match self {
+            Self::Dir(path) => fs::remove_dir(path),
+            Self::File(path, content) => match fs::read(path) {
+                Ok(found) if found == content.as_bytes() => fs::remove_file(path),
+                _ => Ok(()),
+            },
+        };
     }
 }
 
@@ -125,5 +170,5 @@ fn make(path: &Path, content: Option<&str>) -> io::Result<Trace> {
     };
     let mut file = fs::File::options().write(true).create_new(true).mode(0o644).open(path)?;
     file.write_all(content.as_bytes())?;
-    Ok(Trace::File(path.to_owned()))
+    Ok(Trace::File(path.to_owned(), content.to_owned()))
 }

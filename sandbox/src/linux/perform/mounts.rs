@@ -74,8 +74,8 @@ pub(crate) fn tmpfs(path: &Path, mode: u32, size: &str, exec: bool) -> io::Resul
 }
 
 /// An injected file lies on the root, and is mounted over what the host has at that path.
-pub(crate) fn cover(path: &Path, mode: u32, content: &[u8], index: usize) -> io::Result<()> {
-    let lair = PathBuf::from(COVERS).join(index.to_string());
+pub(crate) fn cover(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    let lair = PathBuf::from(COVERS).join(path.as_os_str().to_string_lossy().replace('/', "%"));
     write(&lair, mode, content)?;
     let tree = clone_tree(&existing(CWD, &lair)?)?;
     set(&tree, false, attributes(Access::ReadOnly))?;

@@ -1,0 +1,317 @@
+//! What the agent sees of the disk, and what it can write.
+use crate::Scenario;
+use crate::bottle::TestBottle;
+use sandbox::InjectedFile;
+use sandbox::linux::{Ended, Step, planned};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
+    ("files::the_workspace_is_writable_and_the_rest_is_not", workspace),
+    ("files::the_users_home_is_out_of_sight_but_for_tools", home),
+    ("files::the_private_home_lasts", private_home),
+    ("files::secrets_of_etc_are_not_there", etc),
+    ("files::injected_files_are_there_and_read_only", injected),
+    ("files::links_do_not_lead_out", links),
+    ("files::what_the_host_executes_cannot_be_written", protected),
+    ("files::placeholders_go_with_the_bottle", placeholders),
+    ("files::two_bottles_share_placeholders", shared_placeholders),
+    ("files::git_works_and_its_configuration_stands", git),
+    ("files::a_linked_worktree_has_its_repository", worktree),
+    ("files::unprotected_paths_are_free", unprotected),
+    ("files::a_workspace_that_holds_the_home_is_refused", wide_workspace),
+    ("files::a_link_in_a_protected_place_is_refused", linked_hooks),
+    ("files::mounts_are_as_the_manifest_says", mounts),
+];
+
+fn lines(said: &str) -> Vec<&str> {
+    said.lines().collect()
+}
+
+fn workspace() {
+    let bottle = TestBottle::script(
+        "echo kept > file; touch /usr/x /etc/x /x /dev/x /sys/x /opt/x 2>&1 | grep -c -E 'Read-only|denied'; \
+         touch /tmp/x /var/tmp/x $HOME/x /dev/shm/x && echo temporary",
+    );
+    let outcome = bottle.run();
+    assert!(outcome.said.ends_with("temporary\n"), "{}", outcome.said);
+    let refused = lines(&outcome.said)[0].parse::<u32>().expect("a count");
+    assert!(refused >= 5, "{}", outcome.said);
+    assert_eq!(fs::read_to_string(bottle.workspace().join("file")).expect("the file"), "kept\n");
+}
+
+fn home() {
+    let bottle = TestBottle::script(
+        "cat $HOME/.ssh/id $HOME/.cargo/credentials.toml; cat $HOME/.cargo/bin/tool; \
+                                     echo x >> $HOME/.cargo/bin/tool; ls -a $HOME",
+    );
+    let user = bottle.spec.sandbox.home_inside.clone();
+    for (path, text) in
+        [(".ssh/id", "SECRET"), (".cargo/credentials.toml", "SECRET"), (".cargo/bin/tool", "TOOL\n")]
+    {
+        fs::create_dir_all(user.join(path).parent().expect("a folder")).expect("a folder");
+        fs::write(user.join(path), text).expect("a file");
+    }
+    let outcome = bottle.run();
+    assert!(!outcome.said.contains("SECRET") && outcome.said.contains("TOOL\n"), "{}", outcome.said);
+    assert!(outcome.said.contains("Read-only file system"), "{}", outcome.said);
+    assert_eq!(fs::read_to_string(user.join(".cargo/bin/tool")).expect("the tool"), "TOOL\n");
+}
+
+fn private_home() {
+    let mut bottle = TestBottle::script("echo state > $HOME/state");
+    bottle.run();
+    bottle.spec.command =
+        ["/bin/cat".to_owned(), format!("{}/state", bottle.spec.sandbox.home_inside.display())].into();
+    assert_eq!(bottle.run().said, "state\n");
+    assert!(!bottle.spec.sandbox.home_inside.join("state").exists());
+}
+
+fn etc() {
+    let outcome = TestBottle::script(
+        "for f in shadow gshadow sudoers ssh/ssh_host_ed25519_key machine-id; do test -e /etc/$f && echo seen $f; done; \
+         ls /etc/ssl/private 2>/dev/null | wc -l; ls -a /root /home /run /var/log /boot /mnt /srv 2>/dev/null | grep -v \
+         -E '^(\\.|\\.\\.|lock|/.*:|)$'; id -un; getent hosts localhost",
+    )
+    .run();
+    assert!(!outcome.said.contains("seen"), "{}", outcome.said);
+    assert!(outcome.said.starts_with("0\n"), "{}", outcome.said);
+}
+
+fn injected() {
+    let mut bottle = TestBottle::script("");
+    let home = bottle.spec.sandbox.home_inside.join("deep/er/injected");
+    let places = ["/etc/bottle/ca.pem", "/etc/os-release", "/etc/ssl/certs/bottle-test.pem", "/etc/hosts"];
+    for path in places.iter().map(Path::new).chain([home.as_path()]) {
+        let content = format!("content of {}\n", path.display()).into_bytes();
+        bottle.spec.files.push(InjectedFile { path: path.to_owned(), content, mode: 0o444 });
+    }
+    for path in bottle.spec.files.iter().map(|file| file.path.clone()) {
+        let script =
+            format!("cat {0}; echo x >> {0} || rm {0} || mv {0} /tmp/x || echo held", path.display());
+        bottle.spec.command[2] = script;
+        let said = bottle.run().said;
+        assert!(said.starts_with(&format!("content of {}\n", path.display())), "{said}");
+        assert!(said.ends_with("held\n"), "{said}");
+    }
+    bottle.spec.command[2] = "ls /etc/ssl/certs | wc -l".to_owned();
+    let inside: usize = bottle.run().said.trim().parse().expect("a count");
+    assert_eq!(inside, fs::read_dir("/etc/ssl/certs").map_or(0, Iterator::count) + 1);
+}
+
+fn links() {
+    let bottle =
+        TestBottle::script("cat out; ln $HOME/../outside hard; ln /etc/passwd hard; echo x > out/new; ls");
+    let outside = bottle.folder.path().join("outside");
+    fs::write(&outside, "OUTSIDE").expect("a file");
+    std::os::unix::fs::symlink(&outside, bottle.workspace().join("out")).expect("a link");
+    let outcome = bottle.run();
+    assert!(!outcome.said.contains("OUTSIDE"), "{}", outcome.said);
+    assert_eq!(lines(&outcome.said).last(), Some(&"out"), "{}", outcome.said);
+    assert_eq!(fs::read_to_string(outside).expect("the file"), "OUTSIDE");
+}
+
+fn repository(bottle: &TestBottle) {
+    for arguments in [&["init", "-q"][..], &["config", "user.email", "a@b"], &["config", "user.name", "n"]] {
+        let done = Command::new("git")
+            .args(arguments)
+            .current_dir(bottle.workspace())
+            .env("HOME", "/nonexistent")
+            .output();
+        assert!(done.expect("git").status.success());
+    }
+}
+
+/// Ways to get at a protected path; none may leave a trace on the host.
+const WAYS: &str = "echo evil > PATH; echo evil >> PATH; echo evil > /tmp/e; mv -T /tmp/e PATH; cp /tmp/e PATH; \
+    ln -s /tmp/e PATH; rm -rf PATH; mv -T PATH aside; mkdir PATH; echo evil > PATH/evil; mkdir -p PATH/evil; \
+    ln -f /tmp/e PATH; mv -T UP up && mkdir UP && echo evil > PATH; true";
+
+fn protected() {
+    let mut bottle = TestBottle::script("");
+    repository(&bottle);
+    let root = bottle.workspace().to_owned();
+    fs::create_dir(root.join(".vscode")).expect("a folder");
+    fs::write(root.join(".vscode/tasks.json"), "mine").expect("a file");
+    fs::write(root.join(".envrc"), "mine").expect("a file");
+    fs::write(root.join("own.toml"), "mine").expect("a file");
+    bottle.spec.sandbox.protect.push("own.toml".into());
+    let before = listing(&root);
+    for path in [
+        ".git/hooks/pre-commit",
+        ".git/hooks",
+        ".git/config",
+        ".git/commondir",
+        ".git/config.worktree",
+        ".git",
+        ".envrc",
+        ".vscode/tasks.json",
+        ".vscode",
+        ".idea/x",
+        ".husky/pre-commit",
+        ".claude/settings.json",
+        ".mcp.json",
+        ".codex/config.toml",
+        "bottle.yaml",
+        ".githooks/pre-commit",
+        "own.toml",
+        ".exrc",
+    ] {
+        let up =
+            Path::new(path).parent().filter(|up| !up.as_os_str().is_empty()).unwrap_or(Path::new("nothing"));
+        bottle.spec.command[2] = WAYS.replace("PATH", path).replace("UP", &up.display().to_string());
+        assert_eq!(bottle.run().ended, Ended::Exited(0));
+        assert_eq!(listing(&root), before, "{path}");
+    }
+    let mut hole = bottle.without(|step| matches!(step, Step::Pin { .. }));
+    hole.spec.command[2] = "echo evil > .git/hooks/pre-commit; echo evil > .envrc".to_owned();
+    hole.run();
+    assert_ne!(listing(&root), before);
+}
+
+/// Every path below a folder, with the content of files; git's own index and logs aside.
+fn listing(folder: &Path) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(path) = open.pop() {
+        for entry in fs::read_dir(&path).expect("a folder").flatten() {
+            let path = entry.path();
+            let text =
+                if path.is_dir() { String::new() } else { fs::read_to_string(&path).unwrap_or_default() };
+            all.push(format!("{} {text}", path.display()));
+            if path.is_dir() && !path.is_symlink() {
+                open.push(path);
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+fn placeholders() {
+    let bottle = TestBottle::script("ls -a; git status --short 2>&1");
+    repository(&bottle);
+    let before = listing(bottle.workspace());
+    let outcome = bottle.run();
+    assert!(outcome.said.contains(".envrc"), "{}", outcome.said);
+    assert!(!outcome.said.contains("??"), "git sees them: {}", outcome.said);
+    assert_eq!(listing(bottle.workspace()), before);
+}
+
+fn shared_placeholders() {
+    let bottle = TestBottle::script("echo ready; read line; echo evil > .envrc || echo held");
+    let before = listing(bottle.workspace());
+    let (mut second, terminal) = {
+        let (first, _one) = bottle.start();
+        let second = bottle.start();
+        drop(first);
+        second
+    };
+    let listening = std::thread::spawn({
+        let terminal = terminal.try_clone().expect("a descriptor");
+        move || crate::bottle::hear(terminal)
+    });
+    crate::bottle::say(&terminal, "\n");
+    second.wait();
+    assert!(listening.join().expect("what it said").contains("held"));
+    assert_eq!(listing(bottle.workspace()), before);
+}
+
+fn git() {
+    let bottle = TestBottle::script(
+        "set -e; echo a > a; git add -A; git commit -qm one; git checkout -qb other; git commit -q --allow-empty -m two; \
+         git merge -q master 2>/dev/null || git merge -q main; git gc -q; git log --format=%s; git stash list; \
+         git config x.y z || echo config held; git remote add o https://x 2>/dev/null || echo remote held",
+    );
+    repository(&bottle);
+    let before = fs::read_to_string(bottle.workspace().join(".git/config")).expect("the configuration");
+    let outcome = bottle.run();
+    assert!(outcome.said.contains("two\none\n"), "{}", outcome.said);
+    assert!(outcome.said.contains("config held") && outcome.said.contains("remote held"), "{}", outcome.said);
+    assert_eq!(
+        fs::read_to_string(bottle.workspace().join(".git/config")).expect("the configuration"),
+        before
+    );
+    let tree =
+        Command::new("git").args(["ls-tree", "--name-only", "HEAD"]).current_dir(bottle.workspace()).output();
+    assert_eq!(String::from_utf8_lossy(&tree.expect("git").stdout), "a\n");
+}
+
+fn worktree() {
+    let mut bottle = TestBottle::script(
+        "git commit -q --allow-empty -m inside; git log -1 --format=%s; \
+                                         echo evil > $(git rev-parse --git-common-dir)/hooks/pre-commit || echo held",
+    );
+    repository(&bottle);
+    let main = bottle.workspace().to_owned();
+    let linked = bottle.folder.path().canonicalize().expect("a path").join("linked");
+    for arguments in
+        [&["commit", "-q", "--allow-empty", "-m", "x"][..], &["worktree", "add", "-q", "../linked"]]
+    {
+        let done =
+            Command::new("git").args(arguments).current_dir(&main).env("HOME", "/nonexistent").output();
+        assert!(done.expect("git").status.success());
+    }
+    bottle.spec.sandbox.workspace = linked;
+    let outcome = bottle.run();
+    assert!(outcome.said.starts_with("inside\n") && outcome.said.ends_with("held\n"), "{}", outcome.said);
+    assert!(!main.join(".git/hooks/pre-commit").exists());
+}
+
+fn unprotected() {
+    let mut bottle = TestBottle::script("echo mine > .envrc && git init -q . && echo done");
+    bottle.spec.sandbox.unprotect = vec![".envrc".into(), ".git".into()];
+    assert!(bottle.run().said.ends_with("done\n"));
+    assert_eq!(fs::read_to_string(bottle.workspace().join(".envrc")).expect("the file"), "mine\n");
+}
+
+fn wide_workspace() {
+    let mut bottle = TestBottle::script("true");
+    let user = bottle.spec.sandbox.home_inside.clone();
+    for wide in [user.clone(), user.parent().expect("a folder").to_owned(), "/".into()] {
+        bottle.spec.sandbox.workspace = wide;
+        let error = planned(&bottle.spec).expect_err("too wide");
+        assert!(error.what.contains("holds the whole home folder") && error.hint.is_some(), "{error}");
+    }
+}
+
+fn linked_hooks() {
+    let bottle = TestBottle::script("true");
+    repository(&bottle);
+    let hooks = bottle.workspace().join(".git/hooks");
+    fs::remove_dir_all(&hooks).expect("no hooks");
+    std::os::unix::fs::symlink("../scripts", &hooks).expect("a link");
+    let error = planned(&bottle.spec).expect_err("a link");
+    assert!(error.what.contains(".git/hooks") && error.hint.is_some(), "{error}");
+}
+
+fn mounts() {
+    use manifest::plan::MountPlan;
+    let mut bottle =
+        TestBottle::script("cat /data/ro/file; touch /data/ro/x || echo held; touch /data/rw/x; ls /data");
+    let base = bottle.folder.path().canonicalize().expect("a path");
+    for name in ["ro", "rw"] {
+        fs::create_dir(base.join(name)).expect("a folder");
+        fs::write(base.join(name).join("file"), "data\n").expect("a file");
+        let at = Path::new("/data").join(name);
+        bottle.spec.sandbox.mounts.push(MountPlan {
+            path: base.join(name),
+            at,
+            writable: name == "rw",
+            optional: false,
+        });
+    }
+    let absent =
+        MountPlan { path: base.join("absent"), at: "/data/absent".into(), writable: false, optional: true };
+    bottle.spec.sandbox.mounts.push(absent.clone());
+    let outcome = bottle.run();
+    assert!(
+        outcome.said.starts_with("data\n") && outcome.said.ends_with("held\nro\nrw\n"),
+        "{}",
+        outcome.said
+    );
+    assert!(base.join("rw/x").exists() && !base.join("ro/x").exists());
+    bottle.spec.sandbox.mounts.push(MountPlan { optional: false, ..absent });
+    assert!(planned(&bottle.spec).expect_err("absent").what.contains("absent"));
+}
