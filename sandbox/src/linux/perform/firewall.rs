@@ -11,7 +11,8 @@
 //!     ip daddr 127.0.0.0/8 accept; ip6 daddr ::1 accept
 //!     ct state established,related accept
 //!     meta l4proto tcp accept                                      # all of it was redirected above
-//!     reject with icmpx port-unreachable }                         # QUIC and the like fall back at once
+//!     reject with icmpx port-unreachable }                         # QUIC and the like fail as they send, even on
+//!                                                                  # sockets that would not hear of an ICMP answer
 //! }
 //! ```
 //! These rules decide what *works*. That nothing *leaves* does not hang on them: the namespace has no interface but

@@ -71,6 +71,8 @@ impl<'a> Tree<'a> {
         let path = &self.resolved(path);
         match self.below(path) {
             Below::Own if !self.made(path) => {
+                // Of the host's links in places of the bottle's own, this one gives way.
+                self.steps.retain(|step| !matches!(step, Step::Symlink { path: p, .. } if p == path));
                 self.steps.push(Step::Dir { path: folder_of(path), mode: 0o755 });
                 self.steps.push(Step::File { path: path.clone(), mode, file });
             }

@@ -15,8 +15,9 @@ const COMMON_HERE: &str = ".\n";
 /// would be asked for its status by the user's next prompt.
 pub(super) fn protect(found: &mut Found<'_>, root: &Path, at: &Path) -> Result<(), SandboxError> {
     let git = root.join(".git");
+    let is_repository = found.host.kind(&git.join("HEAD")) == Kind::File;
     match found.host.kind(&git) {
-        Kind::Dir if !found.is_free(&git) => {
+        Kind::Dir if is_repository && !found.is_free(&git) => {
             repository(found, root, at, &git, DEPTH)?;
             named_by_config(found, root, at, &git)?;
             hide_placeholders(found, root, at, &git);
@@ -26,7 +27,6 @@ pub(super) fn protect(found: &mut Found<'_>, root: &Path, at: &Path) -> Result<(
             found.protect(root, at, &git, Hold::Nothing)?;
             linked_worktree(found, &git)
         }
-        Kind::Dir | Kind::File => Ok(()),
         _ => found.protect(root, at, &git, Hold::Dir),
     }
 }
