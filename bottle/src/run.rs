@@ -4,7 +4,7 @@ pub mod attend;
 pub mod environment;
 mod job;
 pub mod journal;
-mod memory;
+pub mod memory;
 pub mod ports;
 pub mod preflight;
 pub mod relay;

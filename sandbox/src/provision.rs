@@ -79,11 +79,33 @@ pub fn provision(input: &ProvisionInput<'_>) -> Provision {
     provision
 }
 
+/// Variables for programs beside an explicit proxy, outside of any bottle: `proxy` is its URL, `ca` its CA alone,
+/// `bundle` public roots and CA together, where these were written.
+#[must_use]
+pub fn beside_proxy(proxy: &str, ca: Option<&Path>, bundle: Option<&Path>) -> BTreeMap<String, String> {
+    let mut provision = Provision::default();
+    provision.proxies_at(proxy);
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    ca.iter().for_each(|path| CA_VARIABLES.iter().for_each(|name| provision.set(name, &text(path))));
+    bundle.iter().for_each(|path| BUNDLE_VARIABLES.iter().for_each(|name| provision.set(name, &text(path))));
+    provision.env.remove("NODE_USE_SYSTEM_CA");
+    provision.env
+}
+
+/// The public roots of the host and this CA, PEM.
+#[must_use]
+pub fn bundle_with(host: &HostTrust, ca_pem: &str) -> String {
+    with_ca(host.bundle_pem.as_deref().unwrap_or_default(), ca_pem)
+}
+
 impl Provision {
     fn proxies(&mut self) {
-        let url = format!("http://{EGRESS_HOST}:{EGRESS_PORT}");
+        self.proxies_at(&format!("http://{EGRESS_HOST}:{EGRESS_PORT}"));
+    }
+
+    fn proxies_at(&mut self, url: &str) {
         for name in PROXY_VARIABLES {
-            self.set(name, &url);
+            self.set(name, url);
         }
         for name in ["NO_PROXY", "no_proxy"] {
             self.set(name, NO_PROXY);

@@ -1,12 +1,232 @@
-//! `bottle egress`.
+//! `bottle egress`: the engine alone, as an explicit proxy for sandboxes that exist already.
+mod paper;
+
+use crate::engine;
 use crate::failure::{Failure, Outcome};
+use crate::load::{self, Choice};
+use crate::registry::{Claim, Registry};
+use crate::run::{journal, memory, preflight, summary};
+use crate::style::Style;
+use audit::Auditor;
 use clap::Args;
+use credentials::Vault;
+use egress::{CertificateAuthority, Engine, Listeners};
+use manifest::Plan;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Arguments of `bottle egress`.
 #[derive(Debug, Args)]
-pub struct EgressArgs {}
+#[command(after_help = AFTER_HELP)]
+pub struct EgressArgs {
+    /// The manifest; without it, the only `bottle.yaml` in this folder or above.
+    #[arg(long, short = 'm', value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// Use presets instead of a manifest; may be repeated.
+    #[arg(long, short = 'p', value_name = "NAME", conflicts_with = "manifest", value_delimiter = ',')]
+    pub preset: Vec<String>,
+    /// Where to listen, as an explicit proxy; may be repeated.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9099")]
+    pub listen: Vec<SocketAddr>,
+    /// Listen on addresses that other machines reach too: whoever reaches one uses the routes and their credentials.
+    #[arg(long)]
+    pub expose: bool,
+    /// Write the certificate that clients are to trust.
+    #[arg(long, value_name = "FILE")]
+    pub ca_out: Option<PathBuf>,
+    /// Write the public roots of this machine and the certificate together, for clients that read one file only.
+    #[arg(long, value_name = "FILE")]
+    pub bundle_out: Option<PathBuf>,
+    /// Sign with a CA of your own (PEM) instead of one made for this run.
+    #[arg(long, value_name = "FILE", requires = "ca_key")]
+    pub ca: Option<PathBuf>,
+    /// Its private key (PEM, no passphrase).
+    #[arg(long, value_name = "FILE", requires = "ca")]
+    pub ca_key: Option<PathBuf>,
+    /// Write shell exports for clients: proxy, trust and placeholders.
+    #[arg(long, value_name = "FILE")]
+    pub env_out: Option<PathBuf>,
+    /// Print them on standard output.
+    #[arg(long)]
+    pub print_env: bool,
+    /// Neither preflight nor summary.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
 
-/// Does it.
-pub fn run(_args: &EgressArgs) -> Outcome {
-    Err(Failure::new("`bottle egress` is not built yet"))
+const AFTER_HELP: &str = "\
+Nothing holds clients back here but the sandbox that they are in already: give it no other way out.
+
+Examples:
+  bottle egress --ca-out ca.pem --bundle-out bundle.pem --env-out env.sh
+  bottle egress --listen 172.17.0.1:9099 --expose --ca-out ca.pem
+  bottle egress --ca corp-ca.pem --ca-key corp-ca.key
+
+The line `listening on http://…` on standard error says that everything is written and clients may come. SIGTERM and
+SIGINT end it when running exchanges have ended, after 3 seconds at the latest. SIGHUP does nothing: start it anew
+after a change of the manifest. Exit code: 0 after a signal, 125 when it could not start or could not keep its audit.";
+
+/// Runs it until a signal comes.
+pub fn run(args: &EgressArgs) -> Outcome {
+    memory::keep_secrets_in()?;
+    let mut plan = plan(args)?;
+    let vault = engine::resolve(&plan.egress)?;
+    let ca = authority(args, &plan.name)?;
+    let claim = Registry::open()?.claim(&plan.name)?;
+    plan.audit_file = claim.own_file(&plan.audit_file);
+    let auditor = Auditor::open(&plan.audit_file, claim.slug())?;
+    let serving = Serving { args, plan: &plan, vault: &vault, claim: &claim, auditor: &auditor };
+    serving.serve(ca)
+}
+
+fn plan(args: &EgressArgs) -> Result<Plan, Failure> {
+    let choice = Choice { manifest: args.manifest.as_deref(), presets: &args.preset, ..Choice::default() };
+    let (_, loaded) = load::load(&choice)?;
+    if !args.quiet && !loaded.warnings.list.is_empty() {
+        eprintln!("{}", loaded.warnings.render(load::colours()));
+    }
+    Ok(loaded.plan)
+}
+
+fn authority(args: &EgressArgs, name: &str) -> Result<CertificateAuthority, Failure> {
+    let (Some(certificate), Some(key)) = (&args.ca, &args.ca_key) else {
+        return Ok(CertificateAuthority::generate(name)?);
+    };
+    let (certificate_pem, key_pem) = (read(certificate)?, read(key)?);
+    warn_of_mode(key);
+    CertificateAuthority::load(&certificate_pem, &key_pem).map_err(|error| {
+        Failure::new(format!("cannot sign with `{}` and `{}`: {error}", certificate.display(), key.display()))
+            .help("leave `--ca` and `--ca-key` out: a CA is made for each run then")
+    })
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("cannot read `{}`: {error}", path.display())))
+}
+
+/// Said, not refused: some mounts have no modes.
+fn warn_of_mode(key: &Path) {
+    let others =
+        std::fs::metadata(key).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o077 != 0);
+    if others {
+        eprintln!("bottle: warning: other users may read the key `{}`: `chmod 600` it", key.display());
+    }
+}
+
+struct Serving<'a> {
+    args: &'a EgressArgs,
+    plan: &'a Plan,
+    vault: &'a Vault,
+    claim: &'a Claim,
+    auditor: &'a Auditor,
+}
+
+impl Serving<'_> {
+    fn serve(&self, ca: CertificateAuthority) -> Outcome {
+        let listeners = self.listen()?;
+        let addresses = addresses(&listeners)?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
+        let certificate = ca.certificate_pem().to_owned();
+        let (slug, auditor) = (self.claim.slug(), self.auditor.clone());
+        let config = engine::config(&self.plan.egress, slug, self.vault.clone(), ca, auditor)?;
+        let started = Instant::now();
+        let engine = start(&runtime, config, listeners)?;
+        self.show_preflight();
+        paper::write(self.args, &certificate, addresses[0], &self.vault.agent_env())?;
+        journal::step(self.auditor, "egress-listening", Some(list(&addresses)));
+        let ended = runtime.block_on(until_signal(engine, &list(&addresses)));
+        journal::step(self.auditor, "egress-ended", ended.as_ref().err().map(|failure| failure.what.clone()));
+        drop(runtime);
+        self.auditor.flush()?;
+        self.show_summary(started);
+        ended.map(|()| ExitCode::SUCCESS)
+    }
+
+    fn listen(&self) -> Result<Vec<TcpListener>, Failure> {
+        self.args.listen.iter().map(|address| listen(*address, self.args.expose)).collect()
+    }
+
+    fn show_preflight(&self) {
+        if self.args.quiet {
+            return;
+        }
+        eprintln!("egress {}  audit {}", self.claim.slug(), self.plan.audit_file.display());
+        for line in preflight::reach(&self.plan.egress, Style::stderr()) {
+            eprintln!("  {line}");
+        }
+    }
+
+    fn show_summary(&self, started: Instant) {
+        if self.args.quiet {
+            return;
+        }
+        let (slug, counts) = (self.claim.slug(), self.auditor.summary());
+        let style = Style::stderr();
+        eprint!("{}", summary::text(slug, "ended", started.elapsed(), &counts, &self.plan.audit_file, style));
+    }
+}
+
+fn listen(address: SocketAddr, expose: bool) -> Result<TcpListener, Failure> {
+    if !expose && !address.ip().to_canonical().is_loopback() {
+        let what = format!(
+            "`{address}` can be reached from other machines, which could use the routes' credentials"
+        );
+        return Err(Failure::new(what).help("listen on 127.0.0.1, or say that this is meant with `--expose`"));
+    }
+    let bound =
+        TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    bound.map_err(|error| {
+        Failure::new(format!("cannot listen on `{address}`: {error}"))
+            .help("choose another with `--listen ADDR:PORT`")
+    })
+}
+
+fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, Failure> {
+    Ok(listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?)
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(|address| format!("http://{address}")).collect::<Vec<_>>().join(" ")
+}
+
+fn start(runtime: &Runtime, config: egress::Config, tcp: Vec<TcpListener>) -> Result<Engine, Failure> {
+    let _on = runtime.enter();
+    Ok(Engine::start(config, Listeners { tcp, ..Listeners::default() })?)
+}
+
+/// Says that clients may come, and ends when told to.
+async fn until_signal(engine: Engine, addresses: &str) -> Result<(), Failure> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hup = signal(SignalKind::hangup())?;
+    eprintln!("listening on {addresses}");
+    loop {
+        tokio::select! {
+            _ = term.recv() => break,
+            _ = int.recv() => break,
+            _ = hup.recv() => eprintln!("bottle: warning: SIGHUP changes nothing; start `bottle egress` anew"),
+        }
+    }
+    engine.shutdown().await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_without_expose() {
+        for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+            let refused = listen(address.parse().expect("an address"), false).expect_err("exposed");
+            assert!(refused.what.contains("other machines"), "{address}: {}", refused.what);
+        }
+        listen("127.0.0.1:0".parse().expect("an address"), false).expect("loopback is allowed");
+    }
 }

@@ -88,7 +88,9 @@ fn check_backend(named: Option<&str>) -> Result<(), Failure> {
             Err(Failure::new(format!("backend `{}` is not built yet", named.unwrap_or_default()))
                 .help("leave `--backend` out: bottles run on this machine's own kernel"))
         }
-        Some(other) => Err(Failure::new(format!("there is no backend `{other}`")).help("`linux` is the one there is")),
+        Some(other) => {
+            Err(Failure::new(format!("there is no backend `{other}`")).help("`linux` is the one there is"))
+        }
     }
 }
 

@@ -29,7 +29,8 @@ fn block(out: &mut String, style: Style, label: &str, lines: &[String]) {
     }
 }
 
-fn reach(egress: &EgressPlan, style: Style) -> Vec<String> {
+/// What is let out, a line for each route.
+pub fn reach(egress: &EgressPlan, style: Style) -> Vec<String> {
     let routes = egress.policy.routes();
     if routes.is_empty() {
         return vec![format!("{}: no route is allowed", style.yellow("nothing"))];

@@ -1,0 +1,107 @@
+//! What `bottle egress` writes for its clients: certificate, bundle, variables. Never a key.
+use super::EgressArgs;
+use crate::failure::Failure;
+use sandbox::provision::{HostTrust, beside_proxy, bundle_with};
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// All that was asked for.
+pub(super) fn write(
+    args: &EgressArgs,
+    certificate: &str,
+    address: SocketAddr,
+    placeholders: &[(String, String)],
+) -> Result<(), Failure> {
+    if let Some(path) = &args.ca_out {
+        replace(path, certificate)?;
+    }
+    if let Some(path) = &args.bundle_out {
+        replace(path, &bundle_with(&HostTrust::read(), certificate))?;
+    }
+    let exports = exports(args, address, placeholders)?;
+    if let Some(path) = &args.env_out {
+        replace(path, &exports)?;
+    }
+    if args.print_env {
+        std::io::stdout().write_all(exports.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn exports(
+    args: &EgressArgs,
+    address: SocketAddr,
+    placeholders: &[(String, String)],
+) -> Result<String, Failure> {
+    let (ca, bundle) = (absolute(args.ca_out.as_deref())?, absolute(args.bundle_out.as_deref())?);
+    let mut variables: BTreeMap<String, String> =
+        beside_proxy(&format!("http://{}", reachable(address)), ca.as_deref(), bundle.as_deref());
+    variables.extend(placeholders.iter().cloned());
+    Ok(variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect())
+}
+
+/// A client cannot connect to "every address".
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    Ok(path.map(std::path::absolute).transpose()?)
+}
+
+/// For any POSIX shell: nothing is special between single quotes.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// Whole or not at all: a client that starts at the same moment never reads half a file. The new file is made beside
+/// the old one and must not be there yet, so that nobody's symbolic link is followed.
+fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(&beside)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| {
+        // What was begun is of no use; when it is not there, that is as well.
+        fs::remove_file(&beside).ok();
+        Failure::new(format!("cannot write `{}`: {error}", path.display()))
+            .help("choose a file in a folder that you may write to")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_survive_the_shell() {
+        let value = "a'b $(touch x) `y` \\ \"z\"";
+        let shell = std::process::Command::new("sh")
+            .args(["-c", &format!("v={}; printf %s \"$v\"", quoted(value))])
+            .output()
+            .expect("a shell");
+        assert_eq!(String::from_utf8_lossy(&shell.stdout), value);
+    }
+
+    #[test]
+    fn clients_are_told_an_address_that_they_can_reach() {
+        let told = |text: &str| reachable(text.parse().expect("an address")).to_string();
+        assert_eq!(told("0.0.0.0:1"), "127.0.0.1:1");
+        assert_eq!(told("[::]:1"), "[::1]:1");
+        assert_eq!(told("192.0.2.1:1"), "192.0.2.1:1");
+    }
+}
