@@ -1,7 +1,6 @@
 //! The launcher is killed with SIGKILL: what is inside must end at once.
 use super::HEARTBEAT;
 use super::stage::Stage;
-use super::witness::Witness;
 use crate::failure::Failure;
 use sandbox::attack::{Group, Outcome, Report};
 use std::path::Path;
@@ -13,10 +12,10 @@ pub(super) const NAME: &str = "launcher-killed";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts a program that writes a heartbeat, kills its launcher, and listens for another beat.
-pub(super) fn attempt(stage: &Stage, _: &Witness) -> Result<Report, Failure> {
+pub(super) fn attempt(stage: &Stage) -> Result<Report, Failure> {
     let beat = stage.workspace().join("heartbeat");
     let argument = beat.display().to_string();
-    let child = stage.bottle(&[HEARTBEAT, &argument])?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let child = stage.bottle(&[HEARTBEAT, &argument])?.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
     let outcome = judge(child, &beat)?;
     let gain = "a life without the egress, after the launcher's death".to_owned();
     Ok(Report { name: NAME.into(), group: Group::Process, gain, outcome })
