@@ -185,14 +185,14 @@ fn secret_on_disk(world: &World) -> Outcome {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let mut folders =
         vec![home, world.workspace.clone(), "/etc".into(), "/run".into(), "/tmp".into(), "/dev/shm".into()];
-    let mut left = 20_000_u32;
+    let mut left = 4_000_u32;
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).map(|d| d.flatten().collect::<Vec<_>>()).unwrap_or_default() {
             left = left.saturating_sub(1);
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_dir() && left > 0 {
                 folders.push(entry.path());
-            } else if meta.is_file() && meta.len() < 1 << 20 && holds(&entry.path(), &marker) {
+            } else if meta.is_file() && meta.len() < 1 << 16 && holds(&entry.path(), &marker) {
                 return Outcome::Broke(format!("`{}` holds a real value", entry.path().display()));
             }
         }

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_millis(400);
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 53);
 const A: u16 = 1;
 const TXT: u16 = 16;

@@ -8,7 +8,7 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_millis(700);
+const PATIENCE: Duration = Duration::from_millis(400);
 
 pub(super) const ATTEMPTS: &[Attempt] = &[
     net("tcp-host-loopback", "a service of the host on 127.0.0.1", |w| tcp(Ipv4Addr::LOCALHOST.into(), w)),

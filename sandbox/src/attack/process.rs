@@ -48,7 +48,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     proc("proc-environ-init", "its environment", |_| unreadable("/proc/1/environ")),
     proc("proc-root-init", "its root folder", |_| unlistable("/proc/1/root")),
     proc("proc-cwd-init", "its working folder", |_| unlistable("/proc/1/cwd")),
-    proc("proc-fd-init", "its descriptors, the control socket among them", |_| unlistable("/proc/1/fd")),
+    proc("proc-fd-init", "its descriptors, the control socket among them", |_| descriptors_of_init()),
     proc("pidfd-getfd-init", "a copy of a descriptor of its", pidfd_getfd),
     proc("kill-init", "the end of the bottle's first process", |_| {
         let _ = raw(libc::SYS_kill, [1, libc::SIGKILL.into(), 0, 0, 0]);
@@ -130,6 +130,15 @@ fn unlistable(path: &str) -> Outcome {
             None => Outcome::Broke(format!("`{path}` opens")),
         },
         Err(error) => Outcome::Held(error.to_string()),
+    }
+}
+
+/// That there are some may be seen; what they are, and reading them, may not.
+fn descriptors_of_init() -> Outcome {
+    let seen = (0..64).map(|number| format!("/proc/1/fd/{number}")).find(|path| fs::read_link(path).is_ok());
+    match seen {
+        Some(path) => Outcome::Broke(format!("`{path}` can be followed")),
+        None => Outcome::Held("none can be followed".into()),
     }
 }
 

@@ -67,11 +67,16 @@ fn consoles() -> Outcome {
     }
 }
 
-/// The session's leader is inside: 0 would be a process of another PID namespace.
+/// The controlling terminal of this session, if it has one, is a terminal of the bottle's own.
 fn session() -> Outcome {
-    match nix::unistd::getsid(None).map(nix::unistd::Pid::as_raw) {
-        Ok(0) => Outcome::Broke("the session's leader lives outside".into()),
-        Ok(leader) => Outcome::Held(format!("the session's leader is {leader}, inside")),
-        Err(errno) => Outcome::Held(errno.to_string()),
+    match fs::File::options().read(true).write(true).open("/dev/tty") {
+        Err(error) => Outcome::Held(error.to_string()),
+        Ok(tty) => match rustix::termios::ttyname(&tty, Vec::new()) {
+            Ok(name) if std::path::Path::new(&*name.to_string_lossy()).exists() => {
+                Outcome::Held(format!("{} of the bottle's own", name.to_string_lossy()))
+            }
+            Ok(name) => Outcome::Broke(format!("{} is not of this bottle", name.to_string_lossy())),
+            Err(error) => Outcome::Broke(format!("a terminal without a name here: {error}")),
+        },
     }
 }

@@ -1,5 +1,8 @@
 //! From the table of system calls to filters: three programs, of whose answers the kernel takes the strictest.
-use super::syscalls::{ALLOWED, CLONE_NAMESPACES, REFUSED_IOCTLS, REFUSED_SOCKETS, Test};
+use super::syscalls::{
+    ALLOWED, CLONE_NAMESPACES, PERSONALITY_QUERY, REFUSED_IOCTLS, REFUSED_PERSONALITIES, REFUSED_SOCKETS,
+    Test,
+};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     TargetArch,
@@ -39,9 +42,13 @@ fn known_calls() -> Rules {
 fn refused_arguments() -> Result<Rules, seccompiler::BackendError> {
     let namespaces = CLONE_NAMESPACES.iter().map(|flag| rule(&[(0, Test::Bits(*flag))]));
     let ioctls = REFUSED_IOCTLS.iter().map(|(_, request, _)| rule(&[(1, Test::Is(*request))]));
+    let personalities = REFUSED_PERSONALITIES
+        .iter()
+        .map(|(_, bit, _)| rule(&[(0, Test::Bits(*bit)), (0, Test::Not(PERSONALITY_QUERY))]));
     Ok(Rules::from([
         (libc::SYS_clone, namespaces.collect::<Result<_, _>>()?),
         (libc::SYS_ioctl, ioctls.collect::<Result<_, _>>()?),
+        (libc::SYS_personality, personalities.collect::<Result<_, _>>()?),
     ]))
 }
 

@@ -224,6 +224,16 @@ pub(crate) const REFUSED_IOCTLS: &[(&str, u64, &str)] = &[
     ("TIOCCONS", 0x541d, "redirects the kernel's console"),
 ];
 
+/// What `personality` is asked when it is only to tell.
+pub(crate) const PERSONALITY_QUERY: u64 = 0xffff_ffff;
+
+/// Bits of `personality` that are refused: name, bit, why. Fixed addresses (`setarch -R`) stay, for debuggers.
+pub(crate) const REFUSED_PERSONALITIES: &[(&str, u64, &str)] = &[
+    ("MMAP_PAGE_ZERO", 0x10_0000, "maps page zero, where null pointers of the kernel once led"),
+    ("ADDR_COMPAT_LAYOUT", 0x20_0000, "an old layout with less randomness"),
+    ("READ_IMPLIES_EXEC", 0x40_0000, "makes all data executable"),
+];
+
 /// A kind of socket that is refused.
 pub(crate) struct RefusedSocket {
     /// All of these hold: argument (0 family, 1 type, 2 protocol) and test.

@@ -10,7 +10,7 @@ pub(crate) fn raw(number: libc::c_long, arguments: [libc::c_long; 5]) -> Result<
     let [a, b, c, d, e] = arguments;
     // SAFETY: every caller passes integers, null, or addresses of live buffers that the call at most reads or writes in
     // their stated length; calls that would end or replace this process are never made with valid arguments.
-    let answer = unsafe { libc::syscall(number, a, b, c, d, e) };
+    let answer = unsafe { libc::syscall(number, a, b, c, d, e, 0_i64) };
     Errno::result(answer)
 }
 
