@@ -1,0 +1,14 @@
+//! The command as its users meet it: real bottles on this machine, driven from outside.
+//!
+//! Each test that starts a bottle does so as every user that it can be: root and an ordinary one, or ourselves.
+
+#[path = "bottle/cli.rs"]
+mod cli;
+#[path = "bottle/life.rs"]
+mod life;
+#[path = "bottle/run.rs"]
+mod run;
+#[path = "bottle/stage.rs"]
+mod stage;
+#[path = "bottle/terminal.rs"]
+mod terminal;
