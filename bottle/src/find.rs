@@ -26,7 +26,7 @@ fn checked_named(file: &Path) -> Result<PathBuf, Failure> {
 /// One below another is refused: the inner one may lie in the workspace of the outer one, where an agent writes.
 fn found(folder: &Path) -> Result<Option<PathBuf>, Failure> {
     let all: Vec<PathBuf> =
-        folder.ancestors().map(|above| above.join(FILE_NAME)).filter(|file| file.exists()).collect();
+        folder.ancestors().map(|above| above.join(FILE_NAME)).filter(|file| file.is_file()).collect();
     match all.as_slice() {
         [] => Ok(None),
         [only] => check_owner(only).map(|()| Some(only.clone())),

@@ -32,7 +32,7 @@ use start::{Ready, Start, walls_failure};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use terminal::Terminal;
+use terminal::{Terminal, leave_keyboard_to_the_pipeline};
 
 /// Exit code when the time limit ended the agent, as `timeout` has it.
 const TIMED_OUT: u8 = 124;
@@ -81,6 +81,7 @@ impl Run<'_> {
     fn keep(&self, record: &Record, signals: Signals) -> Result<Attended, Failure> {
         let ports = Ports::open(&self.plan.sandbox.ports)?;
         let terminal = Terminal::find(!self.wishes.no_terminal);
+        leave_keyboard_to_the_pipeline()?;
         let Ready { mut prepared, egress, missing } = self.start(terminal.is_some()).make()?;
         self.show_preflight(&missing);
         self.claim.publish(record)?;

@@ -36,8 +36,7 @@ pub struct InjectedFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stdio {
-    /// Own PTY and session; the launcher relays. It takes the place of those of the launcher's descriptors 0, 1, 2 that
-    /// are terminals; the others (`bottle run … > file`) are inherited.
+    /// Own PTY and session; the launcher relays.
     Pty,
     /// The launcher's descriptors 0, 1, 2 are inherited (only when they are no terminal).
     Inherit,

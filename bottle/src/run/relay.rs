@@ -59,7 +59,11 @@ impl Relay {
 
     /// Moves what can be moved now.
     pub fn advance(&mut self) {
-        if self.terminal.is_taken() && self.typed.fill(&self.terminal).is_closed() {
+        // Asked first: a terminal that could not be opened anew is not non-blocking.
+        if self.terminal.is_taken()
+            && is_readable(&self.terminal)
+            && self.typed.fill(&self.terminal).is_closed()
+        {
             self.terminal.lose();
         }
         if !self.is_paused() {
@@ -91,6 +95,11 @@ fn flags(read: bool, write: bool) -> PollFlags {
     flags.set(PollFlags::IN, read);
     flags.set(PollFlags::OUT, write);
     flags
+}
+
+fn is_readable(terminal: &Terminal) -> bool {
+    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut [rustix::event::PollFd::new(terminal, PollFlags::IN)], Some(&now)) == Ok(1)
 }
 
 fn wait_for_room(terminal: &Terminal, deadline: Instant) {

@@ -9,21 +9,20 @@ use rustix::termios::{self, OptionalActions, Termios};
 pub struct Terminal {
     /// Its own open file where that can be had: what is non-blocking for us must not be so for the shell.
     device: OwnedFd,
-    /// Whether what is typed goes to the agent.
-    keyboard: bool,
+    /// Whether it is gone.
+    hung_up: bool,
     /// The settings to give back, while it is raw.
     given: Option<Termios>,
 }
 
 impl Terminal {
-    /// The first of standard input, output and error that is a terminal; `None` when none is, or none is wanted.
+    /// The terminal, when standard input and output both are one, and it is wanted.
     pub fn find(wanted: bool) -> Option<Terminal> {
-        let (input, output, error) =
-            (rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr());
-        let shown = [input, output, error].into_iter().find(|stream| termios::isatty(stream))?;
-        // In `bottle run a | less` it is `less` that reads the keyboard.
-        let keyboard = termios::isatty(input) && !is_pipe(output);
-        wanted.then(|| device(shown).map(|device| Terminal { device, keyboard, given: None })).flatten()
+        let (input, output) = (rustix::stdio::stdin(), rustix::stdio::stdout());
+        if !wanted || !termios::isatty(input) || !termios::isatty(output) {
+            return None;
+        }
+        device(input).map(|device| Terminal { device, hung_up: false, given: None })
     }
 
     /// Makes the bottle's terminal like this one.
@@ -41,9 +40,9 @@ impl Terminal {
         }
     }
 
-    /// Raw, when we are in the foreground and the keyboard is ours to read.
+    /// Raw, when we are in the foreground.
     pub fn take(&mut self) {
-        if self.given.is_some() || !self.keyboard || !self.in_foreground() {
+        if self.given.is_some() || self.hung_up || !self.in_foreground() {
             return;
         }
         let Ok(settings) = termios::tcgetattr(&self.device) else { return };
@@ -63,7 +62,7 @@ impl Terminal {
 
     /// It hung up: there is nothing to read any more, and nothing to give back.
     pub fn lose(&mut self) {
-        self.keyboard = false;
+        self.hung_up = true;
         self.given = None;
     }
 
@@ -88,6 +87,16 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.give_back();
     }
+}
+
+/// In `bottle run a | less` it is `less` that reads the keyboard: without a terminal of its own, an agent whose output
+/// goes into a pipe does not get what is typed.
+pub fn leave_keyboard_to_the_pipeline() -> Result<(), Failure> {
+    if termios::isatty(rustix::stdio::stdin()) && is_pipe(rustix::stdio::stdout()) {
+        let nothing = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::stdio::dup2_stdin(nothing)?;
+    }
+    Ok(())
 }
 
 fn is_pipe(stream: BorrowedFd<'_>) -> bool {

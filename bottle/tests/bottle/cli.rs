@@ -27,7 +27,7 @@ fn every_shell_gets_completions() {
     let stage = Stage::new(None);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = stage.run(&["completions", shell]).ended_with(0).out;
-        assert!(script.contains("explain") && script.contains("--workspace"), "{shell}: {script}");
+        assert!(script.contains("explain") && script.contains("workspace"), "{shell}: {script}");
     }
 }
 

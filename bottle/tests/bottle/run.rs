@@ -142,7 +142,7 @@ fn an_audit_file_that_was_changed_is_found_out() {
 #[test]
 fn a_time_limit_ends_an_agent_that_does_not_want_to() {
     let stage = Stage::ordinary();
-    stage.manifest("agent: { time_limit: 1s }\n");
+    stage.manifest("time_limit: 1s\n");
     let begun = std::time::Instant::now();
     let ran = stage.run(&["run", "--", "sh", "-c", "sleep 100"]).ended_with(124);
     assert!(ran.err.contains("was stopped by its time limit"), "{}", ran.err);

@@ -5,8 +5,12 @@ use rustix::fd::OwnedFd;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+
+/// The terminal is not to become the test's own.
+const NO_CTTY: i32 = 0o400;
 
 /// A person at a terminal.
 struct Person {
@@ -24,7 +28,8 @@ impl Person {
         unlockpt(&master).expect("unlocked");
         let size = Winsize { ws_row: 33, ws_col: 101, ws_xpixel: 0, ws_ypixel: 0 };
         let name = ptsname(&master, Vec::new()).expect("a name").into_string().expect("text");
-        let slave = OpenOptions::new().read(true).write(true).open(&name).expect("opened");
+        let slave =
+            OpenOptions::new().read(true).write(true).custom_flags(NO_CTTY).open(&name).expect("opened");
         tcsetwinsize(&slave, size).expect("sized");
         let stream = || Stdio::from(slave.try_clone().expect("cloned"));
         let mut command = stage.command("setsid");
@@ -190,17 +195,19 @@ fn ctrl_z_suspends_the_agent_and_fg_resumes_it() {
 }
 
 #[test]
-fn output_to_a_file_stays_a_file() {
+fn output_to_a_file_goes_to_the_file_and_a_pipeline_keeps_its_keyboard() {
     let stage = Stage::ordinary();
-    let line = format!(
-        "{} run --quiet -- sh -c 'test -t 1 || echo no terminal; test -t 0 && echo keys >&2' > out; echo done $?\n",
-        binary().display()
-    );
     let mut person = Person::start(&stage, &["sh", "-i"]);
-    person.types(&line);
-    person.sees("keys");
-    person.sees("done 0");
+    person.types(&format!("B={}\n", binary().display()));
+    person.types("$B run --quiet -- sh -c 'test -t 1 || echo no terminal' > out; echo first $?\n");
+    person.sees("first 0");
     assert_eq!(std::fs::read_to_string(stage.path("work/out")).expect("read"), "no terminal\n");
+    person.types(
+        "$B run --quiet -- sh -c 'cat; echo from inside' | sh -c 'cat; read key < /dev/tty; echo key $key'\n",
+    );
+    person.sees("from inside\r\n");
+    person.types("hello\n");
+    person.sees("key hello");
     person.types("exit\n");
 }
 
