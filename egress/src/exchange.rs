@@ -90,6 +90,9 @@ fn screen(
     watch.target(&permitted.request().target)?;
     watch.headers(&mut head.headers)?;
     let body = watch.body(&head.headers, body)?;
+    if watch.rewrites() {
+        head.headers.remove(header::CONTENT_LENGTH);
+    }
     Ok(Screened { permitted, head, body, websocket, binding, watch })
 }
 

@@ -112,6 +112,11 @@ impl Watch {
         self.known.is_empty()
     }
 
+    /// Whether bodies may change their length on the way.
+    pub(crate) fn rewrites(&self) -> bool {
+        !self.is_idle() && self.action == DlpAction::Redact
+    }
+
     /// Records what was found; a denial when it may not go on.
     fn report(&self, name: &str, place: &str, action: DlpAction) -> Result<(), Box<Denial>> {
         let (rule, word) = (rule_of(name), word_of(action));
@@ -359,6 +364,8 @@ struct Shadow {
     mode: Mode,
     declared: bool,
     waiting: Waiting,
+    /// The last byte so far of a declared coding. A receiver that counts has not got all before the end was checked.
+    last: Bytes,
     decoded: u64,
     clean: u64,
 }
@@ -384,6 +391,7 @@ impl Shadow {
             mode: if declared { reading() } else { Mode::Unsettled(Vec::new()) },
             declared,
             waiting: Waiting::default(),
+            last: Bytes::new(),
             decoded: 0,
             clean: 0,
         }
@@ -402,6 +410,16 @@ impl Shadow {
             None => Mode::Plain,
         };
         start
+    }
+
+    /// What may wait with the others: all but the last byte.
+    fn keep_last(&mut self, mut chunk: Bytes) -> Bytes {
+        if !self.declared || chunk.is_empty() {
+            return chunk;
+        }
+        let last = chunk.split_off(chunk.len() - 1);
+        let before = std::mem::replace(&mut self.last, last);
+        if before.is_empty() { chunk } else { Bytes::from([before, chunk].concat()) }
     }
 
     /// Scans what the decoders give; `next` asks them.
@@ -449,9 +467,11 @@ impl Stage for Shadow {
         if let Mode::Reading(decoders) = &mut self.mode {
             decoders.feed(chunk.clone());
             self.read(Pipeline::next)?;
+            let chunk = self.keep_last(chunk);
             self.waiting.push(chunk, self.decoded);
             self.waiting.release(self.clean, out);
         } else {
+            out.extend_from_slice(&std::mem::take(&mut self.last));
             out.extend_from_slice(&chunk);
         }
         if self.waiting.bytes() > WAITING {
@@ -469,6 +489,7 @@ impl Stage for Shadow {
             self.scan_piece(&[], true)?;
         }
         self.waiting.release(u64::MAX, out);
+        out.extend_from_slice(&std::mem::take(&mut self.last));
         if let Mode::Unsettled(start) = &mut self.mode {
             out.append(start);
         }

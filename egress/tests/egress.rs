@@ -1,7 +1,9 @@
 //! The engine from outside: wire dialogues on loopback with upstreams of the tests' own.
 mod egress {
     mod ca;
+    mod destination;
     mod dns;
     mod framing;
+    mod secrets;
     mod world;
 }
