@@ -3,6 +3,8 @@
 
 #[path = "sandbox/bottle.rs"]
 mod bottle;
+#[path = "sandbox/escape.rs"]
+mod escape;
 #[path = "sandbox/files.rs"]
 mod files;
 #[path = "sandbox/guards.rs"]
@@ -15,6 +17,8 @@ mod network;
 mod people;
 #[path = "sandbox/probe.rs"]
 mod probe;
+#[path = "sandbox/witness.rs"]
+mod witness;
 
 use libtest_mimic::{Arguments, Trial};
 use people::Person;
@@ -23,7 +27,7 @@ use people::Person;
 type Scenario = fn();
 
 fn scenarios() -> Vec<(&'static str, Scenario)> {
-    [life::SCENARIOS, network::SCENARIOS, guards::SCENARIOS, files::SCENARIOS].concat()
+    [life::SCENARIOS, network::SCENARIOS, guards::SCENARIOS, files::SCENARIOS, escape::SCENARIOS].concat()
 }
 
 fn main() {
@@ -32,9 +36,16 @@ fn main() {
         Some(sandbox::linux::CRADLE) => sandbox::linux::cradle_main(),
         Some("__scenario") => play(&arguments[2]),
         Some("__launcher") => life::launcher(&arguments[2], &arguments[3]),
+        Some("__attack") => attack(&arguments[2]),
         Some("__probe") => probe::main(&arguments[2..]),
         _ => libtest_mimic::run(&Arguments::from_args(), trials()).exit(),
     }
+}
+
+/// The hostile program, inside: a report a line.
+fn attack(world: &str) {
+    let world = serde_json::from_str(world).expect("a world");
+    sandbox::attack::run(&world, "", |report| println!("{}", serde_json::to_string(report).expect("JSON")));
 }
 
 fn play(name: &str) {

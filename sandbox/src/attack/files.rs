@@ -20,6 +20,9 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
             &Path::new("/proc/self/root").join(w.secret_file.strip_prefix("/").unwrap_or(&w.secret_file)),
         )
     }),
+    file("host-tree-left-behind", "the host's whole tree, left over from the start", |w| {
+        readable(&Path::new("/.host").join(w.secret_file.strip_prefix("/").unwrap_or(&w.secret_file)))
+    }),
     file("credential-folders", "keys and tokens of the user", |_| credential_folders()),
     file("secret-on-disk", "a real credential in a file", secret_on_disk),
     file("write-system", "the system's programs", |_| {
