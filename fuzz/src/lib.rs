@@ -3,15 +3,21 @@
 //! Run one with `RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none decide fuzz/corpus/decide fuzz/seeds/decide` (the
 //! code is free of `unsafe`; what is sought are panics and broken promises, and without a sanitizer more is tried).
 
+mod client_hello;
 mod decide;
 mod dns;
+mod framing;
+mod manifest;
 mod request;
 mod stream;
 
+pub use client_hello::client_hello;
 pub use decide::decide;
 pub use dns::dns;
+pub use framing::framing;
+pub use manifest::manifest;
 pub use request::request;
-pub use stream::scrub;
+pub use stream::{placeholder_swap, scrub};
 
 /// The lines of a text; missing ones are empty.
 fn lines<const N: usize>(text: &str) -> [&str; N] {

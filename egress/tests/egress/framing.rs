@@ -17,6 +17,7 @@ async fn ambiguous_requests_never_reach_the_upstream() {
         "POST / HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: \x0cchunked\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.0\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: api.test\r\nX: a\r\n folded\r\n\r\n",
         "GET / HTTP/1.1\nHost: api.test\n\n",
@@ -31,7 +32,7 @@ async fn ambiguous_requests_never_reach_the_upstream() {
         assert!(answer.contains("bottle-decision: denied; code=malformed-request"), "{head:?}: {answer}");
     }
     assert_eq!(origin.heard().len(), 0, "{:?}", origin.heard());
-    assert_eq!(world.events(15).await.len(), 15, "each is one event");
+    assert_eq!(world.events(16).await.len(), 16, "each is one event");
 }
 
 #[tokio::test]
