@@ -5,5 +5,6 @@ mod egress {
     mod dns;
     mod framing;
     mod secrets;
+    mod upstream;
     mod world;
 }

@@ -17,8 +17,7 @@ use rustls::{ClientConfig, RootCertStore};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -60,11 +59,23 @@ pub(super) enum Fresh {
     H2(H2, Arc<Settings>),
 }
 
-/// What the peer of an h2 connection allows; kept up by the task that drives it.
-#[derive(Debug, Default)]
-pub(super) struct Settings {
-    pub(super) streams: AtomicUsize,
-    pub(super) extended_connect: AtomicBool,
+type H2Connection = http2::Connection<TokioIo<Stream>, Body, TokioExecutor>;
+
+/// What the peer of an h2 connection allows, asked of the connection itself: settings come whenever the peer sends them.
+pub(super) struct Settings(Mutex<H2Connection>);
+
+impl Settings {
+    fn connection(&self) -> MutexGuard<'_, H2Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// Streams at once.
+    pub(super) fn streams(&self) -> usize {
+        self.connection().current_max_send_streams()
+    }
+    /// Whether it takes extended CONNECT (RFC 8441 section 3).
+    pub(super) fn extended_connect(&self) -> bool {
+        self.connection().is_extended_connect_protocol_enabled()
+    }
 }
 
 /// A connection for one request.
@@ -117,10 +128,11 @@ pub(super) fn of_hyper(error: &hyper::Error) -> Failure {
     if error.is_timeout() { Failure::Timeout(text) } else { Failure::Unreachable(text) }
 }
 
+/// As peers end connections, politely or not.
 fn is_reset(error: &hyper::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    io.is_some_and(|io| matches!(io.kind(), BrokenPipe | ConnectionReset))
+    io.is_some_and(|io| matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
 }
 
 impl Connector {
@@ -201,7 +213,7 @@ impl Connector {
     }
 
     pub(super) async fn h2(&self, stream: Stream) -> Result<Fresh, Failure> {
-        let (sender, mut connection) = http2::Builder::new(TokioExecutor::new())
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -212,17 +224,9 @@ impl Connector {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| of_hyper(&error))?;
-        let settings = Arc::new(Settings::default());
-        settings.streams.store(connection.current_max_send_streams(), Ordering::Relaxed);
-        let shared = settings.clone();
-        tokio::spawn(poll_fn(move |cx| {
-            let polled = Pin::new(&mut connection).poll(cx);
-            shared.streams.store(connection.current_max_send_streams(), Ordering::Relaxed);
-            shared
-                .extended_connect
-                .store(connection.is_extended_connect_protocol_enabled(), Ordering::Relaxed);
-            polled
-        }));
+        let settings = Arc::new(Settings(Mutex::new(connection)));
+        let driven = settings.clone();
+        tokio::spawn(poll_fn(move |cx| Pin::new(&mut *driven.connection()).poll(cx)));
         Ok(Fresh::H2(sender, settings))
     }
 }

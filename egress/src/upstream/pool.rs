@@ -4,7 +4,6 @@ use super::connection::{Connection, Connector, Fresh, H1, H2, Sender, Settings};
 use policy::{Denial, Permitted};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -245,7 +244,7 @@ impl Kept {
 
 impl SharedH2 {
     fn has_room(&self) -> bool {
-        self.sender.is_ready() && self.streams.others() < self.settings.streams.load(Ordering::Relaxed)
+        self.sender.is_ready() && self.streams.others() < self.settings.streams()
     }
 
     fn is_idle(&self, idle_time: Duration) -> bool {

@@ -17,7 +17,6 @@ use hyper_util::rt::TokioIo;
 use policy::{Denial, Permitted};
 use sha1::{Digest, Sha1};
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long an h2 upstream has for the settings that say whether it takes WebSockets at all.
@@ -124,7 +123,7 @@ async fn connect(
 
 async fn wait_for_extended_connect(settings: &Settings) -> Result<(), Failure> {
     let enabled = async {
-        while !settings.extended_connect.load(Ordering::Relaxed) {
+        while !settings.extended_connect() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
