@@ -31,7 +31,8 @@ pub fn run(only: &str, tell: impl FnMut(&Report)) -> Result<Vec<Report>, Failure
     let witness = Witness::start(&stage.outside())?;
     let world = stage.world(&witness)?;
     // First: the other attempts may leave a stage that starts nothing any more, which their reports then say.
-    let death = if launcher_death::NAME.contains(only) { Some(launcher_death::attempt(&stage)?) } else { None };
+    let death =
+        if launcher_death::NAME.contains(only) { Some(launcher_death::attempt(&stage)?) } else { None };
     let mut reports = attempt_inside(&stage, &world, only, tell)?;
     reports.extend(death);
     Ok(reports)

@@ -177,12 +177,10 @@ pub(crate) async fn http2(engine: Arc<Shared>, stream: impl Stream + 'static, si
         .keep_alive_timeout(limits.handshake_time);
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
-    loop {
-        tokio::select! {
-            _ended = &mut serving => return,
-            () = connection.engine.end.cancelled() => break,
-            () = idle(&connection) => break,
-        }
+    tokio::select! {
+        _ended = &mut serving => return,
+        () = connection.engine.end.cancelled() => {}
+        () = idle(&connection) => {}
     }
     serving.as_mut().graceful_shutdown();
     // An error here is the client's own end.

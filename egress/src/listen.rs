@@ -160,7 +160,7 @@ fn asks_for(hello: &ClientHello, host: &Host) -> bool {
     match hello.host() {
         Ok(Some(asked)) => asked == *host,
         Ok(None) => host.name().is_none(),
-        Err(()) => false,
+        Err(_) => false,
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a connection speaks, from its first bytes, within a bound of bytes and time.
-use policy::Host;
+use policy::{Host, HostError};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -195,9 +195,11 @@ fn protocols(data: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 impl ClientHello {
-    /// The name asked for in normal form; `Err` when there is one and it is none.
-    pub fn host(&self) -> Result<Option<Host>, ()> {
-        self.sni.as_deref().map(|name| Host::parse(name).map_err(|_| ())).transpose()
+    /// The name asked for in normal form, when there is one.
+    /// # Errors
+    /// When it is no host name.
+    pub fn host(&self) -> Result<Option<Host>, HostError> {
+        self.sni.as_deref().map(Host::parse).transpose()
     }
 }
 

@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn attempt(stage: &Stage) -> Result<Report, Failure> {
     let beat = stage.workspace().join("heartbeat");
     let argument = beat.display().to_string();
-    let child = stage.bottle(&[HEARTBEAT, &argument])?.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
+    let child =
+        stage.bottle(&[HEARTBEAT, &argument])?.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
     let outcome = judge(child, &beat)?;
     let gain = "a life without the egress, after the launcher's death".to_owned();
     Ok(Report { name: NAME.into(), group: Group::Process, gain, outcome })
