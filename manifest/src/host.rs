@@ -42,6 +42,9 @@ pub struct Registry {
     pub host: policy::Host,
     /// The port.
     pub port: u16,
+    /// Whether the user or the system's administrator wrote it down, so that it may be a mirror inside a company; a
+    /// tool's own default may not lead to a private address.
+    pub configured: bool,
     /// The credential that the tool has for it.
     pub auth: Option<RegistryAuth>,
 }

@@ -1,12 +1,168 @@
-//! `bottle explain`.
+//! `bottle explain`: would this request go out, and why. The code that answers is the code that enforces.
+use super::check;
+use crate::engine;
 use crate::failure::{Failure, Outcome};
+use crate::load::{self, Choice};
+use crate::style;
 use clap::Args;
+use credentials::AuthScheme;
+use manifest::plan::EgressPlan;
+use policy::{Denial, Opening, Request, Route};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 /// Arguments of `bottle explain`.
 #[derive(Debug, Args)]
-pub struct ExplainArgs {}
+#[command(after_help = AFTER_HELP)]
+pub struct ExplainArgs {
+    /// The method, as it would be sent: GET, POST, …
+    pub method: String,
+    /// The whole URL.
+    pub url: String,
+    /// The manifest; without it, the only `bottle.yaml` in this folder or above.
+    #[arg(long, short = 'm', value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// Use presets instead of a manifest; may be repeated.
+    #[arg(long, short = 'p', value_name = "NAME", conflicts_with = "manifest", value_delimiter = ',')]
+    pub preset: Vec<String>,
+    /// Answer in JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const AFTER_HELP: &str = "\
+Nothing is sent and no name is looked up: an allowed host may still turn out to have an address that bottles do not
+reach.
+
+Examples:
+  bottle explain GET https://api.github.com/user
+  bottle explain --preset claude-code POST https://api.anthropic.com/v1/messages
+
+Exit code: 0 when the request would go out, 1 when it would be refused, 2 when the manifest is wrong.";
 
 /// Does it.
-pub fn run(_args: &ExplainArgs) -> Outcome {
-    Err(Failure::new("`bottle explain` is not built yet"))
+///
+/// # Errors
+/// When the manifest is wrong.
+pub fn run(args: &ExplainArgs) -> Outcome {
+    let choice = Choice { manifest: args.manifest.as_deref(), presets: &args.preset, ..Choice::default() };
+    let (written, loaded) = match load::load(&choice) {
+        Ok(found) => found,
+        Err(no_plan) if args.json => {
+            println!("{:#}", json!({ "ok": false, "problems": check::reports(&no_plan) }));
+            return Ok(ExitCode::from(check::WRONG));
+        }
+        Err(no_plan) => return Err(Failure::from(no_plan).code(check::WRONG)),
+    };
+    let verdict = judge(&loaded.plan.egress, &args.method, &args.url);
+    if args.json {
+        println!("{:#}", verdict.json(&loaded.plan.egress));
+    } else {
+        print!("{}", verdict.text(&loaded.plan.egress, &written.name));
+    }
+    Ok(if verdict.goes_out() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What would happen.
+enum Verdict {
+    /// It goes out by this route.
+    Allowed { route: Route, url: String },
+    /// Its connection goes out unread.
+    Unread { route: Route, url: String },
+    /// It is refused.
+    Denied(Box<Denial>),
+}
+
+fn judge(egress: &EgressPlan, method: &str, url: &str) -> Verdict {
+    let request = match Request::from_url(method, url) {
+        Ok(request) => request,
+        Err(denial) => return Verdict::Denied(denial),
+    };
+    let url = request.display_url();
+    match policy::open(&egress.policy, &request.host, request.port) {
+        Opening::Passthrough(tunnel) if request.scheme == policy::Scheme::Https => {
+            Verdict::Unread { route: Route::clone(tunnel.route()), url }
+        }
+        Opening::Raw(tunnel) => Verdict::Unread { route: Route::clone(tunnel.route()), url },
+        Opening::Passthrough(_) | Opening::Inspect => match policy::decide(&egress.policy, request) {
+            Ok(permitted) => Verdict::Allowed { route: Route::clone(permitted.route()), url },
+            Err(denial) => Verdict::Denied(denial),
+        },
+    }
+}
+
+impl Verdict {
+    fn goes_out(&self) -> bool {
+        !matches!(self, Verdict::Denied(_))
+    }
+
+    fn text(&self, egress: &EgressPlan, manifest: &str) -> String {
+        let (word, route, url) = match self {
+            Verdict::Denied(denial) => {
+                let help = format!("to allow it, add a route to {manifest}");
+                return format!("refused  {} ({})\n  {help}\n", denial.sentence, denial.code.as_str());
+            }
+            Verdict::Allowed { route, url } => ("allowed", route, url),
+            Verdict::Unread { route, url } => ("allowed, unread", route, url),
+        };
+        let mut lines = vec![
+            format!("{word}  {}", style::neutral(url)),
+            format!("  route       {} ({})", style::neutral(&route.name), check::address(route)),
+        ];
+        lines.extend(self.credential(egress));
+        if let Verdict::Unread { .. } = self {
+            lines.push(
+                "  inspection  none: method and path are not seen, and no credential is added".to_owned(),
+            );
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn credential(&self, egress: &EgressPlan) -> Vec<String> {
+        let Verdict::Allowed { route, .. } = self else { return Vec::new() };
+        let Some(binding) = egress.bindings.get(&route.id) else {
+            return vec!["  credential  none".to_owned()];
+        };
+        let source = egress
+            .slots
+            .iter()
+            .find(|slot| slot.slot == binding.slot)
+            .map(|slot| engine::source(&slot.source));
+        let removed = match &binding.scheme {
+            AuthScheme::Placeholder => "the placeholder is replaced wherever the agent put it".to_owned(),
+            scheme => format!("the agent's own {} is removed first", place(scheme)),
+        };
+        let source = style::neutral(&source.unwrap_or_default());
+        vec![
+            format!("  credential  {} from {source}, by {}", binding.slot, place(&binding.scheme)),
+            format!("              {removed}"),
+        ]
+    }
+
+    fn json(&self, egress: &EgressPlan) -> Value {
+        match self {
+            Verdict::Denied(denial) => json!({
+                "ok": true, "decision": "denied", "code": denial.code, "status": denial.code.status(),
+                "sentence": denial.sentence,
+            }),
+            Verdict::Allowed { route, url } => json!({
+                "ok": true, "decision": "allowed", "url": url, "inspected": true, "route": route,
+                "credential": egress.bindings.get(&route.id),
+            }),
+            Verdict::Unread { route, url } => json!({
+                "ok": true, "decision": "allowed", "url": url, "inspected": false, "route": route, "credential": null,
+            }),
+        }
+    }
+}
+
+/// Where a credential stands.
+pub(super) fn place(scheme: &AuthScheme) -> String {
+    match scheme {
+        AuthScheme::Bearer | AuthScheme::Basic { .. } => "the header `authorization`".to_owned(),
+        AuthScheme::Header { name, .. } => format!("the header `{}`", style::neutral(name)),
+        AuthScheme::Query { parameter } => format!("the query parameter `{}`", style::neutral(parameter)),
+        AuthScheme::Placeholder => "its placeholder".to_owned(),
+    }
 }

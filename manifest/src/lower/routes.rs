@@ -8,7 +8,7 @@ use crate::plan::DlpAction;
 use crate::problem::{Problem, Span};
 use crate::written::{self, Route as Written};
 use credentials::Binding;
-use policy::{Host, HostPattern, Method, PathPattern, Protocol, Route, RouteId, Scheme, TlsMode};
+use policy::{HostPattern, Method, PathPattern, Protocol, Route, RouteId, Scheme, TlsMode};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -242,7 +242,7 @@ fn registry_route(registry: &Registry) -> Understood {
         methods: None,
         paths: None,
         // A mirror inside a company is what the operator's own tools are configured for.
-        allow_private: matches!(registry.host, Host::Ip(_)),
+        allow_private: registry.configured,
     };
     Understood { route, wanted, dlp: None, span: None }
 }
