@@ -178,8 +178,8 @@ proptest! {
         let pair = STANDARD.decode(encoded.strip_prefix("Basic ").unwrap()).unwrap();
         prop_assert_eq!(String::from_utf8(pair).unwrap(), format!("{user}:{value}"));
 
-        let query = put(AuthScheme::Query { parameter: key.clone() }, value.as_bytes(), "/p?z=1", &[]);
-        let (name, read) = query.target.strip_prefix("/p?z=1&").unwrap().split_once('=').unwrap();
+        let query = put(AuthScheme::Query { parameter: key.clone() }, value.as_bytes(), "/p?own_parameter=1", &[]);
+        let (name, read) = query.target.strip_prefix("/p?own_parameter=1&").unwrap().split_once('=').unwrap();
         prop_assert_eq!(percent_decode_str(name).decode_utf8().unwrap(), key);
         prop_assert_eq!(percent_decode_str(read).decode_utf8().unwrap(), value.as_str());
 

@@ -200,7 +200,7 @@ fn an_unreadable_file_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     fs::write(&path, "hush").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     assert!(why(file(&path, None)).contains("permission denied"));
 }
 
