@@ -4,6 +4,7 @@
 //! clean memory) and tells it the list; the cradle's watcher does the host's steps and makes the namespaces; the
 //! bottle's first process builds the walls and hands the listeners out; the agent starts behind them.
 
+mod cgroup;
 mod cradle;
 mod diagnose;
 mod hints;

@@ -1,4 +1,5 @@
 //! What planning wants to know of this machine. A trait, so that plans can be tested for machines that are not at hand.
+use super::cgroup::{self, Delegated};
 #[cfg(test)]
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,10 @@ pub(crate) trait Host {
     fn text(&self, path: &Path) -> Option<String>;
     fn uid(&self) -> u32;
     fn gid(&self) -> u32;
+    /// Of the launcher: makes names unique.
+    fn pid(&self) -> u32;
+    /// Where control groups can be made.
+    fn cgroup(&self) -> Option<Delegated>;
 }
 
 /// This machine.
@@ -75,6 +80,14 @@ impl Host for RealHost {
 
     fn gid(&self) -> u32 {
         self.gid
+    }
+
+    fn pid(&self) -> u32 {
+        std::process::id()
+    }
+
+    fn cgroup(&self) -> Option<Delegated> {
+        cgroup::delegated()
     }
 }
 
@@ -134,5 +147,13 @@ impl Host for PaperHost {
 
     fn gid(&self) -> u32 {
         self.uid
+    }
+
+    fn pid(&self) -> u32 {
+        7
+    }
+
+    fn cgroup(&self) -> Option<Delegated> {
+        None
     }
 }

@@ -3,7 +3,7 @@ use super::host::RealHost;
 use super::step::{ListenKind, Step};
 use super::wire::{Launch, Order, Reader, Report, send, write_all};
 use super::{hints, plan, running};
-use crate::{LaunchFault, SandboxError, Spec, Stdio};
+use crate::{InjectedFile, LaunchFault, SandboxError, Spec, Stdio};
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -63,7 +63,7 @@ pub fn planned(spec: &Spec) -> Result<Vec<Step>, SandboxError> {
 /// Which step failed and how to mend it; nothing is left behind.
 pub fn prepare_steps(spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxError> {
     let cradle = Cradle::start()?;
-    cradle.order(spec, &steps)?;
+    cradle.build(&steps, &spec.files)?;
     let mut prepared = Prepared {
         cradle,
         launch: launch_of(spec),
@@ -73,6 +73,21 @@ pub fn prepare_steps(spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxE
     };
     prepared.take_reports()?;
     Ok(prepared)
+}
+
+/// Does these steps and ends.
+pub(crate) fn attempt(steps: &[Step]) -> Result<(), SandboxError> {
+    let mut cradle = Cradle::start()?;
+    cradle.build(steps, &[])?;
+    loop {
+        match cradle.report()? {
+            Report::Born { pid } => cradle.born(pid)?,
+            Report::Terminal => drop(cradle.take_fd()?),
+            Report::Ready => return Ok(()),
+            Report::Failed { index, errno } => return Err(hints::failed(steps.get(index), errno)),
+            _ => return Err(out_of_order()),
+        }
+    }
 }
 
 fn launch_of(spec: &Spec) -> Launch {
@@ -174,11 +189,11 @@ impl Cradle {
         Ok(Self { child, reader: Reader::new(ours), first: None })
     }
 
-    fn order(&self, spec: &Spec, steps: &[Step]) -> Result<(), SandboxError> {
-        let lengths = spec.files.iter().map(|file| file.content.len()).collect();
+    fn build(&self, steps: &[Step], files: &[InjectedFile]) -> Result<(), SandboxError> {
+        let lengths = files.iter().map(|file| file.content.len()).collect();
         let order = Order::Build { steps: steps.to_vec(), lengths };
         send(self.reader.socket(), &order, &[]).map_err(|e| gone(&e))?;
-        for file in &spec.files {
+        for file in files {
             write_all(self.reader.socket().as_fd(), &file.content).map_err(|e| gone(&e))?;
         }
         Ok(())

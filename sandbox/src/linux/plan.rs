@@ -5,6 +5,7 @@ mod protect;
 mod system;
 mod tree;
 
+use super::cgroup;
 use super::host::{Host, Kind};
 use super::step::{ListenKind, Step};
 use crate::{SandboxError, Spec, Stdio};
@@ -27,6 +28,9 @@ pub(crate) fn steps(spec: &Spec, host: &dyn Host) -> Result<Vec<Step>, SandboxEr
     if host.uid() == 0 {
         steps.push(Step::DropGroups);
     }
+    let name = format!("bottle-{}-{}", spec.slug, host.pid());
+    let limits = &spec.sandbox.limits;
+    steps.extend(cgroup::step(&name, limits, limits.processes.unwrap_or(PROCESSES), host.cgroup())?);
     steps.push(Step::Enter);
     steps.extend(identity(spec, host));
     steps.extend(network(host));

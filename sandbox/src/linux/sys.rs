@@ -6,4 +6,4 @@ mod mount;
 mod process;
 
 pub(crate) use mount::{MountAttr, mount_setattr};
-pub(crate) use process::{Forked, clone_into, close_from, fork, reset_signals};
+pub(crate) use process::{Forked, clone_into, close_from, fork, landlock_abi, reset_signals};

@@ -22,6 +22,7 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("life::a_watcher_killed_ends_the_bottle", killed_watcher),
     ("life::a_failing_step_is_named_and_leaves_nothing", failing_step),
     ("life::it_starts_fast", fast),
+    ("life::the_doctor_finds_what_bottles_need", doctor),
 ];
 
 fn exit_code() {
@@ -254,4 +255,14 @@ fn gone(pid: i32) -> bool {
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder").flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn doctor() {
+    let checks = sandbox::linux::diagnose();
+    for check in &checks {
+        eprintln!("{check:?}");
+        assert_eq!(check.ok, check.hint.is_none(), "{check:?}");
+        assert!(check.ok || !check.required, "{check:?}");
+    }
+    assert!(checks.len() >= 9);
 }

@@ -79,6 +79,8 @@ struct Traces {
 enum Trace {
     File(PathBuf, String),
     Dir(PathBuf),
+    /// The group that was made, and the one that this process came from.
+    Cgroup(PathBuf, PathBuf),
 }
 
 impl Traces {
@@ -113,7 +115,8 @@ impl Traces {
     }
 
     fn join_cgroup(&mut self, path: &Path, settings: &[(String, String)]) -> io::Result<()> {
-        self.made.push(make(path, None)?);
+        fs::create_dir(path)?;
+        self.made.push(Trace::Cgroup(path.to_owned(), own_cgroup(path)?));
         for (name, value) in settings {
             fs::write(path.join(name), value)?;
         }
@@ -126,7 +129,7 @@ impl Traces {
         let alone = rustix::fs::FlockOperation::NonBlockingLockExclusive;
         let last = self.shared.iter().all(|folder| rustix::fs::flock(folder, alone).is_ok());
         for trace in self.made.iter().rev() {
-            if last || matches!(trace, Trace::Dir(path) if path.starts_with("/sys/fs/cgroup")) {
+            if last || matches!(trace, Trace::Cgroup(..)) {
                 trace.remove();
             }
         }
@@ -145,6 +148,7 @@ impl Trace {
         match self {
             // Whose it is cannot be told; git does not know empty folders, so that nobody misses one.
             Self::Dir(path) => fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()),
+            Self::Cgroup(..) => false,
             Self::File(path, content) => {
                 !content.is_empty()
                     && path.symlink_metadata().is_ok_and(|about| about.is_file() && about.len() < 1024)
@@ -156,6 +160,10 @@ impl Trace {
     fn remove(&self) {
         let _gone_already = match self {
             Self::Dir(path) => fs::remove_dir(path),
+            // A group goes when its last process has left, which is this one.
+            Self::Cgroup(path, home) => {
+                fs::write(home.join("cgroup.procs"), "0").and_then(|()| fs::remove_dir(path))
+            }
             Self::File(path, content) => match fs::read(path) {
                 Ok(found) if found == content.as_bytes() => fs::remove_file(path),
                 _ => Ok(()),
@@ -171,4 +179,12 @@ fn make(path: &Path, content: Option<&str>) -> io::Result<Trace> {
     let mut file = fs::File::options().write(true).create_new(true).mode(0o644).open(path)?;
     file.write_all(content.as_bytes())?;
     Ok(Trace::File(path.to_owned(), content.to_owned()))
+}
+
+/// The group that this process is in: beside the new one.
+fn own_cgroup(path: &Path) -> io::Result<PathBuf> {
+    let own = fs::read_to_string("/proc/self/cgroup")?;
+    let name =
+        own.lines().find_map(|line| line.strip_prefix("0::")).and_then(|own| Path::new(own).file_name());
+    Ok(path.with_file_name(name.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?))
 }

@@ -1,1 +1,215 @@
+use super::*;
+use crate::InjectedFile;
+use crate::linux::host::PaperHost;
+use crate::linux::step::{Access, Stage};
+use manifest::plan::LimitsPlan;
+use std::collections::BTreeMap;
 
+fn host() -> PaperHost {
+    let mut host = PaperHost::with(&[
+        ("/tmp", Kind::Dir),
+        ("/usr", Kind::Dir),
+        ("/bin", Kind::Link("usr/bin".into())),
+        ("/usr/bin", Kind::Dir),
+        ("/etc/ssl/certs", Kind::Dir),
+        ("/etc/ssl/private", Kind::Dir),
+        ("/etc/shadow", Kind::File),
+        ("/dev/null", Kind::Other),
+        ("/proc/kcore", Kind::File),
+        ("/proc/sys/net/ipv6", Kind::Dir),
+        ("/home/u/.cargo/bin", Kind::Dir),
+        ("/home/u/.cargo/credentials.toml", Kind::File),
+        ("/home/u/.nvm", Kind::Link("/elsewhere".into())),
+        ("/home/u/work", Kind::Dir),
+        ("/state/home", Kind::Dir),
+    ]);
+    host.put("/etc/passwd", Kind::File, "root:x:0:0::/root:/bin/sh\nu:x:1000:1000:U,,,:/home/u:/bin/zsh\n");
+    host
+}
+
+fn spec() -> Spec {
+    Spec {
+        slug: "dev".to_owned(),
+        command: vec!["true".to_owned()],
+        env: BTreeMap::new(),
+        sandbox: SandboxPlan {
+            workspace: "/home/u/work".into(),
+            mounts: Vec::new(),
+            home: "/state/home".into(),
+            home_inside: "/home/u".into(),
+            protect: Vec::new(),
+            unprotect: Vec::new(),
+            ports: Vec::new(),
+            limits: LimitsPlan::default(),
+        },
+        files: Vec::new(),
+        stdio: Stdio::Pty,
+    }
+}
+
+fn plan(host: &PaperHost, spec: &Spec) -> Vec<Step> {
+    steps(spec, host).expect("a plan")
+}
+
+fn position(steps: &[Step], wanted: impl Fn(&Step) -> bool) -> usize {
+    steps.iter().position(wanted).expect("a step")
+}
+
+fn bound(steps: &[Step], path: &str) -> Option<Access> {
+    steps.iter().find_map(|step| match step {
+        Step::Bind { to, access, .. } if to == Path::new(path) => Some(*access),
+        _ => None,
+    })
+}
+
+#[test]
+fn stages_come_in_order_and_every_guard_is_there() {
+    let steps = plan(&host(), &spec());
+    let stages: Vec<_> = steps.iter().map(Step::stage).collect();
+    let rank = |stage: &Stage| match stage {
+        Stage::Host => 0,
+        Stage::Walls => 1,
+        Stage::Agent => 2,
+    };
+    assert!(stages.is_sorted_by_key(rank));
+    for guard in [
+        Step::Enter,
+        Step::ForbidNamespaces,
+        Step::Seal,
+        Step::NoNewPrivileges,
+        Step::DropCapabilities,
+        Step::Seccomp,
+    ] {
+        assert_eq!(steps.iter().filter(|step| **step == guard).count(), 1, "{guard}");
+    }
+    assert!(position(&steps, |s| *s == Step::Seal) < position(&steps, |s| *s == Step::DropCapabilities));
+}
+
+#[test]
+fn rules_stand_before_the_interface_is_up() {
+    let steps = plan(&host(), &spec());
+    let rules = position(&steps, |s| matches!(s, Step::Redirect { .. }));
+    assert!(rules < position(&steps, |s| *s == Step::LoopbackUp));
+}
+
+#[test]
+fn the_home_is_private_and_tools_come_without_credentials() {
+    let steps = plan(&host(), &spec());
+    assert_eq!(bound(&steps, "/home/u"), Some(Access::ReadWrite));
+    assert_eq!(bound(&steps, "/home/u/.cargo/bin"), Some(Access::ReadOnly));
+    assert_eq!(bound(&steps, "/home/u/work"), Some(Access::ReadWrite));
+    let text = serde_json::to_string(&steps).expect("json");
+    assert!(!text.contains("credentials.toml") && !text.contains("/elsewhere") && !text.contains("shadow\""));
+    let sources = steps.iter().filter_map(|s| match s {
+        Step::Bind { from, .. } => Some(from.as_path()),
+        _ => None,
+    });
+    assert!(
+        !sources
+            .into_iter()
+            .any(|from| from == Path::new("/home/u") || from == Path::new("/") || from == Path::new("/etc"))
+    );
+}
+
+#[test]
+fn keys_in_etc_are_masked_and_links_stay_links() {
+    let steps = plan(&host(), &spec());
+    assert!(steps.contains(&Step::Mask { path: "/etc/ssl/private".into(), dir: true }));
+    assert!(steps.contains(&Step::Symlink { path: "/bin".into(), target: "usr/bin".into() }));
+    assert!(steps.contains(&Step::Mask { path: "/proc/kcore".into(), dir: false }));
+}
+
+#[test]
+fn a_new_file_in_a_host_folder_opens_that_folder_up() {
+    let mut host = host();
+    host.put("/etc/ssl/certs/a.pem", Kind::File, "");
+    host.put("/etc/ssl/certs/b.0", Kind::Link("a.pem".into()), "");
+    let mut spec = spec();
+    for name in ["a.pem", "new.pem"] {
+        let path = Path::new("/etc/ssl/certs").join(name);
+        spec.files.push(InjectedFile { path, content: Vec::new(), mode: 0o444 });
+    }
+    let steps = plan(&host, &spec);
+    assert!(steps.contains(&Step::Cover { path: "/etc/ssl/certs/a.pem".into(), mode: 0o444, file: 0 }));
+    let opened =
+        position(&steps, |s| matches!(s, Step::Tmpfs { path, .. } if path == Path::new("/etc/ssl/certs")));
+    let written = position(
+        &steps,
+        |s| matches!(s, Step::File { path, .. } if path == Path::new("/etc/ssl/certs/new.pem")),
+    );
+    let linked = position(
+        &steps,
+        |s| matches!(s, Step::Symlink { path, .. } if path == Path::new("/etc/ssl/certs/b.0")),
+    );
+    assert!(opened < linked && linked < written);
+}
+
+#[test]
+fn the_user_keeps_name_and_shell_and_no_one_else_is_known() {
+    let steps = plan(&host(), &spec());
+    let passwd = steps.iter().find_map(|s| match s {
+        Step::Text { path, text, .. } if path == Path::new("/etc/passwd") => Some(text.as_str()),
+        _ => None,
+    });
+    assert!(passwd.is_some_and(|text| text.starts_with("u:x:1000:1000:u:/home/u:/bin/zsh\n")), "{passwd:?}");
+}
+
+#[test]
+fn every_folder_above_a_protected_file_is_pinned_first() {
+    let mut host = host();
+    for file in ["HEAD", "config", "hooks", "modules/sub/HEAD", "modules/sub/config", "info/exclude"] {
+        let kind = if file == "hooks" { Kind::Dir } else { Kind::File };
+        host.put(&format!("/home/u/work/.git/{file}"), kind, "");
+    }
+    host.put("/home/u/work/.git/config", Kind::File, "[core]\n\thooksPath = scripts/hooks\n");
+    host.put("/home/u/work/scripts/hooks", Kind::Dir, "");
+    let steps = plan(&host, &spec());
+    let pin = |path: &str, writable| {
+        let path = Path::new("/home/u/work").join(path);
+        position(&steps, |s| *s == Step::Pin { path: path.clone(), writable })
+    };
+    assert!(pin(".git", true) < pin(".git/config", false));
+    assert!(pin(".git/modules", true) < pin(".git/modules/sub", true));
+    assert!(pin(".git/modules/sub", true) < pin(".git/modules/sub/config", false));
+    assert!(pin("scripts", true) < pin("scripts/hooks", false));
+    assert!(
+        pin(".git/commondir", false)
+            > position(&steps, |s| matches!(s, Step::Bind { to, .. } if to == Path::new("/home/u/work")))
+    );
+}
+
+#[test]
+fn a_forged_worktree_file_mounts_nothing() {
+    let mut host = host();
+    host.put("/home/u/work/.git", Kind::File, "gitdir: /home/u/secrets/worktrees/x\n");
+    host.put("/home/u/secrets/worktrees/x/gitdir", Kind::File, "/home/u/other/.git\n");
+    assert_eq!(bound(&plan(&host, &spec()), "/home/u/secrets"), None);
+    host.put("/home/u/secrets/worktrees/x/gitdir", Kind::File, "/home/u/work/.git\n");
+    assert_eq!(bound(&plan(&host, &spec()), "/home/u/secrets"), Some(Access::ReadWrite));
+}
+
+#[test]
+fn root_drops_its_groups_before_it_enters() {
+    let mut host = host();
+    host.uid = 0;
+    let steps = plan(&host, &spec());
+    assert!(position(&steps, |s| *s == Step::DropGroups) < position(&steps, |s| *s == Step::Enter));
+    host.uid = 1000;
+    assert!(!plan(&host, &spec()).contains(&Step::DropGroups));
+}
+
+#[test]
+fn a_limit_that_cannot_be_kept_stops_the_start() {
+    let mut spec = spec();
+    spec.sandbox.limits.memory = Some(1);
+    assert!(steps(&spec, &host()).is_err_and(|error| error.what.contains("memory")));
+}
+
+#[test]
+fn steps_survive_the_wire_and_can_be_read() {
+    let steps = plan(&host(), &spec());
+    let text = serde_json::to_string(&steps).expect("json");
+    assert_eq!(serde_json::from_str::<Vec<Step>>(&text).expect("steps"), steps);
+    let said: Vec<_> = steps.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|line| line == "mount `/state/home` at `/home/u` (read-write)"), "{said:#?}");
+}

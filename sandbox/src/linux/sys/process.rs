@@ -61,3 +61,13 @@ pub(crate) fn reset_signals() {
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
 }
+
+/// Which version of Landlock the kernel has.
+pub(crate) fn landlock_abi() -> io::Result<i64> {
+    const VERSION: u32 = 1;
+    // SAFETY: with this flag the call takes no address and makes nothing; it answers with a number.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION)
+    };
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
+}
