@@ -138,5 +138,6 @@ mod tests {
                 assert!(seen.insert(name), "{name}");
             }
         }
+        assert!(REFUSED_SOCKETS.iter().all(|refused| refused.reason.len() > 5));
     }
 }

@@ -88,8 +88,10 @@ fn injected() {
         bottle.spec.files.push(InjectedFile { path: path.to_owned(), content, mode: 0o444 });
     }
     for path in bottle.spec.files.iter().map(|file| file.path.clone()) {
-        let script =
-            format!("cat {0}; echo x >> {0} || rm {0} || mv {0} /tmp/x || echo held", path.display());
+        let script = format!(
+            "exec </dev/null; cat {0}; echo x >> {0} || rm -f {0} || mv -f {0} /tmp/x || echo held",
+            path.display()
+        );
         bottle.spec.command[2] = script;
         let said = bottle.run().said;
         assert!(said.starts_with(&format!("content of {}\n", path.display())), "{said}");
@@ -144,7 +146,6 @@ fn protected() {
         ".git/config",
         ".git/commondir",
         ".git/config.worktree",
-        ".git",
         ".envrc",
         ".vscode/tasks.json",
         ".vscode",
@@ -158,8 +159,10 @@ fn protected() {
         "own.toml",
         ".exrc",
     ] {
-        let up =
-            Path::new(path).parent().filter(|up| !up.as_os_str().is_empty()).unwrap_or(Path::new("nothing"));
+        let up = Path::new(path)
+            .parent()
+            .filter(|up| !up.as_os_str().is_empty())
+            .unwrap_or(Path::new("/tmp/nothing"));
         bottle.spec.command[2] = WAYS
             .replace("PROBE", crate::bottle::PROBE)
             .replace("PATH", path)
