@@ -205,3 +205,6 @@ fn fetch_all(world: &dyn World, slots: &[SlotSpec]) -> Vec<Result<Answer, String
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| lost())).collect()
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,3 +190,31 @@ pub(crate) fn neutral(text: &str) -> String {
         None => words,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hung_command_ends_with_all_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let number = folder.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; wait", number.display());
+        let argv = ["sh", "-c", &script].map(str::to_owned);
+        let begun = Instant::now();
+        let why = fetch(&argv, Duration::from_secs(1)).err().unwrap();
+        assert_eq!(why, "`sh` gave no answer within 1 s; does it wait for input?");
+        let stat = format!("/proc/{}/stat", std::fs::read_to_string(number).unwrap().trim());
+        let runs = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z"));
+        while runs() {
+            assert!(begun.elapsed() < Duration::from_secs(10), "its child still runs");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn what_a_command_says_cannot_move_the_cursor_or_turn_the_line() {
+        assert_eq!(neutral("\x1b]0;title\x07a\r\n\tb\u{202e}c\u{9b}1m\u{200b}"), "]0;title a bc 1m");
+        assert_eq!(neutral(&"é".repeat(1000)).chars().count(), SHOWN + 1);
+    }
+}
