@@ -9,7 +9,7 @@ use crate::introspect;
 use crate::listen::{Stream, towards};
 use crate::names::{EGRESS_NAME, LOCAL_NAME};
 use crate::record::Ledger;
-use crate::respond::{Shape, asks_websocket, raw_refusal, refusal};
+use crate::respond::{Shape, asks_websocket, raw_refusal, refusal, upgrade_is_websocket};
 use crate::sniff::Prefixed;
 use crate::upstream::websocket_accept;
 use crate::websocket::Bridge;
@@ -204,8 +204,8 @@ type Reply = Result<Response<Body>, Infallible>;
 
 async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -> Reply {
     let upgrades = asks_websocket(request.headers());
-    let held =
-        upgrades || request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE);
+    // Exactly what the framing holds: a verdict nobody waits for would release the next upgrade unseen.
+    let held = request.method() == Method::CONNECT || upgrade_is_websocket(request.headers());
     let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
     let ledger = Ledger::open(&connection.engine.auditor, if upgrades { "ws" } else { "h1" });
     let answered = if request.method() == Method::CONNECT {

@@ -5,6 +5,8 @@ mod egress {
     mod dns;
     mod framing;
     mod secrets;
+    mod streams;
     mod upstream;
+    mod websockets;
     mod world;
 }
