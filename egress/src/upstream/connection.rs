@@ -262,7 +262,7 @@ async fn send_h1(
     to: &Permitted,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, SendFailure> {
-    request::for_h1(&mut request, shape, to).map_err(SendFailure::of)?;
+    request::for_h1(&mut request, &shape, to).map_err(SendFailure::of)?;
     let response = sender.try_send_request(request).await?;
     // Ready again once the body has been read to its end; never when it was dropped before.
     tokio::spawn(async move {

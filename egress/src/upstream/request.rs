@@ -32,14 +32,14 @@ pub(super) fn spare(request: &Request<Body>, reused: bool) -> Option<Box<Request
 }
 
 /// As HTTP/1.1 has it.
-pub(super) fn for_h1(request: &mut Request<Body>, shape: Shape, to: &Permitted) -> Result<(), Failure> {
+pub(super) fn for_h1(request: &mut Request<Body>, shape: &Shape, to: &Permitted) -> Result<(), Failure> {
     let authority = authority(to);
     let path = path(request);
     *request.version_mut() = Version::HTTP_11;
     let headers = request.headers_mut();
     headers.insert(HOST, HeaderValue::try_from(&authority).map_err(unfit)?);
     headers.remove(TE);
-    if let Shape::Absolute(Some(credentials)) = &shape {
+    if let Shape::Absolute(Some(credentials)) = shape {
         headers.insert(PROXY_AUTHORIZATION, credentials.clone());
     }
     frame(request);

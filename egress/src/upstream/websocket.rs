@@ -60,7 +60,7 @@ async fn over_h1(
     let mut request = request.map(|()| empty());
     put_h1_headers(request.headers_mut(), &key);
     *request.method_mut() = Method::GET;
-    request::for_h1(&mut request, Shape::Origin, to)?;
+    request::for_h1(&mut request, &Shape::Origin, to)?;
     let response = send(&mut sender, request).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(refused(response, address, Some(sender)));

@@ -362,9 +362,7 @@ async fn who_cannot_be_reached_or_does_not_answer_is_said() {
 async fn switching(right: bool) -> Origin {
     Origin::tls(&[b"http/1.1"], move |mut stream: Io| async move {
         let Some(Heard { head, .. }) = read_message(&mut stream).await else { return };
-        let lines = head
-            .lines()
-            .find_map(|line| line.to_lowercase().starts_with("sec-websocket-key").then_some(line));
+        let lines = head.lines().find(|line| line.to_lowercase().starts_with("sec-websocket-key"));
         let key = lines.unwrap().split_once(": ").unwrap().1;
         let key = if right { key } else { "AAAAAAAAAAAAAAAAAAAAAA==" };
         let accept = egress::upstream::websocket_accept(key.as_bytes());
