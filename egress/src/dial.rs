@@ -192,3 +192,72 @@ pub(crate) async fn secure(
         Err(_) => Err(Failure::Timeout(format!("no TLS handshake within {} s", limit.as_secs_f32()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy::{HostPattern, Protocol, Route, RouteId, TlsMode, decide};
+    use std::net::Ipv4Addr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::net::UdpSocket;
+
+    /// A name server that gives these addresses in turn, with no time to live.
+    async fn name_server(turns: &'static [[u8; 4]], asked: Arc<AtomicUsize>) -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let at = socket.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut buffer = [0; 512];
+            while let Ok((length, client)) = socket.recv_from(&mut buffer).await {
+                let question_end = 12 + buffer[12..length].iter().position(|byte| *byte == 0).unwrap() + 5;
+                let is_a = buffer[question_end - 3] == 1;
+                let mut answer = buffer[..question_end].to_vec();
+                answer[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, u8::from(is_a), 0, 0, 0, 0]);
+                if is_a {
+                    let turn = asked.fetch_add(1, Ordering::SeqCst);
+                    answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
+                    answer.extend(turns[turn % turns.len()]);
+                }
+                socket.send_to(&answer, client).await.unwrap();
+            }
+        });
+        at
+    }
+
+    fn permitted() -> (SharedPolicy, Permitted) {
+        let route = Route {
+            id: RouteId(0),
+            name: "rebind.test".into(),
+            host: HostPattern::parse("rebind.test").unwrap(),
+            port: 443,
+            scheme: policy::Scheme::Https,
+            protocol: Protocol::Http,
+            tls: TlsMode::Open,
+            methods: None,
+            paths: None,
+            allow_private: false,
+        };
+        let policy = Arc::new(Policy::new(vec![route], std::collections::BTreeMap::new()));
+        let request = policy::Request::from_url("GET", "https://rebind.test/").unwrap();
+        (Arc::new(ArcSwap::new(policy.clone())), decide(&policy, request).unwrap())
+    }
+
+    /// The addresses that are dialled are those that this very look-up gave and the judge saw; the next look-up is
+    /// judged anew.
+    #[tokio::test]
+    async fn what_is_dialled_was_vetted_in_the_same_look_up() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let at =
+            name_server(&[[93, 184, 215, 14], [127, 0, 0, 1], [169, 254, 169, 254]], asked.clone()).await;
+        let upstream = Upstream { nameservers: vec![at], ..Upstream::default() };
+        let (policy, permitted) = permitted();
+        let roots = Arc::new(RootCertStore::empty());
+        let dialer = Dialer::new(&upstream, &roots, policy, &Limits::default()).unwrap();
+        let vetted = dialer.vetted(&permitted).await.unwrap();
+        let public: SocketAddr = (Ipv4Addr::new(93, 184, 215, 14), 443).into();
+        assert_eq!(vetted.iter().map(|one| one.socket_addr()).collect::<Vec<_>>(), [public]);
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "one look-up, and none behind it");
+        for _ in 0..2 {
+            assert!(matches!(dialer.vetted(&permitted).await, Err(Failure::NotAllowed(_))));
+        }
+    }
+}

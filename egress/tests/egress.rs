@@ -2,6 +2,7 @@
 mod egress {
     mod ca;
     mod destination;
+    mod dial;
     mod dns;
     mod framing;
     mod secrets;

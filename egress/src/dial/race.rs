@@ -88,4 +88,50 @@ mod tests {
         let wanted = addresses(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "1.1.1.2:1", "1.1.1.3:1"]);
         assert_eq!(interleave(given.into_iter()), wanted);
     }
+
+    fn pinned(all: &[SocketAddr]) -> Vec<Vetted> {
+        all.iter().copied().map(Vetted::operator_pinned).collect()
+    }
+
+    async fn listening() -> (tokio::net::TcpListener, SocketAddr) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        (listener, at)
+    }
+
+    fn closed() -> SocketAddr {
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_address_that_refuses_gives_way_at_once() {
+        let (_listener, open) = listening().await;
+        let began = std::time::Instant::now();
+        let dialled = connect(pinned(&[closed(), closed(), open])).await.unwrap();
+        assert_eq!(dialled.address, open);
+        assert!(began.elapsed() < HEAD_START, "no head start for the dead");
+    }
+
+    /// A listener whose queue is full leaves its callers without an answer, as a network that drops packets does.
+    #[tokio::test]
+    async fn an_address_that_is_silent_gets_a_head_start_only() {
+        let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        full.bind(&addresses(&["127.0.0.1:0"])[0].into()).unwrap();
+        full.listen(0).unwrap();
+        let silent = full.local_addr().unwrap().as_socket().unwrap();
+        let _filling = std::net::TcpStream::connect(silent).unwrap();
+        let (_listener, open) = listening().await;
+        let began = std::time::Instant::now();
+        let dialled = connect(pinned(&[silent, open])).await.unwrap();
+        assert_eq!(dialled.address, open);
+        assert!(began.elapsed() >= HEAD_START && began.elapsed() < HEAD_START * 4, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn the_operator_is_told_every_address_that_failed() {
+        let (first, second) = (closed(), closed());
+        let told = connect(pinned(&[first, second])).await.err().unwrap();
+        assert!(told.contains(&first.to_string()) && told.contains(&second.to_string()), "{told}");
+        assert!(connect(Vec::new()).await.is_err(), "nothing to dial is no success");
+    }
 }
