@@ -6,6 +6,7 @@
 pub mod attack;
 pub mod cli;
 pub mod commands;
+pub mod demo;
 pub mod detect;
 pub mod engine;
 pub mod failure;

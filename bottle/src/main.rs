@@ -3,6 +3,7 @@
 
 use bottle::attack;
 use bottle::cli::Cli;
+use bottle::demo;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|first| first == sandbox::linux::CRADLE) {
         sandbox::linux::cradle_main();
     }
-    if let Some(code) = hostile_program() {
+    if let Some(code) = program_inside() {
         return code;
     }
     match Cli::parse().run() {
@@ -20,13 +21,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// What `bottle doctor --attack` runs inside a bottle; these words are no commands of the user's.
-fn hostile_program() -> Option<ExitCode> {
+/// What `bottle doctor --attack` and `bottle demo` run inside a bottle; these words are no commands of the user's.
+fn program_inside() -> Option<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (word, rest) = arguments.split_first()?;
     match word.as_str() {
         attack::INSIDE => Some(attack::inside(rest)),
         attack::HEARTBEAT => Some(attack::heartbeat(rest)),
+        demo::INSIDE => Some(demo::inside(rest)),
         _ => None,
     }
 }

@@ -4,6 +4,8 @@
 
 #[path = "bottle/cli.rs"]
 mod cli;
+#[path = "bottle/demo.rs"]
+mod demo;
 #[path = "bottle/life.rs"]
 mod life;
 #[path = "bottle/run.rs"]

@@ -16,6 +16,7 @@ mod headers;
 mod inbound;
 mod introspect;
 mod listen;
+pub mod loopback;
 pub mod names;
 mod record;
 mod resolve;

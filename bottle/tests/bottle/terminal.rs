@@ -179,7 +179,7 @@ fn ctrl_z_suspends_the_agent_and_fg_resumes_it() {
     as_every_user(|stage| {
         let mut person = Person::start(stage, &["sh", "-i"]);
         person.types(&format!(
-            "{} run --quiet -- sh -c 'echo ready; sleep 0.5; read x; echo got $x'\n",
+            "{} run --quiet -- sh -c 'echo ready; read x; echo got $x'\n",
             binary().display()
         ));
         person.sees("ready\r\n");
