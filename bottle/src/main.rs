@@ -4,6 +4,7 @@
 use bottle::attack;
 use bottle::cli::Cli;
 use bottle::demo;
+use bottle::failure::BOTTLE_FAILED;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -15,9 +16,12 @@ fn main() -> ExitCode {
     if let Some(code) = program_inside() {
         return code;
     }
-    match Cli::parse().run() {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
+    let cli = Cli::parse();
+    // A mistake of ours is not the agent's exit code. All that was taken has been given back while unwinding.
+    match std::panic::catch_unwind(|| cli.run()) {
+        Ok(Ok(code)) => code,
+        Ok(Err(failure)) => failure.report(),
+        Err(_) => ExitCode::from(BOTTLE_FAILED),
     }
 }
 

@@ -36,7 +36,8 @@ pub fn run(args: &DoctorArgs) -> Outcome {
     } else {
         print!("{}", report(&checks, Style::stdout()));
     }
-    let can_run = checks.iter().all(|check| check.ok || !check.required);
+    // Nothing looked at is nothing known.
+    let can_run = !checks.is_empty() && checks.iter().all(|check| check.ok || !check.required);
     Ok(ExitCode::from(u8::from(!can_run)))
 }
 

@@ -52,16 +52,20 @@ pub fn run(args: &LogsArgs) -> Outcome {
     for line in &shown {
         show(args, line, style)?;
     }
-    while args.follow {
+    if args.follow { follow(args, &record, &mut lines, style) } else { Ok(ExitCode::SUCCESS) }
+}
+
+/// Looks at the launcher first: what it wrote before it ended is still shown.
+fn follow(args: &LogsArgs, record: &Record, lines: &mut Follow, style: Style) -> Outcome {
+    loop {
         let running = record.launcher.is_alive();
         for line in lines.wait()? {
             show(args, &line, style)?;
         }
         if !running {
-            break;
+            return Ok(ExitCode::SUCCESS);
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// A running bottle, else the last one of that slug.

@@ -136,3 +136,18 @@ fn homes_are_pruned_when_asked_and_not_while_their_bottle_runs() {
     stage.run(&["prune", "--homes", "--yes"]).ended_with(0);
     assert!(!home.exists());
 }
+
+#[test]
+fn logs_follow_a_bottle_to_its_end() {
+    let stage = Stage::ordinary();
+    let launcher = stage.start("work", "sleep 1; curl -s https://late.test/; exit 3");
+    let logs = stage.run(&["logs", "--follow"]).ended_with(0).out;
+    launcher.end().ended_with(3);
+    for words in ["agent-started", "denied", "GET late.test/", "exited with 3", "bottle-ended"] {
+        assert!(logs.contains(words), "`{words}` is not in:\n{logs}");
+    }
+    let json = stage.run(&["logs", "work", "--json"]).ended_with(0).out;
+    let last: serde_json::Value = serde_json::from_str(json.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(last["step"], "bottle-ended");
+    assert_eq!(stage.run(&["logs", "work", "-n", "1"]).ended_with(0).out.lines().count(), 1);
+}
