@@ -104,3 +104,11 @@ impl Writer {
         }
     }
 }
+
+impl Drop for Writer {
+    /// Closing would not be enough: a child that was forked just now, and has not executed its program yet, holds a copy
+    /// of the descriptor, and with it the lock.
+    fn drop(&mut self) {
+        let _closing_unlocks_too = rustix::fs::flock(&self.file, rustix::fs::FlockOperation::Unlock);
+    }
+}

@@ -86,7 +86,10 @@ fn a_refusal_holds_no_teeth_of_the_agent() {
     assert_eq!(said.matches('`').count(), 4, "{said}");
     for url in ["https://a\u{1b}[2J.com/", "\u{1b}]0;title\u{7}://x/", "https://a`b/"] {
         let said = Request::from_url("GET", url).unwrap_err().sentence;
-        assert!(said.chars().all(|c| !c.is_control()) && said.matches('`').count().is_multiple_of(2), "{said}");
+        assert!(
+            said.chars().all(|c| !c.is_control()) && said.matches('`').count().is_multiple_of(2),
+            "{said}"
+        );
     }
 }
 
