@@ -111,7 +111,7 @@ impl Problems {
     }
     /// In the order of the files, each thing once.
     pub(crate) fn settle(&mut self) {
-        self.list.sort_by_key(|p| p.span.map_or((0, 0), |s| (s.file, s.start)));
+        self.list.sort_by_key(|p| p.span.map_or((usize::MAX, 0), |s| (s.file, s.start)));
         let mut seen = Vec::new();
         self.list.retain(|problem| {
             let new = !seen.contains(problem);
@@ -133,7 +133,7 @@ impl Problems {
             Some(span) => {
                 let (name, text) = self.sources.get(span.file);
                 let mark = AnnotationKind::Primary.span(clamp(text, span));
-                let snippet = Snippet::source(text).path(name).annotation(mark);
+                let snippet = Snippet::source(printable(text)).path(printable(name)).annotation(mark);
                 vec![level.primary_title(&*message).element(snippet)]
             }
         };
@@ -197,7 +197,19 @@ fn locate(text: &str, at: usize) -> (usize, usize, &str) {
     (line, column, text.get(start..).unwrap_or("").lines().next().unwrap_or(""))
 }
 
-/// A manifest may come from anyone: what it says must not drive the terminal that shows its mistakes.
+/// A manifest may come from anyone: what it says must not drive the terminal that shows its mistakes. Every character
+/// keeps its length in bytes, so that places stay right.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    let shown = |c: char| match c {
+        '\n' | '\t' => c.to_string(),
+        c if drives_terminal(c) => "?".repeat(c.len_utf8()),
+        c => c.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Control characters, and those that turn the direction of text or cannot be seen.
+fn drives_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

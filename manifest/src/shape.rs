@@ -138,7 +138,9 @@ impl Shape<'_> {
         };
         if value.value == Value::Null {
             let problem = Problem::error(key.span, format!("`{}` has no value", key.text));
-            self.problems.push(problem.hint("give it one, or take the key out"));
+            let path = ["workspace", "path", "file"].contains(&key.text.as_str());
+            let home = if path { "; the home folder alone is `\"~\"`, in quotes" } else { "" };
+            self.problems.push(problem.hint(format!("give it one, or take the key out{home}")));
             return None;
         }
         self.node(value, inner, &format!("`{}`", key.text))

@@ -131,7 +131,7 @@ impl Verdict {
             .map(|slot| engine::source(&slot.source));
         let removed = match &binding.scheme {
             AuthScheme::Placeholder => "the placeholder is replaced wherever the agent put it".to_owned(),
-            scheme => format!("the agent's own {} is removed first", place(scheme)),
+            scheme => format!("what the agent itself put into {} is removed first", place(scheme)),
         };
         let source = style::neutral(&source.unwrap_or_default());
         vec![
@@ -164,5 +164,70 @@ pub(super) fn place(scheme: &AuthScheme) -> String {
         AuthScheme::Header { name, .. } => format!("the header `{}`", style::neutral(name)),
         AuthScheme::Query { parameter } => format!("the query parameter `{}`", style::neutral(parameter)),
         AuthScheme::Placeholder => "its placeholder".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Machine;
+    use manifest::{Overrides, Place};
+    use std::path::Path;
+
+    const TEXT: &str = "egress:
+  routes:
+    - { host: api.test, paths: [\"/v1/**\"], auth: { scheme: query, parameter: key, token: { env: K } } }
+    - { host: pinned.test, tls: passthrough }
+    - { host: db.test, port: 5432, protocol: tcp }
+";
+
+    fn egress() -> EgressPlan {
+        let folder = tempfile::tempdir().expect("a folder");
+        let overrides = Overrides { name: Some("x"), workspace: Some(folder.path()) };
+        let place = Place { name: "bottle.yaml", file: None, folder: Path::new("/"), overrides };
+        let machine = Machine::this().expect("a machine");
+        manifest::load(TEXT, place, &machine).unwrap_or_else(|problems| panic!("{problems}")).plan.egress
+    }
+
+    fn told(method: &str, url: &str) -> String {
+        let egress = egress();
+        judge(&egress, method, url).text(&egress, "bottle.yaml")
+    }
+
+    #[test]
+    fn an_allowed_request_says_its_route_and_credential() {
+        let text = told("GET", "https://api.test/v1/x?q=1");
+        assert!(text.starts_with("allowed  https://api.test/v1/x"), "{text}");
+        assert!(text.contains("EGRESS_TOKEN_0 from variable `K`, by the query parameter `key`"), "{text}");
+        assert!(text.contains("put into the query parameter `key` is removed first"), "{text}");
+    }
+
+    /// `explain` and the engine are to give the same sentence: it is the judge's own.
+    #[test]
+    fn a_refusal_is_the_sentence_of_the_judge() {
+        let egress = egress();
+        for (method, url) in [
+            ("GET", "https://api.test/v2"),
+            ("GET", "http://api.test/v1/x"),
+            ("GET", "https://other.test/"),
+            ("get", "https://api.test/v1/x"),
+            ("GET", "https://api.test/v1/../v2"),
+            ("GET", "https://user@api.test/v1/x"),
+            ("GET", "http://pinned.test/"),
+        ] {
+            let denial = Request::from_url(method, url)
+                .and_then(|request| policy::decide(&egress.policy, request).map(|_| ()))
+                .expect_err("refused");
+            let verdict = judge(&egress, method, url);
+            assert!(!verdict.goes_out(), "{method} {url}");
+            assert!(verdict.text(&egress, "m").contains(&denial.sentence), "{method} {url}");
+            assert_eq!(verdict.json(&egress)["sentence"], denial.sentence, "{method} {url}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_read_is_said_to_be_unread() {
+        assert!(told("GET", "https://pinned.test/").contains("method and path are not seen"));
+        assert!(told("GET", "https://db.test:5432/").contains("method and path are not seen"));
     }
 }

@@ -190,3 +190,47 @@ fn write(file: &Path, text: &str, force: bool) -> Result<(), Failure> {
     })?;
     new.write_all(text.as_bytes()).map_err(unwritable)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_right_for_every_choice() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in presets::names() {
+            let chosen = chosen(&[name.to_owned()], folder.path()).expect("it is a preset");
+            let text = text(&chosen);
+            assert!(text.contains(name), "{text}");
+            checked(&text, folder.path()).unwrap_or_else(|failure| panic!("{name}: {}", failure.what));
+        }
+        let all: Vec<String> = presets::names().map(str::to_owned).collect();
+        let text = text(&chosen(&all, folder.path()).expect("they are presets"));
+        checked(&text, folder.path()).unwrap_or_else(|failure| panic!("{}", failure.what));
+    }
+
+    /// The commented parts are the documentation that people uncomment first.
+    #[test]
+    fn what_is_commented_out_is_right_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join(".env"), "A=b").expect("a file");
+        let lines = TAIL.lines().filter_map(|line| line.strip_prefix("# "));
+        let keys = ["mounts:", "egress:", "ports:", "limits:", "time_limit:", " "];
+        let live: Vec<&str> = lines.filter(|line| keys.iter().any(|key| line.starts_with(key))).collect();
+        let text = live.join("\n").replace("path: ~/data", "path: /usr");
+        assert!(text.contains("time_limit") && text.contains("secrets"), "{text}");
+        checked(&text, folder.path()).unwrap_or_else(|failure| panic!("{text}\n{}", failure.what));
+    }
+
+    #[test]
+    fn a_manifest_that_is_there_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(FILE_NAME);
+        write(&file, "first", false).expect("nothing is there");
+        assert!(write(&file, "second", false).is_err());
+        assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "first");
+        write(&file, "third", true).expect("forced");
+        assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "third");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+}

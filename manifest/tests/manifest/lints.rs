@@ -1,1 +1,200 @@
+//! What is well formed and cannot be meant.
+use crate::support::{Paper, load_here, load_on, problems, warnings};
 
+fn routes(routes: &str) -> String {
+    format!("egress:\n  routes:\n{routes}")
+}
+
+/// Each manifest and a part of what must be told about it.
+fn all_told(table: &[(&str, &str)]) {
+    for (text, wanted) in table {
+        let told = problems(text);
+        assert!(told.contains(wanted), "about\n{text}\nit says\n{told}\nand not {wanted:?}");
+    }
+}
+
+#[test]
+fn nothing_is_allowed_by_leaving_something_out() {
+    for text in ["", "name: x\n", "egress: {}\n", "egress: { routes: [] }\n"] {
+        let loaded = load_here(text).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(loaded.plan.egress.policy.routes().is_empty(), "{text}");
+        assert!(loaded.warnings.to_string().contains("the bottle reaches nothing"), "{text}");
+    }
+    all_told(&[
+        ("egress:\n", "`egress` has no value"),
+        ("egress:\n  routes:\n", "`routes` has no value"),
+        ("egress: { routes: [{ host: a.test, paths: [] }] }\n", "`paths` is an empty list"),
+        ("egress: { routes: [{ host: a.test, methods: [] }] }\n", "`methods` is an empty list"),
+        ("egress: { routes: [{ host: a.test, methods: }] }\n", "`methods` has no value"),
+        ("egress: { routes: [{ host: \"\" }] }\n", "is not a host"),
+        ("egress: { routes: [{ host: \"*\" }] }\n", "is not a host"),
+    ]);
+}
+
+#[test]
+fn a_credential_needs_tls_that_is_opened() {
+    let auth = "auth: { scheme: bearer, token: { env: T } }";
+    all_told(&[
+        (
+            &routes(&format!("    - {{ host: a.test, scheme: http, {auth} }}\n")),
+            "cannot go out over `scheme: http`",
+        ),
+        (
+            &routes(&format!("    - {{ host: a.test, tls: passthrough, {auth} }}\n")),
+            "`auth` cannot be enforced",
+        ),
+        (
+            &routes(&format!("    - {{ host: a.test, port: 1, protocol: tcp, {auth} }}\n")),
+            "`auth` cannot be enforced",
+        ),
+    ]);
+}
+
+#[test]
+fn rules_that_cannot_be_enforced_are_mistakes() {
+    all_told(&[
+        (&routes("    - { host: a.test, tls: passthrough, paths: [/x] }\n"), "`paths` cannot be enforced"),
+        (
+            &routes("    - { host: a.test, tls: passthrough, methods: [GET] }\n"),
+            "`methods` cannot be enforced",
+        ),
+        (
+            &routes("    - { host: a.test, port: 1, protocol: tcp, dlp: { action: warn } }\n"),
+            "`dlp` cannot be enforced",
+        ),
+        (&routes("    - { host: a.test, protocol: tcp }\n"), "needs the key `port`"),
+        (&routes("    - { host: \"*.a.test\", port: 1, protocol: tcp }\n"), "leads to one host"),
+    ]);
+}
+
+#[test]
+fn private_addresses_need_a_word_and_some_are_never_reached() {
+    for host in ["10.0.0.1", "192.168.1.1", "\"fd00::1\"", "100.64.0.1"] {
+        assert!(problems(&routes(&format!("    - host: {host}\n"))).contains("allow_private"), "{host}");
+        assert!(
+            load_here(&routes(&format!("    - {{ host: {host}, allow_private: true }}\n"))).is_ok(),
+            "{host}"
+        );
+    }
+    for host in ["169.254.169.254", "0x7f.1", "2130706433", "\"[::1%lo]\""] {
+        let text = routes(&format!("    - {{ host: {host}, allow_private: true }}\n"));
+        assert!(load_here(&text).is_err(), "{host}");
+    }
+    let wide = routes("    - { host: \"*.corp.test\", allow_private: true }\n");
+    assert!(warnings(&wide, &Paper::default())[0].contains("private network"));
+}
+
+#[test]
+fn a_route_that_is_never_reached_is_told() {
+    let hidden = [
+        "    - host: a.test\n    - { host: a.test, paths: [\"/x/**\"] }\n",
+        "    - host: \"*.a.test\"\n    - host: b.c.a.test\n",
+        "    - { host: a.test, methods: [GET, POST] }\n    - { host: a.test, methods: [GET] }\n",
+        "    - { host: a.test, paths: [\"/x/**\"] }\n    - { host: a.test, paths: [\"/x/y/*\"] }\n",
+    ];
+    for text in hidden {
+        assert!(problems(&routes(text)).contains("no request ever comes to this route"), "{text}");
+    }
+    let not_hidden = [
+        "    - { host: a.test, paths: [\"/x/**\"] }\n    - host: a.test\n",
+        "    - host: \"*.a.test\"\n    - host: a.test\n",
+        "    - host: a.test\n    - { host: a.test, port: 8443 }\n",
+        "    - { host: a.test, methods: [GET] }\n    - { host: a.test, methods: [GET, POST] }\n",
+        "    - { host: a.test, paths: [\"/x*\"] }\n    - { host: a.test, paths: [\"/xy\"] }\n",
+        "    - host: b.test\n    - host: a.b.test\n",
+    ];
+    for text in not_hidden {
+        assert!(load_here(&routes(text)).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_route_that_takes_a_presets_credential_away_is_told() {
+    let text = format!("presets: [claude-code]\n{}", routes("    - host: api.anthropic.com\n"));
+    let host = Paper { variables: vec!["ANTHROPIC_API_KEY"], ..Paper::default() };
+    assert!(
+        warnings(&text, &host)
+            .iter()
+            .any(|w| w.contains("takes the place of `claude-code: api.anthropic.com`"))
+    );
+}
+
+#[test]
+fn names_are_used_once() {
+    all_told(&[
+        (
+            &routes("    - { host: a.test, name: x }\n    - { host: b.test, name: x }\n"),
+            "two routes are called `x`",
+        ),
+        ("ports: [3000, \"3000:80\"]\n", "published twice"),
+        (
+            "mounts: [{ path: bottle.yaml, at: /x }, { path: \"bottle.yaml\", at: /x }]\n",
+            "two mounts stand at `/x`",
+        ),
+    ]);
+    let two = "    - { host: a.test, auth: { scheme: bearer, token: { env: A }, placeholder_env: [T] } }\n    - { host: b.test, auth: { scheme: bearer, token: { env: B }, placeholder_env: [T] } }\n";
+    assert!(problems(&routes(two)).contains("two credentials want their placeholder in `T`"));
+}
+
+#[test]
+fn secrets_stay_out_of_manifests_and_of_the_agents_environment() {
+    let auth = routes("    - { host: a.test, auth: { scheme: bearer, token: { env: MY_TOKEN } } }\n");
+    all_told(&[
+        ("agent: { env: { K: sk-ant-api03-0123456789abcdef } }\n", "looks like a secret"),
+        ("agent: { command: [x, --token, ghp_0123456789abcdef0123] }\n", "looks like a secret"),
+        ("egress: { upstream_proxy: { url: \"http://u:p@proxy.test:1\" } }\n", "must not hold a password"),
+        (&format!("agent: {{ pass_env: [MY_TOKEN] }}\n{auth}"), "`MY_TOKEN` holds a placeholder"),
+        (&format!("agent: {{ env: {{ MY_TOKEN: x }} }}\n{auth}"), "`MY_TOKEN` holds a placeholder"),
+    ]);
+    let told = problems("agent: { env: { K: sk-ant-api03-0123456789abcdef } }\n");
+    assert!(!told.split("error: ").any(|t| t.lines().next().is_some_and(|l| l.contains("0123456789"))));
+    assert!(warnings("agent: { pass_env: [NPM_TOKEN] }\n", &Paper::default())[0].contains("real value"));
+}
+
+#[test]
+fn mounts_that_open_the_machine_are_refused() {
+    let host =
+        Paper { files: vec!["/var/run/docker.sock", "/usr", "/home/ada/.ssh", "/proc"], ..Paper::default() };
+    for (mount, wanted) in [
+        ("{ path: /var/run/docker.sock, mode: rw }", "container engine"),
+        ("{ path: \"~\" }", "whole home"),
+        ("{ path: / }", "whole home"),
+        ("{ path: /usr, mode: rw }", "belongs to the system"),
+        ("{ path: /proc }", "running system"),
+        ("{ path: ../../../etc/../ }", "whole home"),
+    ] {
+        let told = load_on(&format!("mounts: [{mount}]\n"), &host).expect_err(mount).to_string();
+        assert!(told.contains(wanted), "{mount}: {told}");
+    }
+    assert!(warnings("mounts: [{ path: ~/.ssh }]\n", &host)[0].contains("could read secrets"));
+}
+
+#[test]
+fn the_workspace_is_a_project() {
+    let host = Paper { files: vec!["/etc", "/usr/lib", "/tmp"], ..Paper::default() };
+    for workspace in ["\"~\"", "/", "/home", "/etc", "/usr/lib", "/tmp"] {
+        let told = load_on(&format!("workspace: {workspace}\n"), &host).expect_err(workspace).to_string();
+        assert!(told.contains("more than a project"), "{told}");
+    }
+    all_told(&[("workspace: ~/nowhere\n", "does not exist"), ("workspace: $HOME/x\n", "is not a path")]);
+}
+
+#[test]
+fn what_is_not_built_is_refused_as_such() {
+    all_told(&[
+        ("backend: docker\n", "the backend `docker` is not built yet"),
+        ("backend: kubernetes\n", "the backend `kubernetes` is not built yet"),
+        ("image: x\n", "not built yet"),
+        ("egress: { unmatched: ask }\n", "`unmatched: ask` is not built yet"),
+    ]);
+}
+
+#[test]
+fn a_path_to_protect_is_inside_the_workspace() {
+    all_told(&[
+        ("protect: [../x]\n", "is not inside the workspace"),
+        ("unprotect: [/etc/passwd]\n", "is not inside the workspace"),
+        ("protect: [.]\n", "is not inside the workspace"),
+        ("protect: [a]\nunprotect: [a]\n", "under `protect` and under `unprotect`"),
+    ]);
+}
