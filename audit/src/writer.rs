@@ -65,9 +65,6 @@ impl Writer {
     }
 
     fn take_line(&mut self, event: Event, time: jiff::Timestamp) {
-        if self.failure.get().is_some() {
-            return;
-        }
         self.sync |= matches!(event, Event::Lifecycle(_));
         let appended = self.link.append(&self.bottle, time, event, &mut self.batch);
         self.note(appended);
