@@ -70,3 +70,25 @@ fn absolute(name: &str) -> Option<PathBuf> {
 fn unusable(folder: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot use the folder `{}`: {error}", folder.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_folder_that_another_could_have_prepared_is_refused() {
+        let place = tempfile::tempdir().expect("a folder");
+        let open = place.path().join("open");
+        private_folder(&open).expect("made");
+        private_folder(&open).expect("ours already");
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o755)).expect("set");
+        assert!(private_folder(&open).is_err(), "others may enter it");
+        let link = place.path().join("link");
+        symlink(place.path(), &link).expect("linked");
+        assert!(private_folder(&link).is_err(), "a link leads where its owner wants");
+        let file = place.path().join("file");
+        std::fs::write(&file, "").expect("written");
+        assert!(private_folder(&file).is_err());
+    }
+}

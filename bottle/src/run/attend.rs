@@ -60,7 +60,7 @@ impl Attendance {
             }
             self.obey_signals(running, &mut ending);
             self.obey_clock(running, &mut ending);
-            self.ports.accept(running, &self.runtime);
+            self.ports.accept(&running.handle(), &self.runtime);
             if let Some(relay) = &mut self.relay {
                 relay.advance();
             }

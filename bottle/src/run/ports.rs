@@ -1,7 +1,6 @@
 //! Published ports: connections to 127.0.0.1 of the host that end at a server inside.
 use crate::failure::Failure;
 use manifest::plan::PortPlan;
-use sandbox::linux::Running;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -33,16 +32,11 @@ impl Ports {
     }
 
     /// Joins every connection that waits to the server inside. One that nothing inside answers is closed.
-    pub fn accept(&self, running: &Running, runtime: &Handle) {
+    pub fn accept(&self, bottle: &sandbox::linux::Handle, runtime: &Handle) {
         for (plan, listener) in &self.listeners {
             while let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
                 let Ok((outside, _)) = listener.accept() else { break };
-                match running.connect(plan.inside) {
-                    Ok(inside) => drop(runtime.spawn(join(outside, inside, permit))),
-                    Err(error) => {
-                        tracing::info!(port = plan.inside, %error, "nothing inside answers on a published port")
-                    }
-                }
+                drop(runtime.spawn(join(outside, bottle.clone(), plan.inside, permit)));
             }
         }
     }
@@ -57,16 +51,25 @@ fn listen(plan: PortPlan) -> Result<TcpListener, Failure> {
     Ok(listener)
 }
 
-async fn join(outside: TcpStream, inside: TcpStream, permit: OwnedSemaphorePermit) {
-    if let Err(error) = copy(outside, inside).await {
-        tracing::debug!(%error, "a connection to a published port broke off");
+/// The server inside may let us wait, so that the launcher's loop must not be the one that asks.
+async fn join(outside: TcpStream, bottle: sandbox::linux::Handle, port: u16, permit: OwnedSemaphorePermit) {
+    let inside = tokio::task::spawn_blocking(move || bottle.connect(port)).await;
+    match inside {
+        Ok(Ok(inside)) => copy(outside, inside, port).await,
+        Ok(Err(error)) => tracing::info!(port, %error, "nothing inside answers on a published port"),
+        Err(error) => tracing::warn!(port, %error, "a published port"),
     }
     drop(permit);
 }
 
-async fn copy(outside: TcpStream, inside: TcpStream) -> std::io::Result<()> {
-    let (mut outside, mut inside) = (nonblocking(outside)?, nonblocking(inside)?);
-    tokio::io::copy_bidirectional(&mut outside, &mut inside).await.map(drop)
+async fn copy(outside: TcpStream, inside: TcpStream, port: u16) {
+    let copied = async {
+        let (mut outside, mut inside) = (nonblocking(outside)?, nonblocking(inside)?);
+        tokio::io::copy_bidirectional(&mut outside, &mut inside).await
+    };
+    if let Err(error) = copied.await {
+        tracing::debug!(port, %error, "a connection to a published port broke off");
+    }
 }
 
 fn nonblocking(stream: TcpStream) -> std::io::Result<tokio::net::TcpStream> {

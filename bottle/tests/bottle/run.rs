@@ -177,10 +177,32 @@ fn a_published_port_reaches_a_server_inside_and_only_through_loopback() {
 fn a_manifest_that_an_agent_planted_below_the_users_own_is_not_followed() {
     let stage = Stage::ordinary();
     stage.manifest("");
-    std::fs::create_dir(stage.path("work/sub")).expect("made");
+    stage.folder("sub");
     std::fs::write(stage.path("work/sub/bottle.yaml"), "name: planted\n").expect("written");
     let output =
         stage.bottle(&["run", "--", "true"]).current_dir(stage.path("work/sub")).output().expect("runs");
     let err = String::from_utf8(output.stderr).expect("text");
     assert!(output.status.code() == Some(125) && err.contains("--manifest"), "{err}");
+}
+
+#[test]
+fn name_and_workspace_of_the_command_line_win() {
+    as_every_user(|stage| {
+        stage.manifest("");
+        stage.folder("other");
+        let other = stage.workspace().join("other");
+        let ran = stage.run(&["run", "--name", "another", "--workspace", "other", "--", "pwd"]).ended_with(0);
+        assert_eq!(ran.out.trim_end(), other.to_str().expect("text"));
+        assert!(ran.err.contains("bottle another"), "{}", ran.err);
+        assert!(stage.path("state/bottle/another/audit.jsonl").exists());
+    });
+}
+
+#[test]
+fn a_backend_that_is_not_built_is_refused_as_such() {
+    let stage = Stage::ordinary();
+    for backend in ["docker", "kubernetes", "linxu"] {
+        let ran = stage.run(&["run", "--backend", backend, "--", "true"]).ended_with(125);
+        assert!(ran.err.contains(&format!("`{backend}`")), "{}", ran.err);
+    }
 }

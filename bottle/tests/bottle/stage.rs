@@ -60,6 +60,13 @@ impl Stage {
         path
     }
 
+    /// Makes a folder in the workspace.
+    pub(crate) fn folder(&self, name: &str) {
+        let path = self.path("work").join(name);
+        fs::create_dir(&path).expect("made");
+        chown(&path, self.user, self.user).expect("given");
+    }
+
     /// Writes a manifest named `dev`.
     pub(crate) fn manifest(&self, rest: &str) {
         self.write("bottle.yaml", &format!("name: dev\n{rest}"));
