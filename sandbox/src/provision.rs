@@ -123,8 +123,10 @@ impl Provision {
             self.set(name, BUNDLE_PATH);
         }
         self.file(CA_PATH, input.ca_pem.as_bytes());
-        self.bundles(input);
+        // New files first: where the host's folder lacks one, a backend lays a copy of the folder over it, which would
+        // hide what was laid over the folder's own files before.
         self.hash_links(input);
+        self.bundles(input);
     }
 
     fn bundles(&mut self, input: &ProvisionInput<'_>) {

@@ -52,7 +52,8 @@ const TRUSTED: &[(&str, Hold, &str)] = &[
     (".opencode", Hold::Dir, "plug-ins of opencode"),
     ("opencode.json", Hold::File(JSON), "configuration of opencode"),
     ("opencode.jsonc", Hold::Nothing, "the same"),
-    (".aider.conf.yml", Hold::File(COMMENT), "lint and test commands of aider"),
+    // A mapping, which JSON is to YAML: aider ends at a file without one.
+    (".aider.conf.yml", Hold::File(JSON), "lint and test commands of aider"),
     ("bottle.yaml", Hold::Dir, "the manifest: the agent would write its own leave"),
     ("bottle.yml", Hold::Dir, "the same"),
 ];
