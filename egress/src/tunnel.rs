@@ -104,13 +104,18 @@ async fn copy(
     loop {
         let length = from.read(&mut buffer).await?;
         if length == 0 {
-            return to.shutdown().await;
+            return to.shutdown().await.or_else(already_gone);
         }
         to.write_all(&buffer[..length]).await?;
         to.flush().await?;
         count.fetch_add(length as u64, Ordering::Relaxed);
         moved.touch();
     }
+}
+
+/// A peer that has ended both directions needs no end of ours; its bytes were all read.
+fn already_gone(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotConnected { Ok(()) } else { Err(error) }
 }
 
 /// Bytes so far, and when the last of them moved.
