@@ -6,6 +6,8 @@
 mod cli;
 #[path = "bottle/demo.rs"]
 mod demo;
+#[path = "bottle/egress.rs"]
+mod egress;
 #[path = "bottle/life.rs"]
 mod life;
 #[path = "bottle/run.rs"]
