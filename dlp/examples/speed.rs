@@ -3,7 +3,8 @@ use dlp::{KnownValue, KnownValues, Scanner, Scrubber};
 use std::time::Instant;
 
 const CHUNK: usize = 64 * 1024;
-const ROUNDS: usize = 4000;
+const PASSES: usize = 20;
+const ROUNDS: usize = 100;
 
 fn values(count: u32) -> KnownValues {
     let texts: Vec<String> = (0..count).map(token).collect();
@@ -28,10 +29,14 @@ fn body(kind: &str) -> Vec<u8> {
     unit.bytes().cycle().take(CHUNK).collect()
 }
 
+/// The best of several rounds: on a busy machine the others measure its neighbours.
 fn gib_per_second(mut pass: impl FnMut()) -> f64 {
-    let begun = Instant::now();
-    (0..ROUNDS).for_each(|_| pass());
-    (ROUNDS * CHUNK) as f64 / begun.elapsed().as_secs_f64() / f64::from(1 << 30)
+    let mut round = || {
+        let begun = Instant::now();
+        (0..PASSES).for_each(|_| pass());
+        (PASSES * CHUNK) as f64 / begun.elapsed().as_secs_f64() / f64::from(1 << 30)
+    };
+    (0..ROUNDS).map(|_| round()).fold(0.0, f64::max)
 }
 
 fn main() {

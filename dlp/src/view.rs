@@ -6,9 +6,9 @@
 
 /// `%252541` is still an `A`: once as it is, twice more as an escape of an escape.
 const PERCENT_DEPTH: usize = 3;
-/// JSON inside JSON inside JSON inside JSON; a longer run of backslashes is kept.
+/// JSON inside JSON inside JSON inside JSON; of a longer run of backslashes one is kept.
 const BACKSLASH_RUN: usize = 16;
-/// More invisible characters in a row are kept as they are; what a stream holds back must have an end.
+/// Of more invisible characters in a row something is kept: what a stream holds back must have an end.
 const INVISIBLE_RUN: usize = 16;
 /// `&#x0010ffff;`
 const ENTITY_NAME: usize = 10;
@@ -44,7 +44,7 @@ pub(crate) struct View {
 impl View {
     /// `None` when nothing is escaped: the receiver reads the bytes as they are.
     pub(crate) fn of(source: &[u8], last: bool) -> Option<View> {
-        let first = next_special(source, 0)?;
+        let first = first_special(source)?;
         let mut view = View { bytes: Vec::with_capacity(source.len()), read: 0, tokens: Vec::new() };
         view.copy(source, first);
         while view.read < source.len() && view.step(source, last) {}
@@ -126,6 +126,13 @@ pub(crate) fn normal_lettered(value: &[u8]) -> Vec<u8> {
         other => other,
     };
     normal(&value.iter().copied().map(letter).collect::<Vec<_>>())
+}
+
+/// Most bytes hold no escape at all, and this is quick to see.
+fn first_special(source: &[u8]) -> Option<usize> {
+    let escape = memchr::memchr3(b'%', b'\\', b'&', source);
+    let before = &source[..escape.unwrap_or(source.len())];
+    memchr::memchr3(0xE2, 0xEF, 0xC2, before).or(escape)
 }
 
 fn next_special(source: &[u8], from: usize) -> Option<usize> {
@@ -216,9 +223,7 @@ impl Cursor<'_> {
 
     /// Behind a backslash. Alone it means nothing here: whoever unescapes drops it, and so does [`normal`].
     fn backslash(&mut self) -> Result<Meaning, Open> {
-        let begin = *self;
         if !self.backslashes()? {
-            *self = begin;
             return Ok(Meaning::byte(b'\\'));
         }
         let run = *self;
@@ -290,7 +295,6 @@ impl Cursor<'_> {
 
     /// A run of characters that nobody sees; the lead byte of the first one is read already.
     fn invisible(&mut self, lead: u8) -> Result<Meaning, Open> {
-        let behind = *self;
         for count in 0..INVISIBLE_RUN {
             let mut ahead = *self;
             let seen = if count == 0 { ahead.invisible_rest(lead)? } else { ahead.invisible_next() };
@@ -300,8 +304,7 @@ impl Cursor<'_> {
                 (false, _) => return Ok(Meaning::NOTHING),
             }
         }
-        *self = behind;
-        Ok(Meaning::byte(lead))
+        Ok(Meaning::character('\u{ad}'))
     }
 
     /// An unfinished one is no part of this run; it is read again as the next token.
