@@ -190,3 +190,21 @@ async fn an_upstream_that_is_gone_is_an_outage_not_a_policy() {
         "{answer}"
     );
 }
+
+/// Bytes that follow a CONNECT before its answer are the tunnel's, whatever they are.
+#[tokio::test]
+async fn what_follows_a_connect_at_once_is_inside_it() {
+    let origin = Origin::ok().await;
+    let world = World::new(&origin, Setup::default()).await;
+    let connect = "CONNECT denied.test:80 HTTP/1.1\r\nHost: denied.test\r\n\r\n";
+    let mut stream = world.plain().await;
+    let early = format!("{connect}GET /inside HTTP/1.1\r\nHost: denied.test\r\n\r\n");
+    let answer = say(&mut stream, early.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("code=host-not-allowed"), "{answer}");
+    let mut stream = world.plain().await;
+    let answer = say(&mut stream, format!("{connect}SSH-2.0-x\r\n").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let events = world.events(2).await;
+    assert_eq!((&events[0]["host"], &events[0]["path"]), (&"denied.test".into(), &"/inside".into()));
+    assert_eq!(events[1]["code"], "protocol-not-allowed");
+}
