@@ -86,7 +86,7 @@ impl Bottle {
 
     fn manifest(&self, world: &World) -> String {
         let mut yaml = format!("name: {}\nworkspace: {}\n", self.name, self.workspace().display());
-        let _ = writeln!(yaml, "limits: {{ memory: 4GiB }}\nmounts:");
+        let _ = writeln!(yaml, "mounts:");
         for folder in [cache(), scripts()] {
             let _ = writeln!(yaml, "  - {{ path: {}, mode: ro, optional: true }}", folder.display());
         }
