@@ -60,3 +60,24 @@ fn left_out(workspace: &Path) -> Option<String> {
         "registries in the project's own `{file}` are left out, because the agent could write them; name them as routes"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The agent writes the workspace: what it could say there must not open a way out for the next run.
+    #[test]
+    fn the_workspace_names_no_registry() {
+        let workspace = tempfile::tempdir().expect("a folder");
+        let write =
+            |file: &str, text: &str| std::fs::write(workspace.path().join(file), text).expect("a file");
+        write(".npmrc", "registry=https://evil.test/\n");
+        write("uv.toml", "index-url = \"https://evil.test/\"\n");
+        write("pip.conf", "[global]\nindex-url = https://evil.test/\n");
+        std::fs::create_dir(workspace.path().join(".cargo")).expect("a folder");
+        write(".cargo/config.toml", "[registries.x]\nindex = \"sparse+https://evil.test/\"\n");
+        let found = registries(workspace.path());
+        assert!(!format!("{:?}", found.list).contains("evil.test"), "{found:?}");
+        assert!(found.unknown.iter().any(|note| note.contains("`.npmrc` are left out")), "{found:?}");
+    }
+}
