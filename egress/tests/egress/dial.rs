@@ -214,15 +214,6 @@ async fn pinned_names_and_addresses_ask_nobody() {
     assert!(server.asked().is_empty(), "{:?}", server.asked());
 }
 
-/// Search domains of the host would turn a name that was judged into another one.
-#[tokio::test]
-async fn the_name_asked_for_is_the_name_judged() {
-    let server = NameServer::new(|_, _| Reply::Error(ResponseCode::NXDomain)).await;
-    let leg = leg(vec![plain("single", 80, true)], &[], &server.upstream());
-    assert!(leg.get("http://single/").await.is_err());
-    assert!(server.asked().iter().all(|asked| asked.starts_with("single. ")), "{:?}", server.asked());
-}
-
 /// A raw tunnel to this address, as the route of a plan allows it.
 fn raw(at: SocketAddr, idle: Duration) -> (Tunnels, PermittedTunnel) {
     let raw = Route { protocol: Protocol::Tcp, ..plain("db.test", 5432, false) };
