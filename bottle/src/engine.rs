@@ -1,6 +1,6 @@
 //! From the plan to what an engine is told. `bottle run` and `bottle egress` start the same engine.
 use crate::failure::Failure;
-use credentials::{Secret, TokenRef, Vault};
+use credentials::{ExactSource, Secret, TokenRef, Vault, load_exact};
 use egress::{CertificateAuthority, Config, DlpTerms, Limits, Upstream, UpstreamProxy};
 use manifest::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan, UpstreamProxyPlan};
 use std::path::Path;
@@ -71,10 +71,7 @@ fn read_pem(path: &Path) -> Result<String, Failure> {
 }
 
 fn dlp_terms(plan: &DlpPlan) -> Result<DlpTerms, Failure> {
-    let mut secrets = Vec::new();
-    for secret in &plan.secrets {
-        secrets.extend(exact_values(secret)?);
-    }
+    let secrets = exact_values(&plan.secrets)?;
     let routes = plan.routes.iter().map(|(route, action)| (*route, dlp_action(*action))).collect();
     Ok(DlpTerms { action: dlp_action(plan.action), routes, secrets })
 }
@@ -88,55 +85,21 @@ fn dlp_action(action: DlpAction) -> egress::DlpAction {
 }
 
 /// A value that is to stay inside and cannot be read is a reason not to start: it would not be sought.
-fn exact_values(secret: &DlpSecret) -> Result<Vec<(String, Secret)>, Failure> {
+fn exact_values(sources: &[DlpSecret]) -> Result<Vec<(String, Secret)>, Failure> {
+    let sources: Vec<ExactSource> = sources.iter().map(exact_source).collect();
+    let values = load_exact(&sources).map_err(|wrong| {
+        let lines: Vec<String> = wrong.iter().map(|one| format!("\n  - {one}")).collect();
+        Failure::new(format!("values that `dlp.secrets` names cannot be read:{}", lines.concat()))
+            .help("provide them and start again, or take them out of `dlp.secrets`")
+    })?;
+    Ok(values.into_iter().map(|value| (value.name, value.value)).collect())
+}
+
+fn exact_source(secret: &DlpSecret) -> ExactSource {
     match secret {
-        DlpSecret::Env { name } => match std::env::var_os(name).filter(|value| !value.is_empty()) {
-            Some(value) => Ok(vec![(name.clone(), Secret::new(value.into_encoded_bytes()))]),
-            None => Err(Failure::new(format!("variable `{name}`, which `dlp.secrets` names, is not set"))
-                .help("set it, or take it out of `dlp.secrets`")),
-        },
-        DlpSecret::File { path } => {
-            let text =
-                std::fs::read_to_string(path).map_err(|error| unreadable("`dlp.secrets`", path, &error))?;
-            Ok(values_of_file(path, &text))
-        }
+        DlpSecret::Env { name } => ExactSource::Env { name: name.clone() },
+        DlpSecret::File { path } => ExactSource::File { path: path.clone() },
     }
-}
-
-/// Every value of dotenv lines; else the whole trimmed content.
-fn values_of_file(path: &Path, text: &str) -> Vec<(String, Secret)> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let secret = |value: &str| Secret::new(value.as_bytes().to_vec());
-    match dotenv(text) {
-        Some(pairs) => {
-            pairs.into_iter().map(|(key, value)| (format!("{name} {key}"), secret(value))).collect()
-        }
-        None => vec![(name.into_owned(), secret(text.trim()))],
-    }
-}
-
-/// `KEY=value` lines; `None` when a line is neither that, nor empty, nor a comment.
-fn dotenv(text: &str) -> Option<Vec<(&str, &str)>> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let pairs = lines.map(dotenv_line).collect::<Option<Vec<_>>>()?;
-    Some(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect())
-}
-
-fn dotenv_line(line: &str) -> Option<(&str, &str)> {
-    let (key, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-    let key = key.trim();
-    let is_name = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    is_name.then(|| (key, unquoted(value.trim())))
-}
-
-/// A quoted value ends at its closing quote, an unquoted one before a comment.
-fn unquoted(value: &str) -> &str {
-    for quote in ['"', '\''] {
-        if let Some(rest) = value.strip_prefix(quote) {
-            return rest.rfind(quote).map_or(rest, |end| &rest[..end]);
-        }
-    }
-    value.split_once(" #").map_or(value, |(before, _)| before.trim_end())
 }
 
 fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Failure {
@@ -148,33 +111,30 @@ fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Failure {
 mod tests {
     use super::*;
 
-    fn values(text: &str) -> Vec<(String, String)> {
-        let value = |secret: &Secret| String::from_utf8_lossy(secret.dangerous_expose()).into_owned();
-        values_of_file(Path::new("/w/.env"), text)
-            .iter()
-            .map(|(name, secret)| (name.clone(), value(secret)))
-            .collect()
-    }
-
     #[test]
-    fn every_value_of_a_dotenv_file_is_sought() {
-        let text = "# comment\nA=plain # why\nexport B=\"with # sign\"\n\nC='x=y'\nEMPTY=\n";
-        let pair = |key: &str, value: &str| (format!(".env {key}"), value.to_owned());
-        assert_eq!(values(text), [pair("A", "plain"), pair("B", "with # sign"), pair("C", "x=y")]);
-    }
-
-    #[test]
-    fn any_other_file_is_one_value() {
-        assert_eq!(values("  s3cret value\n"), [(".env".to_owned(), "s3cret value".to_owned())]);
-        assert_eq!(values("A=1\nnot a pair"), [(".env".to_owned(), "A=1\nnot a pair".to_owned())]);
+    fn every_value_of_a_dotenv_file_is_sought_and_a_key_file_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("a file");
+            DlpSecret::File { path }
+        };
+        let values = |source: DlpSecret| -> Vec<String> {
+            let found = exact_values(&[source]).expect("readable");
+            found.iter().map(|(_, v)| String::from_utf8_lossy(v.dangerous_expose()).into_owned()).collect()
+        };
+        let lines = "# comment\nA=plain-value-of-a # why\nexport B=\"with # sign\"\n\nEMPTY=\n";
+        assert_eq!(values(file(".env", lines)), ["plain-value-of-a", "with # sign"]);
+        // One line of base64 ends in `==` and is no `KEY=value`.
+        assert_eq!(values(file("key", "c2VjcmV0LWtleS1ieXRlcw==\n")), ["c2VjcmV0LWtleS1ieXRlcw=="]);
     }
 
     #[test]
     fn a_value_that_cannot_be_read_stops_the_start() {
         let missing = DlpSecret::File { path: "/nonexistent/.env".into() };
-        let failure = exact_values(&missing).expect_err("not there");
-        assert!(failure.what.contains("`/nonexistent/.env`"), "{}", failure.what);
         let unset = DlpSecret::Env { name: "BOTTLE_TEST_UNSET_VARIABLE".into() };
-        assert!(exact_values(&unset).is_err());
+        let failure = exact_values(&[missing, unset]).expect_err("not there");
+        assert!(failure.what.contains("`/nonexistent/.env`"), "{}", failure.what);
+        assert!(failure.what.contains("BOTTLE_TEST_UNSET_VARIABLE"), "{}", failure.what);
     }
 }
