@@ -6,9 +6,10 @@ use crate::style::{self, Style};
 use clap::Args;
 use credentials::reference::SlotPlan;
 use manifest::{Plan, Problems};
-use policy::{Method, Protocol, Route, TlsMode};
+use policy::{HostPattern, Method, Protocol, Route, TlsMode};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -49,29 +50,34 @@ Exit code: 0 when there is a plan, 2 when the manifest is wrong or cannot be rea
 /// When the manifest is wrong and people are to read why.
 pub fn run(args: &CheckArgs) -> Outcome {
     if args.schema {
-        println!("{:#}", manifest::schema());
+        show(&format!("{:#}\n", manifest::schema()));
         return Ok(ExitCode::SUCCESS);
     }
     let choice = Choice { manifest: args.manifest.as_deref(), presets: &args.preset, ..Choice::default() };
     match load::load(&choice) {
         Ok((_, loaded)) if args.json => {
-            println!(
-                "{:#}",
+            show(&format!(
+                "{:#}\n",
                 json!({ "ok": true, "plan": loaded.plan, "problems": loaded.warnings.reports() })
-            );
+            ));
             Ok(ExitCode::SUCCESS)
         }
         Ok((_, loaded)) => {
             warn(&loaded.warnings);
-            print!("{}", text(&loaded.plan, Style::stdout()));
+            show(&text(&loaded.plan, Style::stdout()));
             Ok(ExitCode::SUCCESS)
         }
         Err(no_plan) if args.json => {
-            println!("{:#}", json!({ "ok": false, "problems": reports(&no_plan) }));
+            show(&format!("{:#}\n", json!({ "ok": false, "problems": reports(&no_plan) })));
             Ok(ExitCode::from(WRONG))
         }
         Err(no_plan) => Err(Failure::from(no_plan).code(WRONG)),
     }
+}
+
+/// Prints. A reader who has seen enough (`| head`) is no failure: the exit code is the answer.
+pub(super) fn show(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Warnings, for people.
@@ -181,6 +187,11 @@ fn terms(plan: &Plan, route: &Route) -> String {
     }
     if route.allow_private {
         terms.push("may be private".to_owned());
+    }
+    if let HostPattern::Exact(host) = &route.host
+        && let Some(address) = plan.egress.policy.pinned(host, route.port)
+    {
+        terms.push(format!("at {address}, by `resolve`"));
     }
     if let Some(action) = plan.egress.dlp.routes.get(&route.id) {
         terms.push(format!("secrets: {}", word(action)));

@@ -50,16 +50,16 @@ pub fn run(args: &ExplainArgs) -> Outcome {
     let (written, loaded) = match load::load(&choice) {
         Ok(found) => found,
         Err(no_plan) if args.json => {
-            println!("{:#}", json!({ "ok": false, "problems": check::reports(&no_plan) }));
+            check::show(&format!("{:#}\n", json!({ "ok": false, "problems": check::reports(&no_plan) })));
             return Ok(ExitCode::from(check::WRONG));
         }
         Err(no_plan) => return Err(Failure::from(no_plan).code(check::WRONG)),
     };
     let verdict = judge(&loaded.plan.egress, &args.method, &args.url);
     if args.json {
-        println!("{:#}", verdict.json(&loaded.plan.egress));
+        check::show(&format!("{:#}\n", verdict.json(&loaded.plan.egress)));
     } else {
-        print!("{}", verdict.text(&loaded.plan.egress, &written.name));
+        check::show(&verdict.text(&loaded.plan.egress, &written.name));
     }
     Ok(if verdict.goes_out() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -47,7 +47,7 @@ pub fn run(args: &InitArgs) -> Outcome {
     let text = text(&chosen);
     checked(&text, &here)?;
     if args.stdout {
-        print!("{text}");
+        super::check::show(&text);
         return Ok(ExitCode::SUCCESS);
     }
     write(&here.join(FILE_NAME), &text, args.force)?;
