@@ -62,8 +62,7 @@ fn gemini_cli_completes_a_prompt_with_a_tool_call() {
 fn opencode_completes_a_prompt_with_a_tool_call() {
     let Some(opencode) = client("opencode/node_modules/.bin/opencode") else { return };
     let script = format!("{opencode} run -m anthropic/claude-sonnet-4-5 '{PROMPT}' </dev/null");
-    // Its folder in the workspace is held by the bottle; it would end when it cannot write there.
-    let bottle = Bottle::new("opencode").preset("opencode").env("OPENCODE_DISABLE_PROJECT_CONFIG", "1");
+    let bottle = Bottle::new("opencode").preset("opencode");
     completed(&bottle, &script, world::ANTHROPIC, "x-api-key", tokens::ANTHROPIC);
 }
 

@@ -11,8 +11,6 @@ pub(crate) struct Bottle {
     name: String,
     folder: tempfile::TempDir,
     preset: Option<&'static str>,
-    /// Variables that the manifest gives the agent.
-    env: Vec<(String, String)>,
 }
 
 /// How it ended.
@@ -33,17 +31,12 @@ impl Bottle {
     pub(crate) fn new(name: &str) -> Bottle {
         let folder =
             tempfile::Builder::new().prefix("bottle-client.").tempdir_in("/var/tmp").expect("a workspace");
-        Bottle { name: name.into(), folder, preset: None, env: Vec::new() }
+        Bottle { name: name.into(), folder, preset: None }
     }
 
     /// An agent's preset, with its routes and variables.
     pub(crate) fn preset(mut self, preset: &'static str) -> Bottle {
         self.preset = Some(preset);
-        self
-    }
-
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Bottle {
-        self.env.push((name.into(), value.into()));
         self
     }
 
@@ -91,9 +84,6 @@ impl Bottle {
             let _ = writeln!(yaml, "  - {{ path: {}, mode: ro, optional: true }}", folder.display());
         }
         yaml.push_str("agent:\n  env:\n    TESTED: \"yes\"\n");
-        for (name, value) in &self.env {
-            let _ = writeln!(yaml, "    {name}: {}", serde_json::Value::from(value.as_str()));
-        }
         if let Some(preset) = self.preset {
             let _ = writeln!(yaml, "  preset: {preset}");
         }
