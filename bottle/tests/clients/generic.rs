@@ -64,7 +64,7 @@ fn openssl_s_client_verifies_the_certificate_by_the_systems_folder_alone() {
     let script = format!(
         "unset SSL_CERT_FILE SSL_CERT_DIR\n\
          ask() {{ printf 'GET %s HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n' \"$2\" \"$1\" |\n\
-           {openssl} s_client -quiet -ign_eof -verify_return_error -verify_hostname \"$1\" -servername \"$1\" -connect \"$1:443\"; }}\n\
+           {openssl} s_client -no-CAfile -no-CAstore -CApath /etc/ssl/certs -quiet -ign_eof -verify_return_error -verify_hostname \"$1\" -servername \"$1\" -connect \"$1:443\"; }}\n\
          ask echo.test '/headers?openssl'; ask refused.test /openssl; exit 0"
     );
     allowed_and_refused("openssl", &script);

@@ -276,8 +276,8 @@ pub(crate) const REFUSED_SOCKETS: &[RefusedSocket] = &[
     RefusedSocket { tests: &[(0, Test::Is(INET6)), (1, Test::Kind(RAW))], reason: "raw packets" },
     RefusedSocket { tests: &[(0, Test::Is(INET)), (1, Test::Kind(PACKET))], reason: "raw packets" },
     RefusedSocket { tests: &[(0, Test::Is(INET)), (1, Test::Kind(RDM))], reason: "TIPC and RDS" },
-    RefusedSocket { tests: &[(0, Test::Is(INET)), (1, Test::Kind(SEQPACKET))], reason: "SCTP" },
-    RefusedSocket { tests: &[(0, Test::Is(INET6)), (1, Test::Kind(SEQPACKET))], reason: "SCTP" },
+    RefusedSocket { tests: &[(0, Test::Is(INET)), (1, Test::Kind(SEQPACKET))], reason: "SCTP sockets" },
+    RefusedSocket { tests: &[(0, Test::Is(INET6)), (1, Test::Kind(SEQPACKET))], reason: "SCTP sockets" },
     RefusedSocket { tests: &[(0, Test::Is(INET)), (1, Test::Kind(DCCP))], reason: "DCCP" },
     RefusedSocket { tests: &[(0, Test::Is(INET6)), (1, Test::Kind(DCCP))], reason: "DCCP" },
     RefusedSocket {
