@@ -278,8 +278,14 @@ pub(crate) const REFUSED_SOCKETS: &[RefusedSocket] = &[
     RefusedSocket { tests: &[(0, Test::Is(INET)), (1, Test::Kind(RDM))], reason: "TIPC and RDS" },
     RefusedSocket { tests: &[(0, Test::Is(INET)), (1, Test::Kind(SEQPACKET))], reason: "SCTP sockets" },
     RefusedSocket { tests: &[(0, Test::Is(INET6)), (1, Test::Kind(SEQPACKET))], reason: "SCTP sockets" },
-    RefusedSocket { tests: &[(0, Test::Is(INET)), (1, Test::Kind(DCCP))], reason: "DCCP" },
-    RefusedSocket { tests: &[(0, Test::Is(INET6)), (1, Test::Kind(DCCP))], reason: "DCCP" },
+    RefusedSocket {
+        tests: &[(0, Test::Is(INET)), (1, Test::Kind(DCCP))],
+        reason: "DCCP: old and rarely looked at",
+    },
+    RefusedSocket {
+        tests: &[(0, Test::Is(INET6)), (1, Test::Kind(DCCP))],
+        reason: "DCCP: old and rarely looked at",
+    },
     RefusedSocket {
         tests: &[(0, Test::Is(INET)), (2, Test::Above(17))],
         reason: "protocols other than TCP, UDP and ping: SCTP, UDP-Lite, multipath TCP (which falls back)",
