@@ -169,7 +169,7 @@ fn published() {
 fn inside() {
     let probe = crate::bottle::PROBE;
     let script = format!(
-        "{probe} __probe serve 127.0.0.1:4000 >/tmp/log & until grep -q serving /tmp/log; do sleep 0.01; done; \
+        ": >/tmp/log; {probe} __probe serve 127.0.0.1:4000 >>/tmp/log & until grep -q serving /tmp/log; do sleep 0.01; done; \
          {probe} __probe tcp 127.0.0.1:4000"
     );
     assert_eq!(TestBottle::script(&script).run().said, "ok hello\n");
