@@ -19,7 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Outside crates that only the named crates may know: one crate per outside format, no I/O in the pure ones.
 const KEPT: &[(&str, &[&str])] = &[
     ("serde-saphyr", &["manifest"]),
-    ("tokio", &["egress", "bottle"]),
+    ("tokio", &["egress", "bottle", "sandbox"]), // sandbox: the Docker engine's client is asynchronous
+    ("bollard", &["sandbox"]),
     ("hyper", &["egress"]),
     ("hyper-util", &["egress"]),
     ("h2", &["egress"]),
