@@ -2,6 +2,7 @@
 //! goes on; only when nothing is wrong there is a plan.
 mod agent;
 mod auth;
+mod backend;
 mod egress;
 mod paths;
 mod resolve;
@@ -12,10 +13,10 @@ pub mod units;
 
 use crate::at::{self, At};
 use crate::host::Host;
-use crate::plan::{Backend, Plan};
+use crate::plan::Plan;
 use crate::presets;
 use crate::problem::{Problem, Problems, Span};
-use crate::written::{self, Manifest};
+use crate::written::Manifest;
 use crate::{lint, node, shape};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,8 @@ pub struct Overrides<'a> {
     pub name: Option<&'a str>,
     /// Another workspace, absolute.
     pub workspace: Option<&'a Path>,
+    /// Another backend.
+    pub backend: Option<&'a str>,
 }
 
 /// A plan, and what is odd about its manifest.
@@ -130,41 +133,19 @@ impl<'a> Lower<'a> {
         let agent = self.agent(layers);
         let egress = self.egress(layers, registries_at, workspace.as_deref());
         let sandbox = self.sandbox(layers, name.as_deref(), workspace);
+        let docker = self.docker(user, backend);
         let audit_file = self.audit_file(user, name.as_deref());
         let plan = Plan {
             name: name?,
             backend: backend?,
             agent: agent?,
             sandbox: sandbox?,
+            docker: docker?,
             egress: egress?,
             audit_file: audit_file?,
         };
         lint::whole_plan(&plan, user, &mut self.problems);
         Some(plan)
-    }
-
-    fn backend(&mut self, user: &Manifest) -> Option<Backend> {
-        if let Some(image) = &user.image {
-            let message =
-                "`image` belongs to the backends `docker` and `kubernetes`, which are not built yet";
-            self.error_hint(
-                image.span,
-                message,
-                "take the key out: the backend `linux` uses this machine's programs",
-            );
-        }
-        let Some(backend) = &user.backend else { return Some(Backend::Linux) };
-        let name = match backend.value {
-            written::Backend::Linux => return Some(Backend::Linux),
-            written::Backend::Docker => "docker",
-            written::Backend::Kubernetes => "kubernetes",
-        };
-        self.error_hint(
-            backend.span,
-            format!("the backend `{name}` is not built yet"),
-            "use `backend: linux`",
-        );
-        None
     }
 
     fn name(&mut self, user: &Manifest, workspace: Option<&Path>) -> Option<String> {

@@ -17,6 +17,9 @@ pub struct Plan {
     pub agent: AgentPlan,
     /// What it sees of the machine.
     pub sandbox: SandboxPlan,
+    /// Its containers, for the backend that has some.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub docker: Option<DockerPlan>,
     /// What it reaches.
     pub egress: EgressPlan,
     /// Where the audit goes (absolute).
@@ -29,6 +32,52 @@ pub struct Plan {
 pub enum Backend {
     /// Rootless namespaces on this machine.
     Linux,
+    /// Containers of a Docker engine, or of Podman.
+    Docker,
+}
+
+/// The containers of a bottle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DockerPlan {
+    /// What the agent's container is made of.
+    pub image: ImagePlan,
+    /// How it is cut off.
+    pub network: NetworkLayout,
+    /// The engine's network through which the egress reaches the world, or `host`.
+    pub outward: String,
+}
+
+/// What an agent's container is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImagePlan {
+    /// An image by its name.
+    Named(String),
+    /// A folder to build.
+    Build(BuildPlan),
+}
+
+/// A folder to build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildPlan {
+    /// The folder that is sent, absolute.
+    pub context: PathBuf,
+    /// The file to follow, as seen from there.
+    pub dockerfile: String,
+    /// The stage to stop at; `None`: the last one.
+    pub target: Option<String>,
+    /// Values for its `ARG`s.
+    pub args: BTreeMap<String, String>,
+}
+
+/// How an agent's container is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkLayout {
+    /// No network: the agent joins the namespace of a holder, whose listeners the egress has.
+    Sealed,
+    /// An internal network with the egress on it, as a proxy.
+    Internal,
 }
 
 /// What runs inside.

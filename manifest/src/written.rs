@@ -45,8 +45,16 @@ pub struct Manifest {
     pub limits: Option<Limits>,
     /// The bottle is stopped after this long: `90s`, `30m`, `8h`, `2d`. Default: no limit.
     pub time_limit: Option<At<String>>,
-    /// The container image (backends `docker` and `kubernetes`, which are not built yet).
+    /// The container image that the agent runs in (backend `docker`), by name: `my-agent:latest`. It must be there or be
+    /// had from the engine's registries. The backend `linux` uses this machine's programs instead.
     pub image: Option<At<String>>,
+    /// How the image is made, instead of `image` (backend `docker`).
+    pub build: Option<At<Build>>,
+    /// How the agent's container is cut off (backend `docker`). Default: `sealed`.
+    pub network: Option<At<Network>>,
+    /// The engine's network through which the egress reaches the world (backend `docker`): the name of one, or `host`.
+    /// Default: `bridge`.
+    pub outward_network: Option<At<String>>,
     /// What the bottle reaches.
     pub egress: Option<Egress>,
     /// The record of what the bottle did.
@@ -59,10 +67,35 @@ pub struct Manifest {
 pub enum Backend {
     /// Rootless namespaces on this machine.
     Linux,
-    /// Containers. Not built yet.
+    /// Containers of a Docker engine, or of Podman.
     Docker,
     /// Pods. Not built yet.
     Kubernetes,
+}
+
+/// How an image is made: a folder with a `Dockerfile` is sent to the engine, which builds it.
+#[derive(Debug, Clone, Default, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// The folder that is sent. What its `.dockerignore` names stays here.
+    pub context: At<String>,
+    /// The file to follow, as seen from that folder. Default: `Dockerfile`.
+    pub dockerfile: Option<At<String>>,
+    /// The stage to stop at. Default: the last one.
+    pub target: Option<At<String>>,
+    /// Values for its `ARG`s. Never a secret: whoever has the image can read them.
+    pub args: Option<Table>,
+}
+
+/// How an agent's container is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// No network at all: every connection is caught inside and answered by the egress.
+    Sealed,
+    /// A network of the engine without a way out, on which the egress is a proxy. Services of the engine's machine that
+    /// listen on every address can be reached from there.
+    Internal,
 }
 
 /// The program that runs inside.
