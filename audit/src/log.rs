@@ -30,9 +30,14 @@ pub struct Auditor {
     shared: Arc<Shared>,
 }
 
+/// Takes an event elsewhere; false when it could not.
+pub type Forward = Box<dyn Fn(&Event) -> bool + Send + Sync>;
+
 struct Shared {
-    /// None when events are discarded.
+    /// None when events are discarded, or go elsewhere.
     sink: Option<Sink>,
+    /// Where they go instead.
+    forward: Option<Forward>,
     bottle: String,
     summary: Mutex<Summary>,
     /// Why nothing can be written any more.
@@ -70,9 +75,29 @@ impl Auditor {
         Auditor::of(None, bottle, Arc::new(OnceLock::new()))
     }
 
+    /// For a sidecar: every event goes to the launcher, which writes it down. Once one could not be taken there, the
+    /// egress refuses everything, as when a file cannot be written.
+    pub fn forwarding(bottle: &str, forward: Forward) -> Auditor {
+        Auditor::with(None, Some(forward), bottle, Arc::new(OnceLock::new()))
+    }
+
+    /// From now on nothing can be recorded: the launcher says so.
+    pub fn give_up(&self, why: &str) {
+        self.shared.fail(why.to_owned());
+    }
+
     fn of(sink: Option<Sink>, bottle: &str, failure: Arc<OnceLock<String>>) -> Auditor {
+        Auditor::with(sink, None, bottle, failure)
+    }
+
+    fn with(
+        sink: Option<Sink>,
+        forward: Option<Forward>,
+        bottle: &str,
+        failure: Arc<OnceLock<String>>,
+    ) -> Auditor {
         let (bottle, summary) = (bottle.to_owned(), Mutex::default());
-        Auditor { shared: Arc::new(Shared { sink, bottle, summary, failure }) }
+        Auditor { shared: Arc::new(Shared { sink, forward, bottle, summary, failure }) }
     }
 
     fn record_cut(&self, bytes: u64) {
@@ -86,6 +111,9 @@ impl Auditor {
     /// Records an event. Blocks only while the queue is full.
     pub fn record(&self, event: Event) {
         self.shared.summary().count(&event);
+        if self.shared.forward.as_ref().is_some_and(|forward| !forward(&event)) {
+            self.shared.fail("the launcher does not take it".to_owned());
+        }
         self.shared.send(Job::Line(event, jiff::Timestamp::now()));
     }
 

@@ -57,6 +57,20 @@ impl Held {
         }
     }
 
+    /// From a launcher: with the time that it has left here.
+    pub(crate) fn handed(source: &TokenRef, value: Secret, due: Option<Duration>, stamp: Option<Stamp>) -> Held {
+        Held { due, stale: stale(source), stamp, ..Held::lasting(value) }
+    }
+
+    /// What is left until it has to be asked for again.
+    pub(crate) fn due_in(&self, world: &dyn World) -> Option<Duration> {
+        self.due.map(|due| due.saturating_sub(world.uptime()))
+    }
+
+    pub(crate) fn current_value(&self) -> Secret {
+        self.value.clone()
+    }
+
     pub(crate) fn new(source: &TokenRef, answer: Answer, world: &dyn World) -> Held {
         let mut held = Held::lasting(answer.value.clone());
         held.accept(source, answer, world);

@@ -9,6 +9,8 @@ pub mod secret;
 
 pub mod vault;
 
+pub mod remote;
+
 mod held;
 mod source;
 mod world;
@@ -25,6 +27,7 @@ pub mod exact;
 pub use exact::{ExactError, ExactSource, NamedSecret, load_exact};
 pub use inject::{InjectError, Injected, inject};
 pub use placeholder::{Placeholder, PlaceholderFormat};
+pub use remote::{Fresh, Handed, Sources};
 pub use reference::{AuthScheme, Binding, Slot, TokenRef};
 pub use secret::Secret;
 pub use swap::{BodyKind, BodySwapper};

@@ -68,12 +68,21 @@ impl Vault {
         Vault::resolve_in(Box::new(Host), slots)
     }
 
-    /// From values that arrived by descriptor (sidecar): no source to refresh from.
+    /// From values that are good for the whole run: no source is asked.
     pub fn from_values(values: Vec<(SlotSpec, Secret, Placeholder)>) -> Vault {
-        let cell = |(spec, value, placeholder): (SlotSpec, Secret, Placeholder)| {
-            (spec.slot, Cell::new(spec, placeholder, Held::lasting(value)))
-        };
-        Vault::of(values.into_iter().map(cell).collect(), Box::new(Host))
+        let cells = values.into_iter().map(|(spec, value, stand_in)| (spec, stand_in, Held::lasting(value)));
+        Vault::of_held(cells.collect(), Box::new(Host))
+    }
+
+    /// From slots that were resolved elsewhere.
+    pub(crate) fn of_held(cells: Vec<(SlotSpec, Placeholder, Held)>, world: Box<dyn World>) -> Vault {
+        let cell =
+            |(spec, placeholder, held): (SlotSpec, Placeholder, Held)| (spec.slot, Cell::new(spec, placeholder, held));
+        Vault::of(cells.into_iter().map(cell).collect(), world)
+    }
+
+    pub(crate) fn map_cells<T>(&self, map: impl Fn(&SlotSpec, &Placeholder, &Held) -> T) -> Vec<T> {
+        self.inner.cells.values().map(|cell| map(&cell.spec, &cell.placeholder, &cell.held())).collect()
     }
 
     pub(crate) fn resolve_in(world: Box<dyn World>, slots: &[SlotSpec]) -> Result<Vault, Vec<Unavailable>> {
