@@ -1,8 +1,10 @@
 //! From the plan to what an engine is told. `bottle run` and `bottle egress` start the same engine.
 use crate::failure::Failure;
-use credentials::{ExactSource, Secret, TokenRef, Vault, load_exact};
+use credentials::remote::HandedExact;
+use credentials::{ExactSource, TokenRef, Vault, load_exact};
 use egress::{CertificateAuthority, Config, DlpTerms, Limits, Upstream, UpstreamProxy};
-use manifest::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan, UpstreamProxyPlan};
+use manifest::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan};
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,37 +30,55 @@ pub fn source(reference: &TokenRef) -> String {
     }
 }
 
-/// Everything the engine needs. Reads the files that the plan names.
+/// What the plan names by path or by variable, as content. Read on the host, before anything is started.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Supplies {
+    /// More roots to trust upstream, PEM.
+    pub roots_pem: Vec<String>,
+    /// The roots that the next hop is trusted by, PEM.
+    pub proxy_ca_pem: Option<String>,
+    /// Values that must stay inside, besides the slots'.
+    pub exact: Vec<HandedExact>,
+}
+
+impl Supplies {
+    /// Reads all of it.
+    pub fn read(plan: &EgressPlan) -> Result<Supplies, Failure> {
+        let proxy_ca = plan.upstream_proxy.as_ref().and_then(|proxy| proxy.ca.as_deref());
+        Ok(Supplies {
+            roots_pem: plan.upstream_roots.iter().map(|path| read_pem(path)).collect::<Result<_, _>>()?,
+            proxy_ca_pem: proxy_ca.map(read_pem).transpose()?,
+            exact: exact_values(&plan.dlp.secrets)?,
+        })
+    }
+}
+
+/// Everything the engine needs.
 pub fn config(
     plan: &EgressPlan,
+    supplies: Supplies,
     bottle: &str,
     vault: Vault,
     ca: CertificateAuthority,
     audit: audit::Auditor,
-) -> Result<Config, Failure> {
-    Ok(Config {
+) -> Config {
+    let Supplies { roots_pem, proxy_ca_pem, exact } = supplies;
+    let proxy = plan.upstream_proxy.as_ref();
+    Config {
         bottle: bottle.to_owned(),
         policy: Arc::new(plan.policy.clone()),
         bindings: plan.bindings.clone(),
         vault,
-        dlp: dlp_terms(&plan.dlp)?,
+        dlp: dlp_terms(&plan.dlp, exact),
         ca,
-        upstream: upstream(plan)?,
+        upstream: Upstream {
+            extra_roots_pem: roots_pem,
+            proxy: proxy.map(|proxy| UpstreamProxy { url: proxy.url.clone(), ca_pem: proxy_ca_pem }),
+            ..Upstream::default()
+        },
         limits: Limits::default(),
         audit,
-    })
-}
-
-fn upstream(plan: &EgressPlan) -> Result<Upstream, Failure> {
-    Ok(Upstream {
-        extra_roots_pem: plan.upstream_roots.iter().map(|path| read_pem(path)).collect::<Result<_, _>>()?,
-        proxy: plan.upstream_proxy.as_ref().map(upstream_proxy).transpose()?,
-        ..Upstream::default()
-    })
-}
-
-fn upstream_proxy(plan: &UpstreamProxyPlan) -> Result<UpstreamProxy, Failure> {
-    Ok(UpstreamProxy { url: plan.url.clone(), ca_pem: plan.ca.as_deref().map(read_pem).transpose()? })
+    }
 }
 
 fn read_pem(path: &Path) -> Result<String, Failure> {
@@ -70,10 +90,10 @@ fn read_pem(path: &Path) -> Result<String, Failure> {
         .help("convert it with `openssl x509 -inform der -in FILE -out FILE.pem`"))
 }
 
-fn dlp_terms(plan: &DlpPlan) -> Result<DlpTerms, Failure> {
-    let secrets = exact_values(&plan.secrets)?;
+fn dlp_terms(plan: &DlpPlan, exact: Vec<HandedExact>) -> DlpTerms {
+    let secrets = exact.into_iter().map(|one| (one.name, one.value)).collect();
     let routes = plan.routes.iter().map(|(route, action)| (*route, dlp_action(*action))).collect();
-    Ok(DlpTerms { action: dlp_action(plan.action), routes, secrets })
+    DlpTerms { action: dlp_action(plan.action), routes, secrets }
 }
 
 fn dlp_action(action: DlpAction) -> egress::DlpAction {
@@ -85,14 +105,14 @@ fn dlp_action(action: DlpAction) -> egress::DlpAction {
 }
 
 /// A value that is to stay inside and cannot be read is a reason not to start: it would not be sought.
-fn exact_values(sources: &[DlpSecret]) -> Result<Vec<(String, Secret)>, Failure> {
+fn exact_values(sources: &[DlpSecret]) -> Result<Vec<HandedExact>, Failure> {
     let sources: Vec<ExactSource> = sources.iter().map(exact_source).collect();
     let values = load_exact(&sources).map_err(|wrong| {
         let lines: Vec<String> = wrong.iter().map(|one| format!("\n  - {one}")).collect();
         Failure::new(format!("values that `dlp.secrets` names cannot be read:{}", lines.concat()))
             .help("provide them and start again, or take them out of `dlp.secrets`")
     })?;
-    Ok(values.into_iter().map(|value| (value.name, value.value)).collect())
+    Ok(values.into_iter().map(|value| HandedExact { name: value.name, value: value.value }).collect())
 }
 
 fn exact_source(secret: &DlpSecret) -> ExactSource {
@@ -121,7 +141,7 @@ mod tests {
         };
         let values = |source: DlpSecret| -> Vec<String> {
             let found = exact_values(&[source]).expect("readable");
-            found.iter().map(|(_, v)| String::from_utf8_lossy(v.dangerous_expose()).into_owned()).collect()
+            found.iter().map(|v| String::from_utf8_lossy(v.value.dangerous_expose()).into_owned()).collect()
         };
         let lines = "# comment\nA=plain-value-of-a # why\nexport B=\"with # sign\"\n\nEMPTY=\n";
         assert_eq!(values(file(".env", lines)), ["plain-value-of-a", "with # sign"]);

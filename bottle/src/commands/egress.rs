@@ -1,7 +1,7 @@
 //! `bottle egress`: the engine alone, as an explicit proxy for sandboxes that exist already.
 mod paper;
 
-use crate::engine;
+use crate::engine::{self, Supplies};
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice};
 use crate::registry::{Claim, Registry};
@@ -135,7 +135,8 @@ impl Serving<'_> {
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
         let certificate = ca.certificate_pem().to_owned();
         let (slug, auditor) = (self.claim.slug(), self.auditor.clone());
-        let config = engine::config(&self.plan.egress, slug, self.vault.clone(), ca, auditor)?;
+        let supplies = Supplies::read(&self.plan.egress)?;
+        let config = engine::config(&self.plan.egress, supplies, slug, self.vault.clone(), ca, auditor);
         let started = Instant::now();
         let engine = start(&runtime, config, listeners)?;
         self.show_preflight();

@@ -1,0 +1,178 @@
+//! The launcher's side: brief a sidecar, write down what it reports, answer what it asks.
+use super::{Briefing, Order, Report, line, understood};
+use crate::failure::Failure;
+use audit::Auditor;
+use credentials::reference::SlotPlan;
+use credentials::remote::Watch;
+use credentials::{Fresh, TokenRef};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinHandle;
+
+/// How long a sidecar may take to answer its briefing.
+const START_WAIT: Duration = Duration::from_secs(30);
+/// How long a sidecar may take to end in good order: the engine's grace, and the way there and back.
+const END_WAIT: Duration = Duration::from_secs(10);
+/// How often files with secrets and the audit are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Orders that may wait for a sidecar that is slow to listen.
+const QUEUE: usize = 64;
+/// Bytes of a report.
+const LONGEST: u64 = 1024 * 1024;
+
+/// Both ends of a sidecar's standard input and output.
+pub struct Wire<I, O> {
+    /// Towards the sidecar.
+    pub input: I,
+    /// From it.
+    pub output: O,
+}
+
+/// A sidecar that is at work.
+pub struct Sidecar {
+    orders: Sender<Order>,
+    listener: JoinHandle<bool>,
+    /// The bottle's CA, PEM.
+    pub ca_pem: String,
+}
+
+impl Sidecar {
+    /// Tells it everything and waits until its engine answers.
+    /// # Errors
+    /// What the sidecar says, or that it says nothing.
+    pub async fn brief<I, O>(wire: Wire<I, O>, briefing: Briefing, auditor: Auditor) -> Result<Sidecar, Failure>
+    where
+        I: AsyncWrite + Unpin + Send + 'static,
+        O: AsyncRead + Unpin + Send + 'static,
+    {
+        let slots = briefing.egress.slots.clone();
+        let (orders, queue) = channel(QUEUE);
+        drop(tokio::spawn(write(wire.input, queue)));
+        let mut reports = BufReader::new(wire.output);
+        tell(&orders, Order::Start(Box::new(briefing))).await?;
+        let first = tokio::time::timeout(START_WAIT, hear(&mut reports)).await;
+        let ca_pem = match first {
+            Ok(Ok(Some(Report::Ready { ca_pem }))) => ca_pem,
+            Ok(Ok(Some(Report::Failed { what, help }))) => return Err(failed(&what, help)),
+            Ok(Ok(_)) => return Err(Failure::new("the sidecar ended before its engine answered")),
+            Ok(Err(error)) => return Err(Failure::new(format!("the sidecar cannot be understood: {error}"))),
+            Err(_) => return Err(Failure::new("the sidecar's engine did not answer in 30 seconds")),
+        };
+        let attendant = Attendant { orders: orders.clone(), slots, auditor, told: false };
+        let listener = tokio::spawn(attendant.attend(reports));
+        Ok(Sidecar { orders, listener, ca_pem })
+    }
+
+    /// Asks it to end and waits; false when it did not end in good order, so that events may be missing.
+    pub async fn end(self) -> bool {
+        let Sidecar { orders, listener, .. } = self;
+        let _gone_already = orders.send(Order::End).await;
+        matches!(tokio::time::timeout(END_WAIT, listener).await, Ok(Ok(true)))
+    }
+}
+
+fn failed(what: &str, help: Option<String>) -> Failure {
+    let failure = Failure::new(format!("the egress sidecar: {what}"));
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+async fn tell(orders: &Sender<Order>, order: Order) -> Result<(), Failure> {
+    orders.send(order).await.map_err(|_| Failure::new("the sidecar does not listen"))
+}
+
+async fn write(mut input: impl AsyncWrite + Unpin, mut queue: Receiver<Order>) {
+    while let Some(order) = queue.recv().await {
+        let written = async { input.write_all(&line(&order)?).await };
+        if let Err(error) = written.await.and(input.flush().await) {
+            tracing::warn!(%error, "the sidecar does not listen");
+            return;
+        }
+    }
+}
+
+/// `None` when it has ended.
+async fn hear(reports: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> io::Result<Option<Report>> {
+    let mut line = Vec::new();
+    reports.take(LONGEST).read_until(b'\n', &mut line).await?;
+    match line.last() {
+        None => Ok(None),
+        Some(b'\n') => understood(&line).map(Some),
+        Some(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Listens until the sidecar has ended.
+struct Attendant {
+    orders: Sender<Order>,
+    slots: Vec<SlotPlan>,
+    auditor: Auditor,
+    /// That nothing can be recorded any more.
+    told: bool,
+}
+
+impl Attendant {
+    /// True when it ended in good order.
+    async fn attend(mut self, mut reports: BufReader<impl AsyncRead + Unpin>) -> bool {
+        let mut watch = Watch::new(&self.slots);
+        let mut clock = tokio::time::interval(LOOK_EVERY);
+        // A report that was read in part must not be lost to the clock: it is read to its end in a future of its own.
+        let mut hearing = Box::pin(next(&mut reports));
+        loop {
+            tokio::select! {
+                heard = &mut hearing => match heard {
+                    (_, Ok(Some(Report::Ended))) => return true,
+                    (rest, Ok(Some(report))) => {
+                        self.obey(report).await;
+                        hearing = Box::pin(next(rest));
+                    }
+                    (_, Ok(None)) => return false,
+                    (_, Err(error)) => {
+                        tracing::error!(%error, "the sidecar cannot be understood");
+                        return false;
+                    }
+                },
+                _ = clock.tick() => self.look(&mut watch).await,
+            }
+        }
+    }
+
+    async fn obey(&self, report: Report) {
+        match report {
+            Report::Event(event) => self.auditor.record(event),
+            Report::Ask { id, reference } => self.answer(id, reference),
+            Report::Ready { .. } | Report::Failed { .. } | Report::Ended => {}
+        }
+    }
+
+    /// Only for sources of the plan: what runs beside hostile traffic does not choose what the launcher executes.
+    fn answer(&self, id: u64, reference: TokenRef) {
+        let (orders, known) = (self.orders.clone(), self.slots.iter().any(|slot| slot.source == reference));
+        drop(tokio::spawn(async move {
+            let ask = move || if known { Fresh::ask(&reference) } else { Err("no source of this bottle".to_owned()) };
+            let outcome = tokio::task::spawn_blocking(ask).await.unwrap_or_else(|_| Err("asking broke off".to_owned()));
+            let _gone_already = orders.send(Order::Fresh { id, outcome }).await;
+        }));
+    }
+
+    async fn look(&mut self, watch: &mut Watch) {
+        for path in watch.changed() {
+            let _gone_already = self.orders.send(Order::Changed { path }).await;
+        }
+        if self.auditor.failed() && !self.told {
+            self.told = true;
+            let why = "the launcher cannot write the audit file".to_owned();
+            let _gone_already = self.orders.send(Order::Unrecorded { why }).await;
+        }
+    }
+}
+
+/// The next report, and what it was read from.
+async fn next<R: AsyncRead + Unpin>(reports: &mut BufReader<R>) -> (&mut BufReader<R>, io::Result<Option<Report>>) {
+    let heard = hear(reports).await;
+    (reports, heard)
+}
