@@ -34,7 +34,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("seccompiler", &["sandbox"]),
     ("landlock", &["sandbox"]),
     ("clap", &["bottle"]),
-    ("zeroize", &["credentials", "dlp"]),
+    ("zeroize", &["credentials", "dlp", "bottle"]), // bottle: secrets on their way to a sidecar
 ];
 
 /// What must not be depended on anywhere in `policy` and `dlp`: they decide and scan, and touch nothing.

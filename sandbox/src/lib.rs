@@ -3,8 +3,11 @@
 //! Not here: what the agent may reach (the egress), secrets (none ever comes here), the manifest's syntax.
 
 pub mod attack;
+pub mod docker;
 pub mod linux;
 pub mod provision;
+pub mod running;
 pub mod spec;
 
+pub use running::{Change, Door, Ended, Running, Stream};
 pub use spec::{InjectedFile, LaunchFault, SandboxError, Spec, Stdio};

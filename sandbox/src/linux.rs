@@ -24,5 +24,6 @@ mod wire;
 pub use cradle::cradle_main;
 pub use diagnose::{Check, diagnose};
 pub use launch::{CRADLE, InsideListeners, Prepared, planned, prepare, prepare_steps};
-pub use running::{Change, Ended, Handle, Running};
+pub use crate::running::{Change, Ended};
+pub use running::{Handle, Running};
 pub use step::Step;

@@ -6,7 +6,7 @@ use super::signals::Signals;
 use crate::failure::Failure;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
-use sandbox::linux::{Change, Ended, Running};
+use sandbox::{Change, Ended, Running};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGTERM, SIGWINCH};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -48,9 +48,10 @@ struct Ending {
 
 impl Attendance {
     /// Until the agent has ended.
-    pub fn attend(mut self, running: &mut Running) -> Result<Attended, Failure> {
-        self.take_terminal();
+    pub fn attend(mut self, running: &mut dyn Running) -> Result<Attended, Failure> {
+        self.take_terminal(running);
         let mut ending = Ending::default();
+        let door = running.door();
         let ended = loop {
             if self.wait(running, &ending)? {
                 match running.change() {
@@ -60,7 +61,7 @@ impl Attendance {
             }
             self.obey_signals(running, &mut ending);
             self.obey_clock(running, &mut ending);
-            self.ports.accept(&running.handle(), &self.runtime);
+            self.ports.accept(&door, &self.runtime);
             if let Some(relay) = &mut self.relay {
                 relay.advance();
             }
@@ -74,7 +75,7 @@ impl Attendance {
     }
 
     /// Waits until something is to be done; true when there is news of the agent.
-    fn wait(&self, running: &Running, ending: &Ending) -> Result<bool, Failure> {
+    fn wait(&self, running: &dyn Running, ending: &Ending) -> Result<bool, Failure> {
         let news = running.news();
         let mut waiting = vec![PollFd::new(&news, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
         let ports = self.ports.interest();
@@ -97,11 +98,11 @@ impl Attendance {
         [clock, pause].into_iter().flatten().min()
     }
 
-    fn obey_signals(&mut self, running: &mut Running, ending: &mut Ending) {
+    fn obey_signals(&mut self, running: &mut dyn Running, ending: &mut Ending) {
         for signal in self.signals.pending() {
             match signal {
-                SIGWINCH => self.relay.iter().for_each(Relay::resize),
-                SIGCONT => self.take_terminal(),
+                SIGWINCH => self.resize(running),
+                SIGCONT => self.take_terminal(running),
                 SIGTERM if ending.asked => running.kill(),
                 _ => pass_on(running, signal),
             }
@@ -112,7 +113,7 @@ impl Attendance {
         }
     }
 
-    fn obey_clock(&self, running: &mut Running, ending: &mut Ending) {
+    fn obey_clock(&self, running: &mut dyn Running, ending: &mut Ending) {
         let now = Instant::now();
         if !ending.timed_out && self.time_limit.is_some_and(|limit| limit <= now) {
             ending.timed_out = true;
@@ -126,26 +127,32 @@ impl Attendance {
     }
 
     /// Ctrl-Z: the agent is stopped already; we follow, and go on with it.
-    fn suspend(&mut self, running: &Running) {
+    fn suspend(&mut self, running: &dyn Running) {
         if let Some(relay) = &mut self.relay {
             relay.advance();
             relay.terminal().give_back();
         }
         job::suspend();
-        self.take_terminal();
+        self.take_terminal(running);
         pass_on(running, SIGCONT);
     }
 
-    fn take_terminal(&mut self) {
+    fn take_terminal(&mut self, running: &dyn Running) {
         if let Some(relay) = &mut self.relay {
             relay.terminal().take();
-            relay.resize();
+        }
+        self.resize(running);
+    }
+
+    fn resize(&self, running: &dyn Running) {
+        if let Some((rows, columns)) = self.relay.as_ref().and_then(Relay::resize) {
+            running.resize(rows, columns);
         }
     }
 }
 
 /// An agent that is gone needs no signal; its end is news of its own.
-fn pass_on(running: &Running, signal: i32) {
+fn pass_on(running: &dyn Running, signal: i32) {
     if let Err(error) = running.signal(signal) {
         tracing::debug!(signal, %error, "a signal did not reach the agent");
     }

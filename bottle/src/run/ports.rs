@@ -1,9 +1,12 @@
 //! Published ports: connections to 127.0.0.1 of the host that end at a server inside.
 use crate::failure::Failure;
 use manifest::plan::PortPlan;
+use sandbox::{Door, Stream};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use tokio::io::copy_bidirectional;
+use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -32,11 +35,11 @@ impl Ports {
     }
 
     /// Joins every connection that waits to the server inside. One that nothing inside answers is closed.
-    pub fn accept(&self, bottle: &sandbox::linux::Handle, runtime: &Handle) {
+    pub fn accept(&self, bottle: &Arc<dyn Door>, runtime: &Handle) {
         for (plan, listener) in &self.listeners {
             while let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
                 let Ok((outside, _)) = listener.accept() else { break };
-                drop(runtime.spawn(join(outside, bottle.clone(), plan.inside, permit)));
+                drop(runtime.spawn(join(outside, Arc::clone(bottle), plan.inside, permit)));
             }
         }
     }
@@ -52,7 +55,7 @@ fn listen(plan: PortPlan) -> Result<TcpListener, Failure> {
 }
 
 /// The server inside may let us wait, so that the launcher's loop must not be the one that asks.
-async fn join(outside: TcpStream, bottle: sandbox::linux::Handle, port: u16, permit: OwnedSemaphorePermit) {
+async fn join(outside: TcpStream, bottle: Arc<dyn Door>, port: u16, permit: OwnedSemaphorePermit) {
     let inside = tokio::task::spawn_blocking(move || bottle.connect(port)).await;
     match inside {
         Ok(Ok(inside)) => copy(outside, inside, port).await,
@@ -62,10 +65,16 @@ async fn join(outside: TcpStream, bottle: sandbox::linux::Handle, port: u16, per
     drop(permit);
 }
 
-async fn copy(outside: TcpStream, inside: TcpStream, port: u16) {
+async fn copy(outside: TcpStream, inside: Stream, port: u16) {
     let copied = async {
-        let (mut outside, mut inside) = (nonblocking(outside)?, nonblocking(inside)?);
-        tokio::io::copy_bidirectional(&mut outside, &mut inside).await
+        let mut outside = nonblocking(outside)?;
+        match inside {
+            Stream::Tcp(inside) => copy_bidirectional(&mut outside, &mut nonblocking(inside)?).await,
+            Stream::Carried(inside) => {
+                inside.set_nonblocking(true)?;
+                copy_bidirectional(&mut outside, &mut UnixStream::from_std(inside)?).await
+            }
+        }
     };
     if let Err(error) = copied.await {
         tracing::debug!(port, %error, "a connection to a published port broke off");

@@ -32,14 +32,22 @@ impl Relay {
         Ok(Relay { terminal, pty, typed: Waiting::default(), shown: Waiting::default(), silent_since: None })
     }
 
+    /// Joins the operator's terminal and a stream from a terminal that is elsewhere.
+    pub fn over(terminal: Terminal, stream: OwnedFd) -> Result<Relay, Failure> {
+        rustix::io::ioctl_fionbio(&stream, true)?;
+        let (typed, shown) = (Waiting::default(), Waiting::default());
+        Ok(Relay { terminal, pty: stream, typed, shown, silent_since: None })
+    }
+
     /// The operator's side.
     pub fn terminal(&mut self) -> &mut Terminal {
         &mut self.terminal
     }
 
-    /// The window has another size.
-    pub fn resize(&self) {
+    /// The window has another size: rows and columns, where they can be told.
+    pub fn resize(&self) -> Option<(u16, u16)> {
         self.terminal.copy_size_to(&self.pty);
+        self.terminal.size()
     }
 
     /// What to wait for on the operator's terminal and on the bottle's.

@@ -1,6 +1,6 @@
 //! From the plan to walls, engine and a running agent. Walls and engine are made at the same time.
 use super::environment::{self, Variables};
-use crate::engine;
+use crate::engine::{self, Supplies};
 use crate::failure::{BOTTLE_FAILED, Failure};
 use audit::Auditor;
 use credentials::Vault;
@@ -63,8 +63,9 @@ impl Start<'_> {
     fn engine_parts(&self, ca: CertificateAuthority) -> Result<(Runtime, Config), Failure> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
-        let config =
-            engine::config(&self.plan.egress, self.slug, self.vault.clone(), ca, self.auditor.clone())?;
+        let supplies = Supplies::read(&self.plan.egress)?;
+        let (vault, auditor) = (self.vault.clone(), self.auditor.clone());
+        let config = engine::config(&self.plan.egress, supplies, self.slug, vault, ca, auditor);
         Ok((runtime, config))
     }
 

@@ -40,6 +40,11 @@ impl Terminal {
         }
     }
 
+    /// Rows and columns of the window.
+    pub fn size(&self) -> Option<(u16, u16)> {
+        termios::tcgetwinsize(&self.device).ok().map(|size| (size.ws_row, size.ws_col))
+    }
+
     /// Raw, when we are in the foreground.
     pub fn take(&mut self) {
         if self.given.is_some() || self.hung_up || !self.in_foreground() {

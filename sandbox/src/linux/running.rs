@@ -2,6 +2,7 @@
 use super::launch::{Cradle, gone};
 use super::stdio::Inherited;
 use super::wire::{Order, Reader, Report, send};
+use crate::running::{Change, Door, Ended, Running as Seam, Stream};
 use crate::SandboxError;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -14,24 +15,6 @@ use std::time::Duration;
 
 /// How long a server inside may take to accept.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
-
-/// How the agent ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// With this code.
-    Exited(i32),
-    /// By this signal.
-    Signalled(i32),
-}
-
-/// What became of the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Suspended by this signal (Ctrl-Z); `SIGCONT` resumes it.
-    Stopped(i32),
-    /// Gone.
-    Ended(Ended),
-}
 
 /// A running agent. Dropping it kills the bottle whole.
 pub struct Running {
@@ -140,6 +123,32 @@ impl Running {
     /// Kills everything inside; idempotent.
     pub fn kill(&mut self) {
         self.cradle.end();
+    }
+}
+
+impl Seam for Running {
+    fn news(&self) -> BorrowedFd<'_> {
+        Running::news(self)
+    }
+    fn change(&mut self) -> Change {
+        Running::change(self)
+    }
+    fn signal(&self, signal: i32) -> Result<(), SandboxError> {
+        Running::signal(self, signal)
+    }
+    fn kill(&mut self) {
+        Running::kill(self);
+    }
+    /// The launcher's own PTY has told the agent already.
+    fn resize(&self, _: u16, _: u16) {}
+    fn door(&self) -> Arc<dyn Door> {
+        Arc::new(self.handle())
+    }
+}
+
+impl Door for Handle {
+    fn connect(&self, port: u16) -> Result<Stream, SandboxError> {
+        Handle::connect(self, port).map(Stream::Tcp)
     }
 }
 
