@@ -38,6 +38,24 @@ pub struct HostTrust {
 }
 
 impl HostTrust {
+    /// Where a bundle may be, in the order of preference.
+    #[must_use]
+    pub fn bundles() -> &'static [&'static str] {
+        &BUNDLES
+    }
+
+    /// Where a folder may be that OpenSSL searches; the first one is made where there is none.
+    #[must_use]
+    pub fn folders() -> &'static [&'static str] {
+        &HASH_FOLDERS
+    }
+
+    /// Where Java's store may be, besides the folders of its versions.
+    #[must_use]
+    pub fn stores() -> &'static [&'static str] {
+        &JAVA_STORES
+    }
+
     /// Looks at this machine.
     #[must_use]
     pub fn read() -> HostTrust {

@@ -1,0 +1,23 @@
+//! Containers of an engine that speaks Docker's API: Docker, Docker Desktop, rootless Docker, Podman.
+//!
+//! The story: [`connect`] finds the engine as the user's own client would; [`facts`] asks it what it is; [`plan`] turns a
+//! bottle into steps, which [`bottle::Bottle`] does and undoes; [`agent`] is the agent that runs. Nothing of the API's
+//! client shows in a public signature.
+
+pub mod agent;
+pub mod bottle;
+pub mod clean;
+pub mod connect;
+pub mod facts;
+mod failure;
+mod files;
+mod perform;
+pub mod plan;
+pub mod spec;
+pub mod wire;
+
+pub use agent::Inmate;
+pub use bottle::{Bottle, Created, Owner};
+pub use connect::Engine;
+pub use facts::Facts;
+pub use wire::Wire;

@@ -1,0 +1,252 @@
+//! A bottle at an engine: made step by step, removed as a whole.
+use super::agent::{self, Inmate};
+use super::clean::{self, Kind, Part};
+use super::connect::Engine;
+use super::failure::failed;
+use super::files::Files;
+use super::perform::Workshop;
+use super::plan::{Agent, Layout};
+use super::spec::{Container, Role, Step, label};
+use super::wire::{self, Wire};
+use crate::provision::HostTrust;
+use crate::{InjectedFile, LaunchFault, SandboxError};
+use bollard::query_parameters::InspectContainerOptions;
+use manifest::plan::NetworkLayout;
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+/// How long an engine may take to remove what is left; then it is said and left to `bottle prune`.
+const REMOVAL: Duration = Duration::from_secs(30);
+
+/// Whose bottle it is.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// Slug of the bottle.
+    pub slug: String,
+    /// Its name in the manifest.
+    pub name: String,
+    /// The launcher, as in [`label::LAUNCHER`].
+    pub launcher: String,
+}
+
+impl Owner {
+    fn labels(&self) -> HashMap<String, String> {
+        let pairs = [(label::SLUG, &self.slug), (label::NAME, &self.name), (label::LAUNCHER, &self.launcher)];
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect()
+    }
+}
+
+/// Containers, a network and a volume. Dropping it removes them all, and says what could not be removed.
+///
+/// Its functions wait for the engine: never call them on a thread of the runtime.
+pub struct Bottle {
+    workshop: Workshop,
+    layout: Layout,
+    runtime: Handle,
+    /// In the order in which they were made.
+    made: Vec<Part>,
+    owner: Owner,
+}
+
+impl Bottle {
+    /// Everything up to a sidecar that was created and does not run yet.
+    /// # Errors
+    /// Which step failed and how to mend it; what was made before it is removed again.
+    pub fn prepare(
+        engine: Engine,
+        podman: bool,
+        layout: Layout,
+        owner: Owner,
+        runtime: Handle,
+    ) -> Result<Bottle, SandboxError> {
+        let workshop = Workshop { engine, labels: owner.labels(), podman };
+        let mut bottle = Bottle { workshop, layout, runtime, made: Vec::new(), owner };
+        for step in bottle.layout.egress() {
+            bottle.perform(&step)?;
+        }
+        Ok(bottle)
+    }
+
+    /// What is about to be made is noted before it is made: an engine that breaks off in between may have made it.
+    fn perform(&mut self, step: &Step) -> Result<(), SandboxError> {
+        let runtime = self.runtime.clone();
+        let part = match step {
+            Step::Volume { name } => Some(self.part(Kind::Volume, name, Role::Handover)),
+            Step::Network { name } => Some(self.part(Kind::Network, name, Role::Network)),
+            Step::Create(container) => Some(self.part(Kind::Container, &container.name, container.role)),
+            Step::Connect { .. } | Step::Start { .. } => None,
+        };
+        if let Some(part) = part {
+            runtime.block_on(self.refuse_taken(&part))?;
+            self.made.push(part);
+        }
+        runtime.block_on(self.workshop.perform(step))
+    }
+
+    fn part(&self, kind: Kind, name: &str, role: Role) -> Part {
+        Part {
+            kind,
+            name: name.to_owned(),
+            slug: self.owner.slug.clone(),
+            bottle: self.owner.name.clone(),
+            role: role.as_str().to_owned(),
+            launcher: self.owner.launcher.clone(),
+            state: String::new(),
+        }
+    }
+
+    /// A volume or network of this name would be joined silently, whoever's it is; and nothing that was there before is
+    /// ours to remove.
+    async fn refuse_taken(&self, part: &Part) -> Result<(), SandboxError> {
+        let parts = clean::parts(&self.workshop.engine).await?;
+        if !parts.iter().any(|known| known.kind == part.kind && known.name == part.name) {
+            return Ok(());
+        }
+        Err(SandboxError::new(format!("`{}` is there already, from another bottle of this name", part.name))
+            .with_hint("`bottle ps` shows bottles that run, `bottle prune` removes what dead launchers left; or choose another `--name`"))
+    }
+
+    /// Starts the sidecar with somebody at its standard input and output.
+    /// # Errors
+    /// When it cannot be started or spoken to.
+    pub fn start_egress(&self) -> Result<Wire, SandboxError> {
+        let name = Role::Egress.name(&self.layout.slug);
+        self.runtime.block_on(async {
+            let attached = wire::attach(&self.workshop.engine, &name).await?;
+            self.workshop.start(&name).await?;
+            Ok(wire::split(attached))
+        })
+    }
+
+    /// The sidecar's address on the network that the agent shares with it.
+    /// # Errors
+    /// When the engine does not tell.
+    pub fn egress_address(&self) -> Result<Option<String>, SandboxError> {
+        if self.layout.network == NetworkLayout::Sealed {
+            return Ok(None);
+        }
+        let (name, network) = (Role::Egress.name(&self.layout.slug), Role::Network.name(&self.layout.slug));
+        let api = self.workshop.engine.api();
+        let seen = self.runtime.block_on(api.inspect_container(&name, None::<InspectContainerOptions>));
+        let seen = seen.map_err(|error| failed(&format!("look at the container `{name}`"), error))?;
+        let networks = seen.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        Ok(networks.get(&network).and_then(|endpoint| endpoint.ip_address.clone()).filter(|a| !a.is_empty()))
+    }
+
+    /// Creates the agent's container.
+    /// # Errors
+    /// When it cannot be created.
+    pub fn create_agent(&mut self, agent: &Agent<'_>) -> Result<Created<'_>, SandboxError> {
+        let container = self.layout.agent(agent);
+        self.perform(&Step::Create(Box::new(container.clone())))?;
+        Ok(Created { bottle: self, container })
+    }
+}
+
+/// An agent's container that does not run yet.
+pub struct Created<'a> {
+    bottle: &'a mut Bottle,
+    container: Container,
+}
+
+impl Created<'_> {
+    /// The trust stores of its image.
+    /// # Errors
+    /// When the engine does not show them.
+    pub fn trust(&self) -> Result<HostTrust, SandboxError> {
+        self.bottle.runtime.block_on(self.files().trust())
+    }
+
+    /// A text of its image.
+    /// # Errors
+    /// When the engine does not show it.
+    pub fn text(&self, path: &str) -> Result<Option<String>, SandboxError> {
+        self.bottle.runtime.block_on(self.files().text(path))
+    }
+
+    /// Lays files into it.
+    /// # Errors
+    /// When the engine does not take them.
+    pub fn lay(&self, files: &[InjectedFile]) -> Result<(), SandboxError> {
+        self.bottle.runtime.block_on(self.files().lay(files))
+    }
+
+    fn files(&self) -> Files<'_> {
+        Files::of(&self.bottle.workshop.engine, &self.container.name)
+    }
+
+    /// Starts the agent.
+    /// # Errors
+    /// When its program cannot be executed, or the engine does not start it.
+    pub fn launch(self, size: Option<(u16, u16)>) -> Result<Inmate, SandboxError> {
+        let Created { bottle, container } = self;
+        let (workshop, name) = (&bottle.workshop, container.name.as_str());
+        let attached = bottle.runtime.block_on(wire::attach(&workshop.engine, name))?;
+        let waiting = agent::wait(&workshop.engine, name, &bottle.runtime);
+        if let Err(error) = bottle.runtime.block_on(workshop.start(name)) {
+            return Err(bottle.runtime.block_on(fault(&workshop.engine, &container, error)));
+        }
+        let door = agent::Door::new(workshop.engine.clone(), bottle.runtime.clone(), door_of(&bottle.layout));
+        Inmate::new(agent::Parts {
+            engine: workshop.engine.clone(),
+            runtime: bottle.runtime.clone(),
+            container: container.name.clone(),
+            tty: container.tty,
+            attached,
+            waiting,
+            door,
+            size,
+        })
+    }
+}
+
+/// Who can reach servers inside: the holder shares the agent's network; on an internal network the sidecar is beside it.
+fn door_of(layout: &Layout) -> agent::DoorAt {
+    match layout.network {
+        NetworkLayout::Sealed => {
+            agent::DoorAt { container: Role::Holder.name(&layout.slug), host: None }
+        }
+        NetworkLayout::Internal => agent::DoorAt {
+            container: Role::Egress.name(&layout.slug),
+            host: Some(Role::Agent.name(&layout.slug)),
+        },
+    }
+}
+
+/// Engines note a shell's exit codes for a program that could not be executed.
+async fn fault(engine: &Engine, container: &Container, mut error: SandboxError) -> SandboxError {
+    let seen = engine.api().inspect_container(&container.name, None::<InspectContainerOptions>).await;
+    let code = seen.ok().and_then(|seen| seen.state).and_then(|state| state.exit_code);
+    error.fault = match code {
+        Some(127) => Some(LaunchFault::NotFound),
+        Some(126) => Some(LaunchFault::NotExecutable),
+        _ => None,
+    };
+    if error.fault.is_some() {
+        let program = container.command.first().map_or("the image's own program", String::as_str);
+        error.what = format!("cannot execute `{program}` in the image `{}`", container.image);
+        error.hint = Some("the agent's programs come from the image, not from this machine".into());
+    }
+    error
+}
+
+impl Drop for Bottle {
+    fn drop(&mut self) {
+        let engine = &self.workshop.engine;
+        let removal = tokio::time::timeout(REMOVAL, clean::remove(engine, &self.made));
+        let left = self.runtime.block_on(async { removal.await });
+        match left {
+            Ok(left) => left.iter().for_each(|(part, error)| self.warn(part, &error.what)),
+            Err(_) => self.made.iter().for_each(|part| self.warn(part, "the engine does not answer")),
+        }
+    }
+}
+
+impl Bottle {
+    fn warn(&self, part: &Part, why: &str) {
+        let by_hand = part.by_hand(self.workshop.podman);
+        tracing::warn!(part = part.name, why, "not removed");
+        eprintln!("bottle: warning: `{}` was not removed: {why}; clean up with `{by_hand}`", part.name);
+    }
+}

@@ -1,0 +1,158 @@
+//! Finds and removes what bottles left at an engine, by its labels.
+use super::connect::Engine;
+use super::failure::{failed, is_missing};
+use super::spec::{Role, label};
+use crate::SandboxError;
+use bollard::errors::Error;
+use bollard::query_parameters::{
+    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions, RemoveVolumeOptions,
+};
+use std::collections::{BTreeMap, HashMap};
+
+/// A container, network or volume of a bottle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name at the engine.
+    pub name: String,
+    /// Slug of the bottle.
+    pub slug: String,
+    /// Name in the manifest.
+    pub bottle: String,
+    /// Which part of the bottle.
+    pub role: String,
+    /// The launcher's label.
+    pub launcher: String,
+    /// `running`, `exited`…; empty for what does not run.
+    pub state: String,
+}
+
+/// What a part is; in the order in which they can be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A container.
+    Container,
+    /// A network.
+    Network,
+    /// A volume.
+    Volume,
+}
+
+impl Part {
+    /// What a person types to remove it.
+    #[must_use]
+    pub fn by_hand(&self, podman: bool) -> String {
+        let program = if podman { "podman" } else { "docker" };
+        match self.kind {
+            Kind::Container => format!("{program} rm -f {}", self.name),
+            Kind::Network => format!("{program} network rm {}", self.name),
+            Kind::Volume => format!("{program} volume rm {}", self.name),
+        }
+    }
+
+    fn of(kind: Kind, name: &str, state: &str, labels: &HashMap<String, String>) -> Option<Part> {
+        let get = |key: &str| labels.get(key).cloned();
+        Some(Part {
+            kind,
+            name: name.trim_start_matches('/').to_owned(),
+            slug: get(label::SLUG)?,
+            bottle: get(label::NAME).unwrap_or_default(),
+            role: get(label::ROLE).unwrap_or_default(),
+            launcher: get(label::LAUNCHER).unwrap_or_default(),
+            state: state.to_owned(),
+        })
+    }
+
+    /// The agent first: while anything else goes, it must not run without it. Then who serves it.
+    fn turn(&self) -> (Kind, u8) {
+        let roles = [Role::Agent, Role::Egress, Role::Holder];
+        let turn = roles.iter().position(|role| role.as_str() == self.role).unwrap_or(roles.len());
+        (self.kind, u8::try_from(turn).unwrap_or(u8::MAX))
+    }
+}
+
+/// Everything that bottles have at this engine.
+/// # Errors
+/// When the engine does not tell.
+pub async fn parts(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
+    let mut parts = containers(engine).await?;
+    parts.extend(networks(engine).await?);
+    parts.extend(volumes(engine).await?);
+    parts.sort_by_key(Part::turn);
+    Ok(parts)
+}
+
+fn ours() -> Option<HashMap<String, Vec<String>>> {
+    Some(HashMap::from([("label".to_owned(), vec![label::SLUG.to_owned()])]))
+}
+
+async fn containers(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
+    let options = ListContainersOptions { all: true, filters: ours(), ..ListContainersOptions::default() };
+    let listed = engine.api().list_containers(Some(options)).await;
+    let listed = listed.map_err(|error| failed("list the containers of bottles", error))?;
+    let part = |one: bollard::models::ContainerSummary| {
+        let state = one.state.map(|state| state.to_string()).unwrap_or_default();
+        Part::of(Kind::Container, one.names?.first()?, &state, &one.labels?)
+    };
+    Ok(listed.into_iter().filter_map(part).collect())
+}
+
+async fn networks(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
+    let options = ListNetworksOptions { filters: ours() };
+    let listed = engine.api().list_networks(Some(options)).await;
+    let listed = listed.map_err(|error| failed("list the networks of bottles", error))?;
+    Ok(listed.into_iter().filter_map(|one| Part::of(Kind::Network, &one.name?, "", &one.labels?)).collect())
+}
+
+async fn volumes(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
+    let options = ListVolumesOptions { filters: ours() };
+    let listed = engine.api().list_volumes(Some(options)).await;
+    let listed = listed.map_err(|error| failed("list the volumes of bottles", error))?;
+    let listed = listed.volumes.unwrap_or_default().into_iter();
+    Ok(listed.filter_map(|one| Part::of(Kind::Volume, &one.name, "", &one.labels)).collect())
+}
+
+/// Removes parts, in the order that works; what is gone already is success. Gives those that would not go, and why.
+pub async fn remove(engine: &Engine, parts: &[Part]) -> Vec<(Part, SandboxError)> {
+    let mut parts: Vec<&Part> = parts.iter().collect();
+    parts.sort_by_key(|part| part.turn());
+    let mut left = Vec::new();
+    for part in parts {
+        if let Err(error) = remove_one(engine, part).await {
+            left.push((part.clone(), error));
+        }
+    }
+    left
+}
+
+async fn remove_one(engine: &Engine, part: &Part) -> Result<(), SandboxError> {
+    let (api, name) = (engine.api(), part.name.as_str());
+    let removed = match part.kind {
+        Kind::Container => {
+            let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
+            api.remove_container(name, Some(options)).await
+        }
+        Kind::Network => api.remove_network(name).await,
+        Kind::Volume => api.remove_volume(name, Some(RemoveVolumeOptions { force: true })).await,
+    };
+    gone(removed).map_err(|error| failed(&format!("remove `{name}`"), error))
+}
+
+/// Gone is gone, whoever did it. Status 409 with a removal that is under way is somebody else's same wish.
+fn gone(removed: Result<(), Error>) -> Result<(), Error> {
+    match removed {
+        Err(error) if is_missing(&error) => Ok(()),
+        other => other,
+    }
+}
+
+/// Parts by bottle.
+#[must_use]
+pub fn by_slug(parts: &[Part]) -> BTreeMap<&str, Vec<&Part>> {
+    let mut bottles: BTreeMap<&str, Vec<&Part>> = BTreeMap::new();
+    for part in parts {
+        bottles.entry(&part.slug).or_default().push(part);
+    }
+    bottles
+}

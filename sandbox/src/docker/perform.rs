@@ -1,0 +1,193 @@
+//! Does steps at an engine.
+use super::connect::Engine;
+use super::failure::{failed, has_status};
+use super::spec::{Bounds, Container, Mount, Role, Source, Step, label};
+use crate::SandboxError;
+use bollard::models::{
+    ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount as ApiMount,
+    MountType, NetworkConnectRequest, NetworkCreateRequest, ResourcesUlimits, VolumeCreateRequest,
+};
+use bollard::query_parameters::{CreateContainerOptions, StartContainerOptions};
+use std::collections::HashMap;
+
+/// What an engine keeps of a container's output, so that an agent cannot fill its disk.
+const LOG_SIZE: &str = "1m";
+/// Nanoseconds.
+const SECOND: i64 = 1_000_000_000;
+
+/// An engine, and whose parts are made there.
+#[derive(Debug, Clone)]
+pub struct Workshop {
+    pub(crate) engine: Engine,
+    pub(crate) labels: HashMap<String, String>,
+    /// Podman has other names for some things.
+    pub(crate) podman: bool,
+}
+
+impl Workshop {
+    pub(crate) async fn perform(&self, step: &Step) -> Result<(), SandboxError> {
+        match step {
+            Step::Volume { name } => self.volume(name).await,
+            Step::Network { name } => self.network(name).await,
+            Step::Create(container) => self.create(container).await,
+            Step::Connect { network, container, alias } => self.connect(network, container, alias).await,
+            Step::Start { container } => self.start(container).await,
+        }
+    }
+
+    fn labelled(&self, role: Role) -> HashMap<String, String> {
+        let mut labels = self.labels.clone();
+        labels.insert(label::ROLE.into(), role.as_str().into());
+        labels
+    }
+
+    async fn volume(&self, name: &str) -> Result<(), SandboxError> {
+        let request = VolumeCreateRequest {
+            name: Some(name.into()),
+            labels: Some(self.labelled(Role::Handover)),
+            ..VolumeCreateRequest::default()
+        };
+        let made = self.engine.api().create_volume(request).await;
+        made.map(drop).map_err(|error| failed(&format!("make the volume `{name}`"), error))
+    }
+
+    async fn network(&self, name: &str) -> Result<(), SandboxError> {
+        let request = NetworkCreateRequest {
+            name: name.into(),
+            driver: Some("bridge".into()),
+            internal: Some(true),
+            labels: Some(self.labelled(Role::Network)),
+            ..NetworkCreateRequest::default()
+        };
+        let made = self.engine.api().create_network(request).await;
+        made.map(drop).map_err(|error| failed(&format!("make the network `{name}`"), error))
+    }
+
+    /// Creates a container; a name that is taken is somebody's, and never taken over.
+    pub(crate) async fn create(&self, container: &Container) -> Result<(), SandboxError> {
+        let name = &container.name;
+        let options = CreateContainerOptions { name: Some(name.clone()), ..CreateContainerOptions::default() };
+        let made = self.engine.api().create_container(Some(options), self.body(container)).await;
+        made.map(drop).map_err(|error| {
+            let taken = has_status(&error, 409);
+            let error = failed(&format!("create the container `{name}`"), error);
+            if taken {
+                return error.with_hint(format!(
+                    "what a dead launcher left is removed by `bottle prune`; else look whose it is with `docker inspect {name}`"
+                ));
+            }
+            error
+        })
+    }
+
+    async fn connect(&self, network: &str, container: &str, alias: &str) -> Result<(), SandboxError> {
+        let endpoint =
+            EndpointSettings { aliases: Some(vec![alias.into()]), ..EndpointSettings::default() };
+        let request = NetworkConnectRequest { container: container.into(), endpoint_config: Some(endpoint) };
+        let joined = self.engine.api().connect_network(network, request).await;
+        joined.map_err(|error| failed(&format!("connect `{container}` to the network `{network}`"), error))
+    }
+
+    pub(crate) async fn start(&self, container: &str) -> Result<(), SandboxError> {
+        let started = self.engine.api().start_container(container, None::<StartContainerOptions>).await;
+        started.map_err(|error| failed(&format!("start the container `{container}`"), error))
+    }
+
+    fn body(&self, container: &Container) -> ContainerCreateBody {
+        let mut command = container.command.clone();
+        let entrypoint = (!command.is_empty()).then(|| vec![command.remove(0)]);
+        // With an entry point of ours the image's own command must not follow it.
+        let cmd = entrypoint.is_some().then_some(command);
+        ContainerCreateBody {
+            image: Some(container.image.clone()),
+            entrypoint,
+            cmd,
+            env: Some(container.env.clone()),
+            user: Some(container.user.clone()),
+            working_dir: container.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned()),
+            hostname: container.hostname.clone(),
+            labels: Some(self.labelled(container.role)),
+            attach_stdin: Some(container.stdin),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            open_stdin: Some(container.stdin),
+            // The launcher's end of the line is the end of the line.
+            stdin_once: Some(container.stdin),
+            tty: Some(container.tty),
+            healthcheck: container.health.as_ref().map(|test| health(test)),
+            host_config: Some(self.host(container)),
+            ..ContainerCreateBody::default()
+        }
+    }
+
+    fn host(&self, container: &Container) -> HostConfig {
+        let Bounds { memory, processes, millicpus, open_files } = container.limits;
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        HostConfig {
+            network_mode: Some(container.network.clone()),
+            pid_mode: container.processes_of.clone(),
+            cap_drop: Some(vec!["ALL".into()]),
+            cap_add: Some(container.capabilities.clone()),
+            security_opt: Some(vec!["no-new-privileges".into()]),
+            privileged: Some(false),
+            readonly_rootfs: Some(container.read_only),
+            tmpfs: Some(container.tmpfs.clone().into_iter().collect()),
+            mounts: Some(container.mounts.iter().map(mount).collect()),
+            dns: some(&container.dns),
+            extra_hosts: some(&container.hosts),
+            sysctls: Some(container.sysctls.clone().into_iter().collect()),
+            memory: memory.map(number),
+            pids_limit: processes.map(number),
+            nano_cpus: millicpus.map(|milli| number(milli).saturating_mul(1_000_000)),
+            ulimits: Some(ulimits(open_files.map(number))),
+            log_config: Some(self.log()),
+            init: container.init.then_some(true),
+            ipc_mode: Some("private".into()),
+            ..HostConfig::default()
+        }
+    }
+
+    fn log(&self) -> HostConfigLogConfig {
+        let driver = if self.podman { "k8s-file" } else { "json-file" };
+        let mut config = HashMap::from([("max-size".to_owned(), LOG_SIZE.to_owned())]);
+        if !self.podman {
+            config.insert("max-file".into(), "1".into());
+        }
+        HostConfigLogConfig { typ: Some(driver.into()), config: Some(config) }
+    }
+}
+
+fn some(list: &[String]) -> Option<Vec<String>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
+
+/// A core file would be written where the agent can read it, and nothing of ours is to be in one.
+fn ulimits(open_files: Option<i64>) -> Vec<ResourcesUlimits> {
+    let limit = |name: &str, value| ResourcesUlimits { name: Some(name.into()), soft: Some(value), hard: Some(value) };
+    std::iter::once(limit("core", 0)).chain(open_files.map(|value| limit("nofile", value))).collect()
+}
+
+fn health(test: &[String]) -> HealthConfig {
+    HealthConfig {
+        test: Some(test.to_vec()),
+        interval: Some(10 * SECOND),
+        timeout: Some(5 * SECOND),
+        retries: Some(3),
+        start_period: Some(30 * SECOND),
+        ..HealthConfig::default()
+    }
+}
+
+fn mount(mount: &Mount) -> ApiMount {
+    let (typ, source) = match &mount.from {
+        Source::Path(path) => (MountType::BIND, path.to_string_lossy().into_owned()),
+        Source::Volume(name) => (MountType::VOLUME, name.clone()),
+    };
+    ApiMount {
+        typ: Some(typ),
+        source: Some(source),
+        target: Some(mount.at.to_string_lossy().into_owned()),
+        read_only: Some(!mount.writable),
+        ..ApiMount::default()
+    }
+}

@@ -1,0 +1,298 @@
+//! From a spec to steps. Nothing here touches an engine.
+use super::spec::{Bounds, Container, Mount, Role, Source, Step};
+use manifest::plan::{LimitsPlan, NetworkLayout, SandboxPlan};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where the volume is that a holder hands its listeners over in.
+pub const HANDOVER: &str = "/handover";
+/// The socket there.
+pub const HANDOVER_SOCKET: &str = "/handover/listeners.sock";
+/// The sidecar's own user, in the image.
+const SIDECAR_USER: &str = "65532:65532";
+/// In the range of the egress's own answers; every address leads to it.
+const RESOLVER: &str = "198.18.0.1";
+/// Enough for any build, and an end for a fork bomb: as on Linux.
+const PROCESSES: u64 = 8192;
+/// The sidecar's memory: bounded buffers for thousands of connections.
+const SIDECAR_MEMORY: u64 = 1024 * 1024 * 1024;
+/// A holder does nothing; some engines' runtimes need this much to start it.
+const HOLDER_MEMORY: u64 = 64 * 1024 * 1024;
+
+/// What the containers of one bottle depend on.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// Slug of the bottle.
+    pub slug: String,
+    /// Sealed or internal.
+    pub network: NetworkLayout,
+    /// The network through which the egress reaches the world.
+    pub outward: String,
+    /// Holder's and sidecar's image.
+    pub image: String,
+    /// Where the egress answers as a proxy, in the layout `internal`.
+    pub port: u16,
+}
+
+impl Layout {
+    /// Everything up to a sidecar that waits for its briefing; its start comes after somebody listens.
+    #[must_use]
+    pub fn egress(&self) -> Vec<Step> {
+        match self.network {
+            NetworkLayout::Sealed => self.sealed(),
+            NetworkLayout::Internal => self.internal(),
+        }
+    }
+
+    fn sealed(&self) -> Vec<Step> {
+        let holder = self.holder();
+        let start = Step::Start { container: holder.name.clone() };
+        let handover = mount_of_volume(&Role::Handover.name(&self.slug), HANDOVER);
+        let command = ["engine", "--handover", HANDOVER_SOCKET];
+        let sidecar = Container { mounts: vec![handover], ..self.sidecar(&command, &self.outward) };
+        vec![
+            Step::Volume { name: Role::Handover.name(&self.slug) },
+            Step::Create(Box::new(holder)),
+            start,
+            Step::Create(Box::new(sidecar)),
+        ]
+    }
+
+    fn internal(&self) -> Vec<Step> {
+        let network = Role::Network.name(&self.slug);
+        let (proxy, names) = (format!("0.0.0.0:{}", self.port), "0.0.0.0:53");
+        let command = ["engine", "--listen", &proxy, "--names", names];
+        let mut sidecar = self.sidecar(&command, &self.outward);
+        // The agent's engine asks here for every name; a port below 1024 needs no privilege in a network of one's own.
+        sidecar.sysctls.insert("net.ipv4.ip_unprivileged_port_start".into(), "0".into());
+        let container = sidecar.name.clone();
+        vec![
+            Step::Network { name: network.clone() },
+            Step::Create(Box::new(sidecar)),
+            Step::Connect { network, container, alias: crate::provision::EGRESS_HOST.into() },
+        ]
+    }
+
+    fn holder(&self) -> Container {
+        let role = Role::Holder;
+        Container {
+            command: words(&["/bottle", "__hold", HANDOVER_SOCKET]),
+            user: "0:0".into(),
+            hostname: Some(self.slug.clone()),
+            capabilities: vec!["NET_ADMIN".into()],
+            mounts: vec![mount_of_volume(&Role::Handover.name(&self.slug), HANDOVER)],
+            dns: vec![RESOLVER.into()],
+            hosts: vec![format!("{}:127.0.0.1", crate::provision::EGRESS_HOST)],
+            limits: Bounds { memory: Some(HOLDER_MEMORY), processes: Some(PROCESSES), ..Bounds::default() },
+            ..self.own(role, "none")
+        }
+    }
+
+    fn sidecar(&self, command: &[&str], network: &str) -> Container {
+        Container {
+            command: [&["/bottle"], command].concat().into_iter().map(str::to_owned).collect(),
+            user: SIDECAR_USER.into(),
+            tmpfs: BTreeMap::from([("/run".into(), "rw,noexec,nosuid,nodev,size=1m,mode=0777".into())]),
+            limits: Bounds { memory: Some(SIDECAR_MEMORY), processes: Some(512), ..Bounds::default() },
+            stdin: true,
+            health: Some(words(&["CMD", "/bottle", "engine", "--health"])),
+            ..self.own(Role::Egress, network)
+        }
+    }
+
+    /// A container of ours, with nothing yet.
+    fn own(&self, role: Role, network: &str) -> Container {
+        Container {
+            name: role.name(&self.slug),
+            role,
+            image: self.image.clone(),
+            command: Vec::new(),
+            env: Vec::new(),
+            user: SIDECAR_USER.into(),
+            folder: None,
+            hostname: None,
+            network: network.into(),
+            processes_of: None,
+            capabilities: Vec::new(),
+            read_only: true,
+            tmpfs: BTreeMap::new(),
+            mounts: Vec::new(),
+            dns: Vec::new(),
+            hosts: Vec::new(),
+            sysctls: BTreeMap::new(),
+            limits: Bounds::default(),
+            stdin: false,
+            tty: false,
+            health: None,
+            init: false,
+        }
+    }
+
+    /// The agent's container.
+    #[must_use]
+    pub fn agent(&self, agent: &Agent<'_>) -> Container {
+        let sealed = self.network == NetworkLayout::Sealed;
+        let holder = format!("container:{}", Role::Holder.name(&self.slug));
+        let network = if sealed { holder.clone() } else { Role::Network.name(&self.slug) };
+        Container {
+            image: agent.image.to_owned(),
+            command: agent.command.to_vec(),
+            env: agent.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            user: agent.user.clone(),
+            folder: Some(agent.sandbox.workspace.clone()),
+            hostname: (!sealed).then(|| self.slug.clone()),
+            processes_of: sealed.then_some(holder),
+            read_only: false,
+            mounts: agent.mounts(),
+            dns: if sealed { Vec::new() } else { agent.egress_address.iter().cloned().collect() },
+            limits: bounds(&agent.sandbox.limits),
+            stdin: true,
+            tty: agent.tty,
+            init: !sealed && agent.init,
+            ..self.own(Role::Agent, &network)
+        }
+    }
+}
+
+/// What the agent's container depends on, besides the layout.
+#[derive(Debug, Clone)]
+pub struct Agent<'a> {
+    /// The user's image, by its identity.
+    pub image: &'a str,
+    /// Program and arguments; empty: the image's own.
+    pub command: &'a [String],
+    /// The whole environment, besides the image's.
+    pub env: &'a BTreeMap<String, String>,
+    /// `uid:gid`.
+    pub user: String,
+    /// From the plan.
+    pub sandbox: &'a SandboxPlan,
+    /// Where the private home is kept.
+    pub home: Source,
+    /// Paths over which something read-only lies, or that are only kept in their place; parents first.
+    pub pins: Vec<Mount>,
+    /// With a terminal.
+    pub tty: bool,
+    /// Whether the engine has an init to give.
+    pub init: bool,
+    /// The sidecar's address on the internal network.
+    pub egress_address: Option<String>,
+}
+
+impl Agent<'_> {
+    fn mounts(&self) -> Vec<Mount> {
+        let SandboxPlan { workspace, mounts, home_inside, .. } = self.sandbox;
+        let own = [
+            Mount { from: self.home.clone(), at: home_inside.clone(), writable: true },
+            mount_of_path(workspace, workspace, true),
+        ];
+        let wanted = mounts.iter().filter(|mount| !mount.optional || mount.path.exists());
+        let more = wanted.map(|mount| mount_of_path(&mount.path, &mount.at, mount.writable));
+        own.into_iter().chain(more).chain(self.pins.iter().cloned()).collect()
+    }
+}
+
+fn bounds(limits: &LimitsPlan) -> Bounds {
+    Bounds {
+        memory: limits.memory,
+        processes: Some(limits.processes.unwrap_or(PROCESSES)),
+        millicpus: limits.millicpus,
+        open_files: limits.open_files,
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn mount_of_volume(name: &str, at: &str) -> Mount {
+    Mount { from: Source::Volume(name.to_owned()), at: at.into(), writable: true }
+}
+
+fn mount_of_path(from: &Path, at: &Path, writable: bool) -> Mount {
+    Mount { from: Source::Path(from.to_owned()), at: PathBuf::from(at), writable }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(network: NetworkLayout) -> Layout {
+        Layout { slug: "dev".into(), network, outward: "bridge".into(), image: "ours".into(), port: 9099 }
+    }
+
+    fn containers(steps: &[Step]) -> Vec<&Container> {
+        let created = steps.iter().filter_map(|step| match step {
+            Step::Create(container) => Some(&**container),
+            _ => None,
+        });
+        created.collect()
+    }
+
+    fn sandbox() -> SandboxPlan {
+        SandboxPlan {
+            workspace: "/w".into(),
+            mounts: Vec::new(),
+            home: "/state/home".into(),
+            home_inside: "/home/ada".into(),
+            protect: Vec::new(),
+            unprotect: Vec::new(),
+            ports: Vec::new(),
+            limits: LimitsPlan::default(),
+        }
+    }
+
+    fn agent(network: NetworkLayout) -> Container {
+        let (sandbox, env) = (sandbox(), BTreeMap::from([("A".to_owned(), "b".to_owned())]));
+        layout(network).agent(&Agent {
+            image: "theirs",
+            command: &["true".into()],
+            env: &env,
+            user: "1000:1000".into(),
+            sandbox: &sandbox,
+            home: Source::Path("/state/home".into()),
+            pins: Vec::new(),
+            tty: false,
+            init: true,
+            egress_address: Some("10.0.0.2".into()),
+        })
+    }
+
+    #[test]
+    fn sealed_means_that_no_container_of_the_agents_side_has_a_network() {
+        let steps = layout(NetworkLayout::Sealed).egress();
+        let [holder, sidecar] = containers(&steps)[..] else { panic!("{steps:?}") };
+        assert_eq!((holder.network.as_str(), sidecar.network.as_str()), ("none", "bridge"));
+        let agent = agent(NetworkLayout::Sealed);
+        assert_eq!(agent.network, "container:bottle-holder-dev");
+        assert_eq!(agent.processes_of.as_deref(), Some("container:bottle-holder-dev"));
+    }
+
+    #[test]
+    fn nobody_but_the_holder_has_a_capability_and_no_environment_of_ours_says_anything() {
+        for network in [NetworkLayout::Sealed, NetworkLayout::Internal] {
+            let steps = layout(network).egress();
+            for container in containers(&steps) {
+                let expected: &[&str] = if container.role == Role::Holder { &["NET_ADMIN"] } else { &[] };
+                assert_eq!(container.capabilities, expected, "{}", container.name);
+                assert!(container.read_only && container.env.is_empty(), "{}", container.name);
+                assert!(container.limits.memory.is_some() && container.limits.processes.is_some());
+            }
+            assert!(agent(network).capabilities.is_empty());
+        }
+    }
+
+    #[test]
+    fn internal_puts_the_agent_on_a_network_without_a_way_out() {
+        let steps = layout(NetworkLayout::Internal).egress();
+        assert_eq!(steps[0], Step::Network { name: "bottle-net-dev".into() });
+        let alias = Step::Connect {
+            network: "bottle-net-dev".into(),
+            container: "bottle-egress-dev".into(),
+            alias: "egress".into(),
+        };
+        assert_eq!(steps[2], alias);
+        let agent = agent(NetworkLayout::Internal);
+        assert_eq!((agent.network.as_str(), &agent.dns[..]), ("bottle-net-dev", &["10.0.0.2".to_owned()][..]));
+    }
+}
