@@ -18,4 +18,5 @@ pub mod places;
 pub mod process;
 pub mod registry;
 pub mod run;
+pub mod sidecar;
 pub mod style;

@@ -17,7 +17,7 @@ const SECOND: i64 = 1_000_000_000;
 
 /// An engine, and whose parts are made there.
 #[derive(Debug, Clone)]
-pub struct Workshop {
+pub(super) struct Workshop {
     pub(crate) engine: Engine,
     pub(crate) labels: HashMap<String, String>,
     /// Podman has other names for some things.
