@@ -6,6 +6,7 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod egress;
+pub mod engine;
 pub mod explain;
 pub mod init;
 pub mod logs;

@@ -19,6 +19,8 @@ pub struct Choice<'a> {
     pub name: Option<&'a str>,
     /// Another workspace.
     pub workspace: Option<&'a Path>,
+    /// Another backend.
+    pub backend: Option<&'a str>,
 }
 
 /// A manifest that was found.
@@ -82,7 +84,7 @@ pub fn load(choice: &Choice<'_>) -> Result<(Written, Loaded), NoPlan> {
         name: &written.name,
         file: written.file.as_deref(),
         folder,
-        overrides: Overrides { name: choice.name, workspace: workspace.as_deref() },
+        overrides: Overrides { name: choice.name, workspace: workspace.as_deref(), backend: choice.backend },
     };
     let loaded = manifest::load(&written.text, place, &machine).map_err(NoPlan::Wrong)?;
     Ok((written, loaded))

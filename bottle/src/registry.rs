@@ -2,7 +2,7 @@
 use crate::failure::Failure;
 use crate::places;
 use crate::process::Identity;
-use manifest::plan::PortPlan;
+use manifest::plan::{Backend, PortPlan};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -28,6 +28,9 @@ pub struct Record {
     pub workspace: PathBuf,
     /// What runs inside.
     pub command: Vec<String>,
+    /// What started it.
+    #[serde(default)]
+    pub backend: Backend,
     /// Its audit file.
     pub audit: PathBuf,
     /// The launcher's and the engine's log.
@@ -208,6 +211,7 @@ mod tests {
             started: jiff::Timestamp::UNIX_EPOCH,
             workspace: "/w".into(),
             command: vec!["true".into()],
+            backend: Backend::Linux,
             audit: "/a".into(),
             log,
             ports: vec![],

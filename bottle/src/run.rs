@@ -2,6 +2,7 @@
 
 pub mod attend;
 pub mod environment;
+pub mod docker;
 mod job;
 pub mod journal;
 pub mod memory;
@@ -23,6 +24,7 @@ use attend::{Attendance, Attended};
 use audit::Auditor;
 use credentials::Vault;
 use manifest::Plan;
+use manifest::plan::Backend;
 use ports::Ports;
 use relay::Relay;
 use sandbox::{Ended, Stdio};
@@ -48,7 +50,7 @@ pub struct Wishes {
 }
 
 /// One run: what is meant, and what was taken for it.
-struct Run<'a> {
+pub struct Run<'a> {
     plan: &'a Plan,
     wishes: &'a Wishes,
     vault: &'a Vault,
@@ -70,7 +72,10 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     let run = Run { plan: &plan, wishes, vault: &vault, claim: &claim, auditor: &auditor };
     let started = Instant::now();
     journal::step(&auditor, "bottle-started", Some(format!("`{}`", plan.agent.command.join(" "))));
-    let outcome = run.keep(&record, signals);
+    let outcome = match plan.backend {
+        Backend::Linux => run.keep(&record, signals),
+        Backend::Docker => docker::keep(&run, &record, signals),
+    };
     run.finish(outcome, started.elapsed())
 }
 
@@ -153,6 +158,7 @@ fn record(plan: &Plan, claim: &Claim) -> Result<Record, Failure> {
         started: jiff::Timestamp::now(),
         workspace: plan.sandbox.workspace.clone(),
         command: plan.agent.command.clone(),
+        backend: plan.backend,
         audit: plan.audit_file.clone(),
         log: log_file(&plan.name, claim.slug())?,
         ports: plan.sandbox.ports.clone(),

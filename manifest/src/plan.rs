@@ -27,10 +27,11 @@ pub struct Plan {
 }
 
 /// Which backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// Rootless namespaces on this machine.
+    #[default]
     Linux,
     /// Containers of a Docker engine, or of Podman.
     Docker,

@@ -12,6 +12,8 @@ pub mod facts;
 mod failure;
 mod files;
 mod perform;
+pub mod image;
+pub mod user_image;
 pub mod plan;
 pub mod spec;
 pub mod wire;

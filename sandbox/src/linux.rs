@@ -23,7 +23,7 @@ mod wire;
 
 pub use cradle::cradle_main;
 pub use diagnose::{Check, diagnose};
-pub use launch::{CRADLE, InsideListeners, Prepared, planned, prepare, prepare_steps};
+pub use launch::{CRADLE, InsideListeners, Places, Prepared, hold_places, planned, prepare, prepare_steps};
 pub use crate::running::{Change, Ended};
 pub use running::{Handle, Running};
 pub use step::Step;

@@ -52,6 +52,8 @@ pub struct ProvisionInput<'a> {
     pub host: &'a HostTrust,
     /// Hosts whose ssh URLs git turns into https: those of https routes on port 443 without a raw route to port 22.
     pub code_hosts: &'a [String],
+    /// Where the egress answers as an explicit proxy; [`EGRESS_PORT`] but for who chose another.
+    pub egress_port: u16,
     /// What manifest and presets set already; lists such as `JAVA_TOOL_OPTIONS` are added to, not replaced.
     pub env: &'a BTreeMap<String, String>,
 }
@@ -71,7 +73,7 @@ pub struct Provision {
 #[must_use]
 pub fn provision(input: &ProvisionInput<'_>) -> Provision {
     let mut provision = Provision::default();
-    provision.proxies();
+    provision.proxies_at(&format!("http://{EGRESS_HOST}:{}", input.egress_port));
     provision.trust(input);
     provision.java(input);
     provision.chromium(input);
@@ -99,10 +101,6 @@ pub fn bundle_with(host: &HostTrust, ca_pem: &str) -> String {
 }
 
 impl Provision {
-    fn proxies(&mut self) {
-        self.proxies_at(&format!("http://{EGRESS_HOST}:{EGRESS_PORT}"));
-    }
-
     fn proxies_at(&mut self, url: &str) {
         for name in PROXY_VARIABLES {
             self.set(name, url);
@@ -160,7 +158,7 @@ impl Provision {
         for path in paths {
             self.file(path, &store);
         }
-        let options = java_options(&paths[0]);
+        let options = java_options(&paths[0], input.egress_port);
         self.set("JAVA_TOOL_OPTIONS", &appended(input.env.get("JAVA_TOOL_OPTIONS"), &options));
     }
 
@@ -181,9 +179,9 @@ impl Provision {
 }
 
 /// The trust store and the proxy, as `java` options. `|` and `*` are Java's own syntax; no shell reads them.
-fn java_options(store: &Path) -> String {
+fn java_options(store: &Path, port: u16) -> String {
     let proxy =
-        |scheme: &str| format!("-D{scheme}.proxyHost={EGRESS_HOST} -D{scheme}.proxyPort={EGRESS_PORT}");
+        |scheme: &str| format!("-D{scheme}.proxyHost={EGRESS_HOST} -D{scheme}.proxyPort={port}");
     format!(
         "-Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStorePassword={} {} {} -Dhttp.nonProxyHosts=localhost|127.*|[::1]",
         store.display(),

@@ -183,7 +183,7 @@ mod tests {
 
     fn egress() -> EgressPlan {
         let folder = tempfile::tempdir().expect("a folder");
-        let overrides = Overrides { name: Some("x"), workspace: Some(folder.path()) };
+        let overrides = Overrides { name: Some("x"), workspace: Some(folder.path()), ..Default::default() };
         let place = Place { name: "bottle.yaml", file: None, folder: Path::new("/"), overrides };
         let machine = Machine::this().expect("a machine");
         manifest::load(TEXT, place, &machine).unwrap_or_else(|problems| panic!("{problems}")).plan.egress

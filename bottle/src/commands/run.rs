@@ -22,7 +22,7 @@ pub struct RunArgs {
     /// Another workspace: the folder that is mounted read-write.
     #[arg(long, short = 'w', value_name = "DIR")]
     pub workspace: Option<PathBuf>,
-    /// Another backend.
+    /// Another backend: `linux`, or `docker` for containers.
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
     /// A variable for the agent: NAME=VALUE, or NAME to pass on the one that is set here; may be repeated.
@@ -54,7 +54,8 @@ the bottle itself failed; 126 when the program cannot be executed, 127 when it i
 /// Holds it.
 pub fn run(args: &RunArgs) -> Outcome {
     let plan = plan(args)?;
-    if plan.agent.command.is_empty() {
+    // An image says what it runs; this machine does not.
+    if plan.agent.command.is_empty() && plan.docker.is_none() {
         return Err(Failure::new("no program to run")
             .help("name one: `bottle run -- CMD`, or `agent.command` in the manifest"));
     }
@@ -63,12 +64,12 @@ pub fn run(args: &RunArgs) -> Outcome {
 }
 
 fn plan(args: &RunArgs) -> Result<Plan, Failure> {
-    check_backend(args.backend.as_deref())?;
     let choice = Choice {
         manifest: args.manifest.as_deref(),
         presets: &args.preset,
         name: args.name.as_deref(),
         workspace: args.workspace.as_deref(),
+        backend: args.backend.as_deref(),
     };
     let (_, loaded) = load::load(&choice)?;
     if !args.quiet && !loaded.warnings.list.is_empty() {
@@ -79,19 +80,6 @@ fn plan(args: &RunArgs) -> Result<Plan, Failure> {
         plan.agent.command.clone_from(&args.command);
     }
     Ok(plan)
-}
-
-fn check_backend(named: Option<&str>) -> Result<(), Failure> {
-    match named {
-        None | Some("linux") => Ok(()),
-        Some("docker" | "kubernetes") => {
-            Err(Failure::new(format!("backend `{}` is not built yet", named.unwrap_or_default()))
-                .help("leave `--backend` out: bottles run on this machine's own kernel"))
-        }
-        Some(other) => {
-            Err(Failure::new(format!("there is no backend `{other}`")).help("`linux` is the one there is"))
-        }
-    }
 }
 
 fn parse_variable(text: &str) -> Result<(String, String), Failure> {

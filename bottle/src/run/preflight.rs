@@ -12,9 +12,15 @@ const MOST_ROUTES: usize = 16;
 
 /// The text, for standard error.
 pub fn text(plan: &Plan, slug: &str, style: Style) -> String {
+    text_with(plan, slug, &[], style)
+}
+
+/// The same, with what a backend has to say of where the agent runs.
+pub fn text_with(plan: &Plan, slug: &str, runs_in: &[String], style: Style) -> String {
     let mut out = String::new();
     let title = format!("bottle {}", style.bold(slug));
     let _ = writeln!(out, "{title}  {}", style::neutral(&plan.agent.command.join(" ")));
+    block(&mut out, style, "runs in", runs_in);
     block(&mut out, style, "reaches", &reach(&plan.egress, style));
     block(&mut out, style, "sees", &sight(plan));
     block(&mut out, style, "serves", &served(plan));

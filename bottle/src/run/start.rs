@@ -8,7 +8,7 @@ use egress::{CertificateAuthority, Config, Engine, Listeners};
 use manifest::Plan;
 use policy::{HostPattern, Protocol, Route, Scheme};
 use sandbox::linux::{InsideListeners, Prepared};
-use sandbox::provision::{HostTrust, Provision, ProvisionInput, provision};
+use sandbox::provision::{EGRESS_PORT, HostTrust, Provision, ProvisionInput, provision};
 use sandbox::{LaunchFault, SandboxError, Spec, Stdio};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -94,6 +94,7 @@ impl Start<'_> {
             host: &HostTrust::read(),
             code_hosts: &code_hosts,
             env: &env,
+            egress_port: EGRESS_PORT,
         });
         env.extend(provided.env.clone());
         Ok((env, provided))
@@ -151,7 +152,7 @@ impl Drop for EngineRoom {
 }
 
 /// Hosts that git reaches over https and not over ssh.
-fn code_hosts(plan: &Plan) -> Vec<String> {
+pub(super) fn code_hosts(plan: &Plan) -> Vec<String> {
     let hosts = |wanted: fn(&Route) -> bool| -> BTreeSet<String> {
         plan.egress
             .policy

@@ -4,9 +4,11 @@ use super::step::{ListenKind, Step};
 use super::wire::{Launch, Order, Reader, Report, send, write_all};
 use super::{hints, plan, running};
 use crate::{InjectedFile, LaunchFault, SandboxError, Spec, Stdio};
+use manifest::plan::SandboxPlan;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command};
 
 /// argv[1] of the re-executed binary that becomes the bottle's first process. The launcher's memory, which holds
@@ -87,6 +89,30 @@ pub(crate) fn attempt(steps: &[Step]) -> Result<(), SandboxError> {
             Report::Failed { index, errno } => return Err(hints::failed(steps.get(index), errno)),
             _ => return Err(out_of_order()),
         }
+    }
+}
+
+/// The workspace's places, held without a bottle of this backend: what the host executes is there to be mounted over.
+/// Dropping it gives them back; so does the launcher's death.
+pub struct Places {
+    _cradle: Cradle,
+    /// Paths to mount over themselves, parents first, and whether each stays writable.
+    pub pins: Vec<(PathBuf, bool)>,
+    /// Folders outside of the workspace that its git needs, to be mounted writable.
+    pub mounts: Vec<PathBuf>,
+}
+
+/// Holds them for a backend whose walls are somebody else's.
+/// # Errors
+/// What cannot be protected, and how to mend it; nothing is left behind.
+pub fn hold_places(sandbox: &SandboxPlan) -> Result<Places, SandboxError> {
+    let plan::Places { steps, pins, mounts } = plan::places(sandbox, &RealHost::new())?;
+    let mut cradle = Cradle::start()?;
+    cradle.build(&steps, &[])?;
+    match cradle.report()? {
+        Report::Ready => Ok(Places { _cradle: cradle, pins, mounts }),
+        Report::Failed { index, errno } => Err(hints::failed(steps.get(index), errno)),
+        _ => Err(out_of_order()),
     }
 }
 

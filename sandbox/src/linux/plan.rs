@@ -40,6 +40,26 @@ pub(crate) fn steps(spec: &Spec, host: &dyn Host) -> Result<Vec<Step>, SandboxEr
     Ok(steps)
 }
 
+/// What is done on the host, and what must lie over the workspace, when the walls are somebody else's: a container's.
+pub(crate) struct Places {
+    /// Steps of the host.
+    pub(crate) steps: Vec<Step>,
+    /// Paths to mount over themselves, parents first, and whether each stays writable.
+    pub(crate) pins: Vec<(PathBuf, bool)>,
+    /// Folders outside of the workspace that its git needs.
+    pub(crate) mounts: Vec<PathBuf>,
+}
+
+pub(crate) fn places(plan: &SandboxPlan, host: &dyn Host) -> Result<Places, SandboxError> {
+    refuse_wide_workspace(plan, host)?;
+    let protection = protect::protection(plan, host)?;
+    let pins = protection.pins.into_iter().filter_map(|step| match step {
+        Step::Pin { path, writable } => Some((path, writable)),
+        _ => None,
+    });
+    Ok(Places { steps: protection.placeholders, pins: pins.collect(), mounts: protection.mounts })
+}
+
 /// With $HOME or more in the workspace nothing would be out of sight.
 fn refuse_wide_workspace(plan: &SandboxPlan, host: &dyn Host) -> Result<(), SandboxError> {
     let workspace = &plan.workspace;
