@@ -34,7 +34,7 @@ pub fn look(label: &str) -> Launcher {
     match Identity::own() {
         // Whatever ran before the last start of this machine is gone.
         Ok(own) if own.boot != identity.boot => Launcher::Dead,
-        Ok(_) if its_namespace != namespace() => Launcher::Elsewhere,
+        Ok(_) if its_namespace != namespace().to_string() => Launcher::Elsewhere,
         Ok(_) if identity.is_alive() => Launcher::Alive,
         Ok(_) => Launcher::Dead,
         Err(_) => Launcher::Elsewhere,

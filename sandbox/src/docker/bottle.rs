@@ -234,8 +234,9 @@ async fn fault(engine: &Engine, container: &Container, mut error: SandboxError) 
 impl Drop for Bottle {
     fn drop(&mut self) {
         let engine = &self.workshop.engine;
-        let removal = tokio::time::timeout(REMOVAL, clean::remove(engine, &self.made));
-        let left = self.runtime.block_on(async { removal.await });
+        let left = self
+            .runtime
+            .block_on(async { tokio::time::timeout(REMOVAL, clean::remove(engine, &self.made)).await });
         match left {
             Ok(left) => left.iter().for_each(|(part, error)| self.warn(part, &error.what)),
             Err(_) => self.made.iter().for_each(|part| self.warn(part, "the engine does not answer")),
