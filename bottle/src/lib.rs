@@ -11,6 +11,7 @@ pub mod detect;
 pub mod engine;
 pub mod failure;
 pub mod find;
+pub mod holder;
 pub mod launcher_label;
 pub mod load;
 pub mod logs;

@@ -5,7 +5,9 @@ use bottle::attack;
 use bottle::cli::Cli;
 use bottle::demo;
 use bottle::failure::BOTTLE_FAILED;
+use bottle::holder;
 use clap::Parser;
+use sandbox::linux::holder::{HOLD, SPLICE};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -25,7 +27,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// What `bottle doctor --attack` and `bottle demo` run inside a bottle; these words are no commands of the user's.
+/// What `bottle doctor --attack`, `bottle demo` and the Docker backend run inside a bottle; these words are no commands
+/// of the user's.
 fn program_inside() -> Option<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (word, rest) = arguments.split_first()?;
@@ -33,6 +36,8 @@ fn program_inside() -> Option<ExitCode> {
         attack::INSIDE => Some(attack::inside(rest)),
         attack::HEARTBEAT => Some(attack::heartbeat(rest)),
         demo::INSIDE => Some(demo::inside(rest)),
+        HOLD => Some(holder::hold(rest)),
+        SPLICE => Some(holder::splice(rest)),
         _ => None,
     }
 }

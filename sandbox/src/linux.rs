@@ -8,6 +8,7 @@ mod cgroup;
 mod cradle;
 mod diagnose;
 mod hints;
+pub mod holder;
 mod host;
 mod launch;
 mod netlink;

@@ -3,12 +3,16 @@
 
 #[path = "sandbox/bottle.rs"]
 mod bottle;
+#[path = "sandbox/containers.rs"]
+mod containers;
 #[path = "sandbox/escape.rs"]
 mod escape;
 #[path = "sandbox/files.rs"]
 mod files;
 #[path = "sandbox/guards.rs"]
 mod guards;
+#[path = "sandbox/holder.rs"]
+mod holder;
 #[path = "sandbox/life.rs"]
 mod life;
 #[path = "sandbox/network.rs"]
@@ -17,6 +21,8 @@ mod network;
 mod people;
 #[path = "sandbox/probe.rs"]
 mod probe;
+#[path = "sandbox/room.rs"]
+mod room;
 #[path = "sandbox/witness.rs"]
 mod witness;
 
@@ -27,7 +33,15 @@ use people::Person;
 type Scenario = fn();
 
 fn scenarios() -> Vec<(&'static str, Scenario)> {
-    [life::SCENARIOS, network::SCENARIOS, guards::SCENARIOS, files::SCENARIOS, escape::SCENARIOS].concat()
+    [
+        life::SCENARIOS,
+        network::SCENARIOS,
+        guards::SCENARIOS,
+        files::SCENARIOS,
+        escape::SCENARIOS,
+        holder::SCENARIOS,
+    ]
+    .concat()
 }
 
 fn main() {
@@ -37,6 +51,12 @@ fn main() {
         Some("__scenario") => play(&arguments[2]),
         Some("__launcher") => life::launcher(&arguments[2], &arguments[3]),
         Some("__attack") => attack(&arguments[2]),
+        Some(room::ROOM) => room::room(&arguments[2], &arguments[3]),
+        Some(room::HELD) => room::held(&arguments[2], &arguments[3]),
+        Some(room::JOIN) => room::join(&arguments[2], &arguments[3..]),
+        Some(containers::TAKER) => containers::taker(&arguments[2]),
+        Some(sandbox::linux::holder::HOLD) => containers::hold(&arguments[2]),
+        Some(sandbox::linux::holder::SPLICE) => room::splice(&arguments[2]),
         Some("__probe") => probe::main(&arguments[2..]),
         _ => libtest_mimic::run(&Arguments::from_args(), trials()).exit(),
     }
@@ -59,6 +79,7 @@ fn trials() -> Vec<Trial> {
     people
         .iter()
         .flat_map(|person| scenarios().into_iter().map(move |(name, _)| trial(person, name)))
+        .chain([held_in_containers()])
         .collect()
 }
 
@@ -67,4 +88,13 @@ fn trial(person: &Person, name: &'static str) -> Trial {
     let ignored = person.missing();
     Trial::test(format!("{name}::{person}"), move || person.play(name).map_err(Into::into))
         .with_ignored_flag(ignored)
+}
+
+fn held_in_containers() -> Trial {
+    let story = || {
+        containers::a_network_is_held_for_containers();
+        Ok(())
+    };
+    Trial::test("containers::a_network_is_held_for_containers", story)
+        .with_ignored_flag(containers::missing())
 }

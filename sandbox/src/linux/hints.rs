@@ -17,7 +17,11 @@ pub(crate) fn failed(step: Option<&Step>, errno: i32) -> SandboxError {
 fn hint(step: &Step, errno: i32) -> Option<String> {
     let hint = match step {
         Step::Enter | Step::MapIds { .. } => return Some(user_namespaces(errno)),
+        Step::Redirect { .. } | Step::LoopbackUp | Step::CaptureRoutes { .. } if errno == libc::EPERM => {
+            NO_NET_ADMIN
+        }
         Step::Redirect { .. } => NO_NF_TABLES,
+        Step::Listen { .. } if errno == libc::EADDRINUSE => PORT_TAKEN,
         Step::Proc => NO_PROC,
         Step::Bind { .. } | Step::Pin { .. } | Step::Cover { .. } if errno == libc::ELOOP => SYMLINK,
         Step::Root { .. } | Step::Bind { .. } | Step::Pin { .. } if errno == libc::ENOSYS => OLD_KERNEL,
@@ -25,7 +29,7 @@ fn hint(step: &Step, errno: i32) -> Option<String> {
         Step::Root { .. } if errno == libc::EACCES || errno == libc::EPERM => {
             return Some(user_namespaces(errno));
         }
-        Step::Seccomp => NO_SECCOMP,
+        Step::Seccomp | Step::HolderCalls => NO_SECCOMP,
         Step::JoinCgroup { .. } => NO_CGROUP,
         _ => return None,
     };
@@ -75,6 +79,10 @@ pub(crate) const MANY_NAMESPACES: &str =
 pub(crate) const NO_USER_NAMESPACES: &str = "this machine forbids user namespaces to ordinary users; `bottle doctor` says which rule it is and how to mend it";
 pub(crate) const NO_NF_TABLES: &str = "the kernel needs nf_tables with nat, redirect and reject for inet: `sudo modprobe -a nf_tables nft_chain_nat nft_redir \
      nft_reject_inet nft_ct`, and make it last with a file in /etc/modules-load.d";
+pub(crate) const NO_NET_ADMIN: &str = "the network namespace must be this container's own, and CAP_NET_ADMIN be given to it (docker: `--network none --cap-add \
+     NET_ADMIN`)";
+pub(crate) const PORT_TAKEN: &str =
+    "another program came into this network namespace first; start the bottle again, with nothing else in it";
 pub(crate) const NO_PROC: &str = "parts of /proc are masked here, as in a container; give the container an unmasked one (docker: \
      `--security-opt systempaths=unconfined`)";
 pub(crate) const SYMLINK: &str =

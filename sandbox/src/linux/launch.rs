@@ -27,7 +27,7 @@ pub struct InsideListeners {
 }
 
 impl InsideListeners {
-    fn add(&mut self, kind: ListenKind, socket: OwnedFd) {
+    pub(crate) fn add(&mut self, kind: ListenKind, socket: OwnedFd) {
         match kind {
             ListenKind::Tcp => self.tcp.push(socket.into()),
             ListenKind::DnsUdp => self.dns_udp.push(socket.into()),

@@ -1,10 +1,10 @@
-//! Doing a step. Every function here is called once, by the bottle's first process, in the order of the list.
+//! Doing a step. Every function here is called once, by the bottle's first process (or a holder), in the order of the list.
 mod agent;
 mod files;
 mod firewall;
 mod mounts;
-mod network;
-mod process;
+pub(crate) mod network;
+pub(crate) mod process;
 mod terminal;
 
 pub(crate) use terminal::Terminal;
@@ -95,6 +95,7 @@ pub(crate) fn guard(step: &Step) -> io::Result<()> {
         Step::Limits { open_files, processes } => agent::limits(*open_files, *processes),
         Step::Landlock { writable } => agent::landlock(writable),
         Step::Seccomp => agent::seccomp(),
+        Step::HolderCalls => agent::holder_calls(),
         _ => Err(io::ErrorKind::Unsupported.into()),
     }
 }

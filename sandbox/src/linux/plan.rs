@@ -33,7 +33,7 @@ pub(crate) fn steps(spec: &Spec, host: &dyn Host) -> Result<Vec<Step>, SandboxEr
     steps.extend(cgroup::step(&name, limits, limits.processes.unwrap_or(PROCESSES), host.cgroup())?);
     steps.push(Step::Enter);
     steps.extend(identity(spec, host));
-    steps.extend(network(host));
+    steps.extend(network(host.kind(Path::new("/proc/sys/net/ipv6")) == Kind::Dir));
     steps.extend(file_system(spec, &protection, host)?);
     steps.extend([Step::NoNewPrivileges, Step::DropCapabilities]);
     steps.extend(guards(spec, &protection));
@@ -87,9 +87,10 @@ fn identity(spec: &Spec, host: &dyn Host) -> Vec<Step> {
     ]
 }
 
-/// Order matters: the rules stand before the interface is up.
-fn network(host: &dyn Host) -> Vec<Step> {
-    let v6 = host.kind(Path::new("/proc/sys/net/ipv6")) == Kind::Dir;
+/// What every bottle's network consists of, a container's as well. Order matters: the rules stand before the interface is
+/// up. Where it is up already (a container's), they stand before the routes: until then no address but loopback leads
+/// anywhere, and the rules leave loopback alone.
+pub(crate) fn network(v6: bool) -> Vec<Step> {
     let families: &[bool] = if v6 { &[false, true] } else { &[false] };
     let mut steps = vec![Step::Redirect { egress_port: EGRESS_PORT, dns_port: DNS_PORT }, Step::LoopbackUp];
     for &v6 in families {

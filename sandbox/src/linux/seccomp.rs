@@ -1,7 +1,7 @@
 //! From the table of system calls to filters: three programs, of whose answers the kernel takes the strictest.
 use super::syscalls::{
-    ALLOWED, CLONE_NAMESPACES, PERSONALITY_QUERY, REFUSED_IOCTLS, REFUSED_PERSONALITIES, REFUSED_SOCKETS,
-    Test,
+    ALLOWED, CLONE_NAMESPACES, Group, HOLDER, PERSONALITY_QUERY, REFUSED_IOCTLS, REFUSED_PERSONALITIES,
+    REFUSED_SOCKETS, Test,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -15,10 +15,15 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 pub(crate) fn programs() -> Result<[BpfProgram; 3], seccompiler::BackendError> {
     use SeccompAction::{Allow, Errno};
     Ok([
-        program(known_calls(), Errno(errno(libc::ENOSYS)), Allow)?,
+        program(known_calls(ALLOWED), Errno(errno(libc::ENOSYS)), Allow)?,
         program(refused_arguments()?, Allow, Errno(errno(libc::EPERM)))?,
         program(refused_sockets()?, Allow, Errno(errno(libc::EAFNOSUPPORT)))?,
     ])
+}
+
+/// The one program of a holder: its few calls, and nothing else.
+pub(crate) fn holder() -> Result<BpfProgram, seccompiler::BackendError> {
+    program(known_calls(HOLDER), SeccompAction::Errno(errno(libc::EPERM)), SeccompAction::Allow)
 }
 
 fn program(
@@ -34,8 +39,8 @@ fn errno(code: i32) -> u32 {
     code.unsigned_abs()
 }
 
-fn known_calls() -> Rules {
-    let calls = ALLOWED.iter().flat_map(|group| group.calls.iter().chain(group.older));
+fn known_calls(groups: &[Group]) -> Rules {
+    let calls = groups.iter().flat_map(|group| group.calls.iter().chain(group.older));
     calls.map(|(_, number)| (*number, Vec::new())).collect()
 }
 
@@ -92,7 +97,7 @@ mod tests {
 
     #[test]
     fn dangerous_calls_do_not_exist_inside() {
-        let known = known_calls();
+        let known = known_calls(ALLOWED);
         for number in [
             libc::SYS_unshare,
             libc::SYS_setns,
@@ -130,12 +135,34 @@ mod tests {
     }
 
     #[test]
+    fn a_holder_makes_no_process_and_no_socket() {
+        assert!(holder().is_ok_and(|program| !program.is_empty()));
+        let known = known_calls(HOLDER);
+        for number in [
+            libc::SYS_socket,
+            libc::SYS_connect,
+            libc::SYS_bind,
+            libc::SYS_execve,
+            libc::SYS_execveat,
+            libc::SYS_clone,
+            libc::SYS_ptrace,
+            libc::SYS_openat,
+            libc::SYS_capset,
+            libc::SYS_setns,
+        ] {
+            assert!(!known.contains_key(&number), "system call {number}");
+        }
+    }
+
+    #[test]
     fn no_call_is_listed_twice_and_every_group_says_why() {
-        let mut seen = BTreeSet::new();
-        for group in ALLOWED {
-            assert!(group.reason.len() > 10);
-            for (name, _) in group.calls.iter().chain(group.older) {
-                assert!(seen.insert(name), "{name}");
+        for table in [ALLOWED, HOLDER] {
+            let mut seen = BTreeSet::new();
+            for group in table {
+                assert!(group.reason.len() > 10);
+                for (name, _) in group.calls.iter().chain(group.older) {
+                    assert!(seen.insert(name), "{name}");
+                }
             }
         }
         assert!(REFUSED_SOCKETS.iter().all(|refused| refused.reason.len() > 5));

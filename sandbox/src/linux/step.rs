@@ -184,6 +184,8 @@ pub enum Step {
     },
     /// Agent: system calls that no coding agent needs are refused.
     Seccomp,
+    /// Holder: no system call is left but those that hand sockets over, wait and end.
+    HolderCalls,
 }
 
 /// What a listener is for.
@@ -217,7 +219,7 @@ pub enum Stage {
     Host,
     /// By the bottle's first process.
     Walls,
-    /// By the agent's process, just before it becomes the agent.
+    /// By the agent's process, just before it becomes the agent; by a holder, just before it serves.
     Agent,
 }
 
@@ -231,7 +233,7 @@ impl Step {
             | Self::DropGroups
             | Self::JoinCgroup { .. }
             | Self::Enter => Stage::Host,
-            Self::Limits { .. } | Self::Landlock { .. } | Self::Seccomp => Stage::Agent,
+            Self::Limits { .. } | Self::Landlock { .. } | Self::Seccomp | Self::HolderCalls => Stage::Agent,
             _ => Stage::Walls,
         }
     }
@@ -283,6 +285,7 @@ impl fmt::Display for Step {
             Self::Limits { .. } => write!(f, "set resource limits"),
             Self::Landlock { .. } => write!(f, "restrict files, signals and abstract sockets (landlock)"),
             Self::Seccomp => write!(f, "restrict system calls (seccomp)"),
+            Self::HolderCalls => write!(f, "restrict system calls to those of a holder (seccomp)"),
         }
     }
 }

@@ -17,6 +17,37 @@ macro_rules! calls {
     ($($number:ident)*) => { &[$((stringify!($number), libc::$number)),*] };
 }
 
+/// What a holder does once its network stands. No process, no program, no file and no new socket is among it.
+pub(crate) const HOLDER: &[Group] = &[
+    Group {
+        reason: "one peer is let in, greeted and given the listeners; the socket's name goes",
+        calls: calls![
+            SYS_accept4 SYS_setsockopt SYS_recvmsg SYS_recvfrom SYS_sendmsg SYS_sendto SYS_read
+            SYS_write SYS_close SYS_unlinkat SYS_fcntl
+        ],
+        #[cfg(target_arch = "x86_64")]
+        older: calls![SYS_unlink],
+        #[cfg(not(target_arch = "x86_64"))]
+        older: &[],
+    },
+    Group {
+        reason: "waiting for that peer, for signals and for orphans; then the end",
+        calls: calls![
+            SYS_ppoll SYS_wait4 SYS_waitid SYS_rt_sigprocmask SYS_rt_sigaction SYS_rt_sigreturn
+            SYS_sigaltstack SYS_restart_syscall SYS_exit SYS_exit_group
+        ],
+        #[cfg(target_arch = "x86_64")]
+        older: calls![SYS_poll],
+        #[cfg(not(target_arch = "x86_64"))]
+        older: &[],
+    },
+    Group {
+        reason: "memory of its own",
+        calls: calls![SYS_mmap SYS_munmap SYS_mremap SYS_mprotect SYS_madvise SYS_brk SYS_futex],
+        older: &[],
+    },
+];
+
 /// The allowed calls.
 pub(crate) const ALLOWED: &[Group] = &[
     Group {

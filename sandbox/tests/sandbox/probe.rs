@@ -11,7 +11,7 @@ pub(crate) fn main(arguments: &[String]) {
     }
 }
 
-fn name(error: &io::Error) -> String {
+pub(crate) fn name(error: &io::Error) -> String {
     error
         .raw_os_error()
         .map_or_else(|| error.to_string(), |code| nix::errno::Errno::from_raw(code).to_string())

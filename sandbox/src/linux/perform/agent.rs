@@ -53,8 +53,13 @@ fn restrict(writable: &[PathBuf]) -> Result<(), landlock::RulesetError> {
 }
 
 pub(crate) fn seccomp() -> io::Result<()> {
-    for program in seccomp::programs().map_err(io::Error::other)? {
-        seccompiler::apply_filter(&program).map_err(io::Error::other)?;
-    }
-    Ok(())
+    seccomp::programs().map_err(io::Error::other)?.iter().try_for_each(filter)
+}
+
+pub(crate) fn holder_calls() -> io::Result<()> {
+    filter(&seccomp::holder().map_err(io::Error::other)?)
+}
+
+fn filter(program: &seccompiler::BpfProgram) -> io::Result<()> {
+    seccompiler::apply_filter(program).map_err(io::Error::other)
 }

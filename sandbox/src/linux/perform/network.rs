@@ -1,7 +1,10 @@
 //! Loopback, routes, listeners.
 use crate::linux::netlink::{ACK, CREATE, Messages, REQUEST};
 use crate::linux::step::ListenKind;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen as listen_on, socket_with, sockopt};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, bind, getsockname, ipproto, listen as listen_on, socket_with,
+    sockopt,
+};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
@@ -56,6 +59,19 @@ pub(crate) fn listen(kind: ListenKind, v6: bool, port: u16) -> io::Result<OwnedF
         listen_on(&socket, BACKLOG)?;
     }
     Ok(socket)
+}
+
+/// Whether a socket that came from elsewhere is what [`listen`] with these arguments makes.
+pub(crate) fn is_listener(socket: &OwnedFd, kind: ListenKind, v6: bool, port: u16) -> io::Result<bool> {
+    let stream = kind != ListenKind::DnsUdp;
+    let family = if v6 { AddressFamily::INET6 } else { AddressFamily::INET };
+    let (socket_type, protocol) =
+        if stream { (SocketType::STREAM, ipproto::TCP) } else { (SocketType::DGRAM, ipproto::UDP) };
+    Ok(sockopt::socket_domain(socket)? == family
+        && sockopt::socket_type(socket)? == socket_type
+        && sockopt::socket_protocol(socket)? == Some(protocol)
+        && sockopt::socket_acceptconn(socket)? == stream
+        && SocketAddr::try_from(getsockname(socket)?)? == loopback(v6, port))
 }
 
 fn loopback(v6: bool, port: u16) -> SocketAddr {

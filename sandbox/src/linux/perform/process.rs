@@ -3,7 +3,7 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior, set_parent_process_death_signal};
 use rustix::thread::{
-    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, clear_ambient_capability_set,
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, clear_ambient_capability_set, no_new_privs,
     remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
 };
 use std::fs;
@@ -51,18 +51,29 @@ pub(crate) fn no_new_privileges() -> io::Result<()> {
 }
 
 /// Bounding set first (that needs a capability), then the bits that make user 0 ordinary, then all the others.
+///
+/// A container's process can be without the capability (`CAP_SETPCAP`) for the first two. Under no-new-privileges they
+/// are a second lock: what a program file or user 0 would gain by an exec is cut to what the process had before
+/// (capabilities(7), "no_new_privs"), which is nothing. Without that lock too, this fails.
 pub(crate) fn drop_capabilities() -> io::Result<()> {
-    for number in 0..MAX_CAPABILITIES {
-        match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
-            Ok(()) => {}
-            Err(Errno::INVAL) => break,
-            Err(error) => return Err(error.into()),
-        }
+    match empty_bounding_set().and_then(|()| set_capabilities_secure_bits(locked_bits())) {
+        Err(Errno::PERM) if no_new_privs()? => {}
+        other => other?,
     }
-    set_capabilities_secure_bits(locked_bits())?;
     clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
-    Ok(set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
+    let all_none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    Ok(set_capabilities(None, all_none)?)
+}
+
+fn empty_bounding_set() -> Result<(), Errno> {
+    for number in 0..MAX_CAPABILITIES {
+        match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
+            Err(Errno::INVAL) => break,
+            other => other?,
+        }
+    }
+    Ok(())
 }
 
 fn locked_bits() -> CapabilitiesSecureBits {
