@@ -13,6 +13,7 @@ pub mod failure;
 pub mod find;
 pub mod holder;
 pub mod launcher_label;
+pub mod leftovers;
 pub mod load;
 pub mod logs;
 pub mod machine;

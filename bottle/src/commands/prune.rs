@@ -1,7 +1,9 @@
 //! `bottle prune`: remove what ended bottles left.
 use crate::failure::{Failure, Outcome};
+use crate::leftovers::Leftovers;
 use crate::places;
 use crate::registry::Registry;
+use crate::run::start::walls_failure;
 use crate::style;
 use clap::Args;
 use std::collections::BTreeSet;
@@ -17,13 +19,20 @@ pub struct PruneArgs {
     /// Also remove the private homes of bottles that do not run (asks first).
     #[arg(long)]
     pub homes: bool,
+    /// Ask the container engine even when no bottle of this machine is known to have used it.
+    #[arg(long)]
+    pub containers: bool,
+    /// Also remove containers whose launcher cannot be seen from here: it may still run on another machine.
+    #[arg(long)]
+    pub elsewhere: bool,
     /// Do not ask.
     #[arg(long, short)]
     pub yes: bool,
 }
 
 const AFTER_HELP: &str = "\
-Records of launchers that were killed are removed. Audit files and logs stay. A private home holds what the agent keeps
+Records of launchers that were killed are removed, with their containers, networks and volumes, and images of other
+versions of `bottle` that nothing uses. Audit files and logs stay. A private home holds what the agent keeps
 from run to run: settings, sessions, caches.
 
 Examples:
@@ -33,6 +42,7 @@ Examples:
 /// Removes it.
 pub fn run(args: &PruneArgs) -> Outcome {
     let registry = Registry::open()?;
+    prune_containers(args)?;
     for slug in registry.prune()? {
         println!("removed the record of `{slug}`");
     }
@@ -40,6 +50,18 @@ pub fn run(args: &PruneArgs) -> Outcome {
         prune_homes(&registry, args.yes)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn prune_containers(args: &PruneArgs) -> Result<(), Failure> {
+    let leftovers = if args.containers || args.elsewhere {
+        Some(Leftovers::look().map_err(walls_failure)?)
+    } else {
+        Leftovers::look_if_known()?
+    };
+    let Some(leftovers) = leftovers else { return Ok(()) };
+    leftovers.remove(&leftovers.orphans(args.elsewhere))?;
+    leftovers.prune_images()?;
+    leftovers.forget_if_clean()
 }
 
 fn prune_homes(registry: &Registry, yes: bool) -> Result<(), Failure> {

@@ -1,8 +1,10 @@
 //! `bottle ps`: which bottles run.
 use crate::failure::Outcome;
+use crate::leftovers::Leftovers;
 use crate::registry::{Record, Registry};
 use crate::style::{self, Style};
 use clap::Args;
+use sandbox::docker::clean;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,15 +28,32 @@ Examples:
 
 /// Lists them.
 pub fn run(args: &PsArgs) -> Outcome {
-    let records = Registry::open()?.running()?;
+    let registry = Registry::open()?;
+    let records = registry.running()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&records.iter().map(as_json).collect::<Vec<_>>())?);
     } else if args.quiet {
         records.iter().for_each(|record| println!("{}", record.slug));
     } else {
         print!("{}", table(&records));
+        show_orphans();
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What dead launchers left at an engine; an engine that does not answer is said and is no failure of `ps`.
+fn show_orphans() {
+    let leftovers = match Leftovers::look_if_known() {
+        Ok(Some(leftovers)) => leftovers,
+        Ok(None) => return,
+        Err(failure) => return eprintln!("bottle: warning: {}", failure.what),
+    };
+    let orphans = leftovers.orphans(false);
+    for (slug, parts) in clean::by_slug(&orphans) {
+        let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+        let slug = style::neutral(slug);
+        eprintln!("bottle: `{slug}` has no launcher any more and left {}: `bottle prune` removes it", names.join(", "));
+    }
 }
 
 fn as_json(record: &Record) -> serde_json::Value {
@@ -45,6 +64,7 @@ fn as_json(record: &Record) -> serde_json::Value {
         "started": record.started,
         "workspace": record.workspace,
         "command": record.command,
+        "backend": record.backend,
         "audit": record.audit,
         "log": record.log,
         "ports": record.ports,

@@ -1,9 +1,11 @@
 //! `bottle stop`: end bottles, gently first.
 use crate::failure::{Failure, Outcome};
+use crate::leftovers::Leftovers;
 use crate::process::Handle;
 use crate::registry::{Record, Registry};
 use clap::Args;
 use rustix::process::Signal;
+use sandbox::docker::clean::Part;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -41,6 +43,11 @@ pub fn run(args: &StopArgs) -> Outcome {
     report_missing(args, &running);
     let chosen: Vec<&Record> = running.iter().filter(|record| is_chosen(args, record)).collect();
     let outcome = stop_all(&chosen, Duration::from_secs(args.time));
+    if let Some(leftovers) = Leftovers::look_if_known()? {
+        let orphans = leftovers.orphans(false).into_iter();
+        let wanted = |part: &Part| args.all || args.bottles.iter().any(|one| [&part.slug, &part.bottle].contains(&one));
+        leftovers.remove(&orphans.filter(wanted).collect::<Vec<_>>())?;
+    }
     registry.prune()?;
     outcome.map(|()| ExitCode::SUCCESS)
 }

@@ -8,12 +8,14 @@ use super::terminal::{Terminal, leave_keyboard_to_the_pipeline};
 use super::{Run, environment, journal, preflight};
 use crate::engine::Supplies;
 use crate::failure::Failure;
-use crate::launcher_label;
+use crate::launcher_label::{self, Launcher};
+use crate::leftovers;
 use crate::registry::Record;
 use crate::sidecar::launcher::{Sidecar, Wire};
 use crate::sidecar::{Briefing, VERSION};
 use environment::Variables;
 use manifest::plan::{DockerPlan, NetworkLayout};
+use sandbox::docker::clean::{self, Part};
 use sandbox::docker::facts::{Files, Kind};
 use sandbox::docker::plan::{Agent, Layout};
 use sandbox::docker::spec::{Mount, Source};
@@ -39,6 +41,9 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<Attended
     leave_keyboard_to_the_pipeline()?;
     let runtime = Room::open()?;
     let yard = Yard::find(run, &runtime)?;
+    leftovers::remember()?;
+    yard.remove_orphans()?;
+    run.claim.publish(record)?;
     let mut containers = yard.prepare()?;
     let sidecar = yard.brief(&containers)?;
     let tty = terminal.is_some();
@@ -46,7 +51,6 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<Attended
     let created = yard.create_agent(&mut containers, places.as_ref(), tty)?;
     yard.furnish(&created, &sidecar.ca_pem)?;
     yard.show_preflight();
-    run.claim.publish(record)?;
     let size = terminal.as_ref().and_then(Terminal::size);
     let mut inmate: Inmate = created.launch(size).map_err(walls_failure)?;
     journal::step(run.auditor, "agent-started", None);
@@ -129,6 +133,21 @@ impl<'a> Yard<'a> {
             .map_err(walls_failure)?;
         let supplies = std::cell::RefCell::new(Some(supplies));
         Ok(Yard { run, docker, runtime, engine, facts, supplies, ours, theirs, port })
+    }
+
+    /// What a dead launcher of this slug left stands in the way.
+    fn remove_orphans(&self) -> Result<(), Failure> {
+        let slug = self.run.claim.slug();
+        let left = self.runtime.0.block_on(async {
+            let parts = clean::parts(&self.engine).await?;
+            let dead = |part: &Part| part.slug == slug && launcher_label::look(&part.launcher) == Launcher::Dead;
+            let orphans: Vec<Part> = parts.into_iter().filter(dead).collect();
+            Ok::<_, SandboxError>(clean::remove(&self.engine, &orphans).await)
+        });
+        match left.map_err(walls_failure)?.pop() {
+            Some((_, error)) => Err(walls_failure(error)),
+            None => Ok(()),
+        }
     }
 
     fn prepare(&self) -> Result<Bottle, Failure> {
