@@ -2,7 +2,8 @@
 use crate::failure::{Failure, Outcome};
 use crate::run::memory;
 use crate::run::start::walls_failure;
-use crate::sidecar::{health, room};
+use crate::sidecar::health;
+use crate::sidecar::room::{self, Ears};
 use clap::Args;
 use egress::Listeners;
 use sandbox::linux::InsideListeners;
@@ -48,7 +49,7 @@ pub fn run(args: &EngineArgs) -> Outcome {
     memory::keep_secrets_in()?;
     log_to_standard_error();
     health::answer(Path::new(health::SOCKET));
-    room::serve(BufReader::new(std::io::stdin()), std::io::stdout(), || listeners(args))
+    room::serve(BufReader::new(std::io::stdin()), std::io::stdout(), || ears(args))
 }
 
 /// The container engine keeps it, and the launcher copies it into the bottle's log.
@@ -57,18 +58,20 @@ fn log_to_standard_error() {
     let _set_once = lines.with_max_level(tracing::Level::INFO).try_init();
 }
 
-fn listeners(args: &EngineArgs) -> Result<Listeners, Failure> {
+fn ears(args: &EngineArgs) -> Result<Ears, Failure> {
     if let Some(socket) = &args.handover {
-        let InsideListeners { tcp, dns_udp, dns_tcp } =
-            sandbox::linux::holder::take(socket, HANDOVER_WAIT).map_err(walls_failure)?;
-        return Ok(Listeners { tcp, dns_udp, dns_tcp, captured: true });
+        let (inside, tether) = sandbox::linux::holder::take(socket, HANDOVER_WAIT).map_err(walls_failure)?;
+        let InsideListeners { tcp, dns_udp, dns_tcp } = inside;
+        let listeners = Listeners { tcp, dns_udp, dns_tcp, captured: true };
+        return Ok(Ears { listeners, tether: Some(tether) });
     }
-    Ok(Listeners {
+    let listeners = Listeners {
         tcp: args.listen.iter().map(|address| tcp(*address)).collect::<Result<_, _>>()?,
         dns_tcp: args.names.iter().map(|address| tcp(*address)).collect::<Result<_, _>>()?,
         dns_udp: args.names.iter().map(|address| udp(*address)).collect::<Result<_, _>>()?,
         captured: false,
-    })
+    };
+    Ok(Ears { listeners, tether: None })
 }
 
 fn tcp(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -5,6 +5,7 @@ use crate::failure::{Failure, Outcome};
 use audit::{Auditor, Event};
 use credentials::{Fresh, Sources, TokenRef, Vault};
 use egress::{CertificateAuthority, Engine, Listeners};
+use sandbox::linux::holder::Tether;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(40);
 pub fn serve(
     orders: impl BufRead + Send + 'static,
     reports: impl io::Write + Send + 'static,
-    listen: impl FnOnce() -> Result<Listeners, Failure>,
+    listen: impl FnOnce() -> Result<Ears, Failure>,
 ) -> Outcome {
     let link = Link::new(reports);
     let mut orders = orders;
@@ -63,8 +64,17 @@ fn briefing(orders: &mut impl BufRead) -> Result<Briefing, Failure> {
     }
 }
 
+/// Where an engine answers.
+pub struct Ears {
+    /// The sockets.
+    pub listeners: Listeners,
+    /// The holder's life, where there is one: it ends with this.
+    pub tether: Option<Tether>,
+}
+
 /// An engine and what it runs on.
 struct Room {
+    _tether: Option<Tether>,
     engine: Engine,
     runtime: Runtime,
     auditor: Auditor,
@@ -74,7 +84,7 @@ impl Room {
     fn start(
         briefing: Briefing,
         link: &Arc<Link>,
-        listen: impl FnOnce() -> Result<Listeners, Failure>,
+        listen: impl FnOnce() -> Result<Ears, Failure>,
     ) -> Result<Room, Failure> {
         let Briefing { version: _, slug, egress, supplies, slots } = briefing;
         let vault = Vault::beside(slots, Arc::clone(link) as Arc<dyn Sources>);
@@ -83,13 +93,13 @@ impl Room {
         let ca_pem = ca.certificate_pem().to_owned();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
         let config = engine::config(&egress, supplies, &slug, vault, ca, auditor.clone());
-        let listeners = listen()?;
+        let Ears { listeners, tether } = listen()?;
         let engine = {
             let _on = runtime.enter();
             Engine::start(config, listeners)?
         };
         link.report(Report::Ready { ca_pem });
-        Ok(Room { engine, runtime, auditor })
+        Ok(Room { _tether: tether, engine, runtime, auditor })
     }
 
     /// With a launcher that is gone there is nobody to record anything for: all is cut at once.

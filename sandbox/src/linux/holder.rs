@@ -3,7 +3,8 @@
 //!
 //! The story: [`hold`] is the first process of a container that has no interface but `lo`. It does the same network
 //! steps as every bottle, gives up what it can do, and hands the listeners to its first peer, who is the egress in
-//! another container and gets them by [`take`]. From then on it only keeps the namespace alive. [`splice`] is a second
+//! another container and gets them by [`take`]. From then on it only keeps the namespace alive, for as long as that egress
+//! lives: where the agent shares its PID namespace, its end is the agent's. [`splice`] is a second
 //! program of that container, one per connection from outside to a server of the agent's.
 
 mod door;
@@ -13,7 +14,7 @@ mod take;
 
 pub use hold::{News, hold, hold_steps, planned};
 pub use splice::splice;
-pub use take::take;
+pub use take::{Tether, take};
 
 use super::step::ListenKind;
 use serde::{Deserialize, Serialize};

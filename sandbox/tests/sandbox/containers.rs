@@ -244,7 +244,7 @@ pub(crate) fn hold(socket: &str) -> ! {
 
 /// `__taker SOCKET`: an egress that answers everything with what it knows.
 pub(crate) fn taker(socket: &str) -> ! {
-    let listeners = match holder::take(socket.as_ref(), Duration::from_secs(3)) {
+    let (listeners, _tether) = match holder::take(socket.as_ref(), Duration::from_secs(3)) {
         Ok(listeners) => listeners,
         Err(error) => {
             eprintln!("{error}");

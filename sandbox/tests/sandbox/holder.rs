@@ -23,6 +23,7 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("holder::a_second_peer_gets_nothing", second_peer),
     ("holder::a_stranger_gets_nothing_and_ends_it", stranger),
     ("holder::with_the_taker_gone_connections_are_refused", taker_gone),
+    ("holder::with_the_taker_gone_it_ends", tethered),
     ("holder::after_the_hand_over_it_can_do_nothing", powerless),
     ("holder::it_is_out_of_reach_of_who_joins", undumpable),
     ("holder::it_ends_when_told_to_and_takes_its_socket_along", ends),
@@ -206,6 +207,16 @@ fn taker_gone() {
         assert_eq!(room.probe(&["tcp", address]), REFUSED, "{address}");
     }
     assert_eq!(room.probe(&["udp", "8.8.8.8:53"]), REFUSED);
+}
+
+fn tethered() {
+    let mut room = Room::ready(&[]);
+    let listeners = room.take();
+    assert_eq!(room.line(), r#"{"holder":"handed-over"}"#);
+    // The listeners alone do not keep it: the taker is dead, whoever else has a copy.
+    room.cut_off();
+    assert_eq!(room.wait().code(), Some(0));
+    drop(listeners);
 }
 
 /// What the holder has left, and what it still can do when it is told to end.

@@ -9,6 +9,7 @@ use rustix::net::{
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use rustix::thread::{CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities};
 use sandbox::linux::{InsideListeners, Step, holder};
+use std::cell::RefCell;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub(crate) struct Room {
     said: BufReader<ChildStdout>,
     /// The holder's pid on the host.
     pub(crate) holder: i32,
+    tether: RefCell<Option<holder::Tether>>,
 }
 
 impl Room {
@@ -42,7 +44,7 @@ impl Room {
             .spawn()
             .expect("a room");
         let said = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut room = Self { folder, child, said, holder: 0 };
+        let mut room = Self { folder, child, said, holder: 0, tether: RefCell::default() };
         room.holder = room.line().parse().unwrap_or_else(|_| panic!("{}", room.last_words()));
         room
     }
@@ -59,8 +61,16 @@ impl Room {
         self.folder.path().join("listeners.sock")
     }
 
+    /// The listeners; the taker lives for as long as the room, or until it is cut off.
     pub(crate) fn take(&self) -> InsideListeners {
-        holder::take(&self.socket(), WAIT).expect("the listeners")
+        let (listeners, tether) = holder::take(&self.socket(), WAIT).expect("the listeners");
+        self.tether.replace(Some(tether));
+        listeners
+    }
+
+    /// The taker ends.
+    pub(crate) fn cut_off(&self) {
+        drop(self.tether.take());
     }
 
     /// What the holder says next.

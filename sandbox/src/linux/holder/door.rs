@@ -46,18 +46,21 @@ impl Drop for Door {
     }
 }
 
-/// Gives the listeners to a peer that greets as it should; says whether it did.
-pub(super) fn hand_over(mut peer: UnixStream, listeners: &[(ListenKind, bool, OwnedFd)]) -> io::Result<bool> {
+/// Gives the listeners to a peer that greets as it should, and gives the peer back; `None` when it did not.
+pub(super) fn hand_over(
+    mut peer: UnixStream,
+    listeners: &[(ListenKind, bool, OwnedFd)],
+) -> io::Result<Option<UnixStream>> {
     peer.set_read_timeout(Some(GREETING_WAIT))?;
     let mut greeting = [0; GREETING.len()];
     peer.read_exact(&mut greeting)?;
     if greeting != *GREETING {
         send(&peer, &Offer::Refused, &[])?;
-        return Ok(false);
+        return Ok(None);
     }
     for (kind, v6, socket) in listeners {
         send(&peer, &Offer::Listener { kind: *kind, v6: *v6 }, &[socket.as_fd()])?;
     }
     send(&peer, &Offer::Complete, &[])?;
-    Ok(true)
+    Ok(Some(peer))
 }

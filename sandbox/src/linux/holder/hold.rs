@@ -11,7 +11,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{WaitOptions, wait};
 use serde::Serialize;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// What a holder says, a line of JSON each.
@@ -44,7 +45,7 @@ fn steps(host: &dyn Host) -> Vec<Step> {
 }
 
 /// Holds this container's network: rules, routes and listeners; hands the listeners to the first peer at `socket`; then
-/// waits for SIGTERM or SIGINT, at which it returns. Nothing can be done with this process afterwards but to end it.
+/// waits for SIGTERM, SIGINT or the taker's end, at which it returns. Nothing can be done with this process afterwards but to end it.
 ///
 /// Needs `CAP_NET_ADMIN` over a network namespace that nobody else has used yet.
 /// # Errors
@@ -65,9 +66,11 @@ pub fn hold_steps(steps: &[Step], socket: &Path, mut tell: impl FnMut(News)) -> 
     let door = Door::open(socket).map_err(|e| not_open(socket, &e))?;
     restrict(steps)?;
     tell(News::Ready { v6: listeners.iter().any(|(_, v6, _)| *v6) });
-    if serve(door, &signals, listeners)? {
+    if let Some(tether) = serve(door, &signals, &listeners)? {
+        drop(listeners);
         tell(News::HandedOver);
-        while signals.wait(None).map_err(|e| cannot("wait for signals", &e))? != Event::End {}
+        // The taker says nothing more: what is to be read is its end, and without it nothing here is of use to anybody.
+        while signals.wait(Some(tether.as_fd())).map_err(|e| cannot("wait for the egress", &e))? == Event::Other {}
     }
     Ok(())
 }
@@ -88,20 +91,24 @@ fn restrict(steps: &[Step]) -> Result<(), SandboxError> {
     last.try_for_each(|step| guard(step).map_err(|error| failed(step, &error)))
 }
 
-/// Whether the listeners were handed over; if not, it is time to end. Either way our own copies are closed: with the
-/// taker dead nobody accepts, and connections are refused.
-fn serve(door: Door, signals: &Signals, listeners: Listeners) -> Result<bool, SandboxError> {
+/// The line to the taker, once it has the listeners; `None` when it is time to end. Our own copies are closed then: with
+/// the taker dead nobody accepts, and connections are refused.
+fn serve(
+    door: Door,
+    signals: &Signals,
+    listeners: &[(ListenKind, bool, OwnedFd)],
+) -> Result<Option<UnixStream>, SandboxError> {
     loop {
-        match signals.wait(Some(&door)).map_err(|e| cannot("wait for the egress", &e))? {
-            Event::End => return Ok(false),
+        match signals.wait(Some(door.as_fd())).map_err(|e| cannot("wait for the egress", &e))? {
+            Event::End => return Ok(None),
             Event::Other => {}
             Event::Peer => break,
         }
     }
-    let given = door.let_in().and_then(|peer| hand_over(peer, &listeners));
+    let given = door.let_in().and_then(|peer| hand_over(peer, listeners));
     match given.map_err(|e| cannot("hand the listeners over", &e))? {
-        true => Ok(true),
-        false => Err(SandboxError::new("the egress speaks another version than its holder")
+        Some(peer) => Ok(Some(peer)),
+        None => Err(SandboxError::new("the egress speaks another version than its holder")
             .with_hint("all containers of a bottle must be of one image (`BOTTLE_EGRESS_IMAGE`)")),
     }
 }
@@ -123,10 +130,10 @@ impl Signals {
         Ok(Self(SignalFd::with_flags(&wanted, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?))
     }
 
-    /// Blocks until a signal has come, or a peer where there is a door.
-    fn wait(&self, door: Option<&Door>) -> io::Result<Event> {
+    /// Blocks until a signal has come, or there is news of a peer.
+    fn wait(&self, peer: Option<BorrowedFd<'_>>) -> io::Result<Event> {
         let mut fds = vec![PollFd::new(&self.0, PollFlags::IN)];
-        fds.extend(door.map(|door| PollFd::from_borrowed_fd(door.as_fd(), PollFlags::IN)));
+        fds.extend(peer.map(|peer| PollFd::from_borrowed_fd(peer, PollFlags::IN)));
         rustix::io::retry_on_intr(|| poll(&mut fds, None))?;
         let peer = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
         if self.heard_the_end()? {

@@ -17,19 +17,27 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// The most listeners that are taken in before they are looked at: all there are, and one to see that it is too many.
 const MOST: usize = 7;
 
+/// The holder's life hangs on it: when it goes, the holder ends, and with it everything in its PID namespace. It goes with
+/// the egress, however that ends.
+#[must_use]
+pub struct Tether {
+    _line: UnixStream,
+}
+
 type Taken = Vec<(ListenKind, bool, OwnedFd)>;
 
-/// Waits for the holder's socket, no longer than `within` in all, and takes the listeners.
+/// Waits for the holder's socket, no longer than `within` in all, and takes the listeners; the tether is to be kept for as
+/// long as they are answered on.
 /// # Errors
 /// When there is no holder in time, when it speaks another version, or when what it gives is not exactly the listeners of a
 /// bottle: for TCP and names, on loopback, listening, of IPv4 and of IPv6 or of IPv4 alone.
-pub fn take(socket: &Path, within: Duration) -> Result<InsideListeners, SandboxError> {
-    let taken = Instant::now()
+pub fn take(socket: &Path, within: Duration) -> Result<(InsideListeners, Tether), SandboxError> {
+    let (taken, line) = Instant::now()
         .checked_add(within)
         .ok_or_else(|| io::ErrorKind::InvalidInput.into())
         .and_then(|end| receive(connect(socket, end)?, end))
         .map_err(|error| not_taken(socket, &error))?;
-    checked(taken)
+    Ok((checked(taken)?, Tether { _line: line }))
 }
 
 fn connect(socket: &Path, end: Instant) -> io::Result<UnixStream> {
@@ -46,7 +54,8 @@ fn is_early(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
-fn receive(stream: UnixStream, end: Instant) -> io::Result<Taken> {
+fn receive(stream: UnixStream, end: Instant) -> io::Result<(Taken, UnixStream)> {
+    let line = stream.try_clone()?;
     write_all(stream.as_fd(), GREETING)?;
     let mut reader = Reader::new(stream);
     let mut taken = Vec::new();
@@ -56,7 +65,7 @@ fn receive(stream: UnixStream, end: Instant) -> io::Result<Taken> {
             return Err(io::Error::other("there is no end of listeners"));
         }
     }
-    Ok(taken)
+    Ok((taken, line))
 }
 
 fn next_offer(reader: &mut Reader, end: Instant) -> io::Result<Option<(ListenKind, bool)>> {
