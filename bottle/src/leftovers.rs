@@ -18,7 +18,8 @@ use tokio::runtime::Runtime;
 pub fn remember() -> Result<(), Failure> {
     let marker = marker()?;
     places::private_folders(marker.parent().unwrap_or(&marker))?;
-    std::fs::write(&marker, "").map_err(|error| Failure::new(format!("cannot write `{}`: {error}", marker.display())))
+    std::fs::write(&marker, "")
+        .map_err(|error| Failure::new(format!("cannot write `{}`: {error}", marker.display())))
 }
 
 fn marker() -> Result<PathBuf, Failure> {
@@ -60,7 +61,9 @@ impl Leftovers {
         }
         Leftovers::look().map(Some).map_err(|error| {
             Failure::new(format!("a bottle had containers, and cannot be looked after: {}", error.what)).help(
-                error.hint.unwrap_or_else(|| "start the engine that it ran on, or name it with `DOCKER_HOST`".into()),
+                error.hint.unwrap_or_else(|| {
+                    "start the engine that it ran on, or name it with `DOCKER_HOST`".into()
+                }),
             )
         })
     }
@@ -93,7 +96,10 @@ impl Leftovers {
         }
         match left.len() {
             0 => Ok(()),
-            more => Err(Failure::new(format!("{} could not be removed", crate::style::count(more as u64, "part")))),
+            more => Err(Failure::new(format!(
+                "{} could not be removed",
+                crate::style::count(more as u64, "part")
+            ))),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The story of a bottle, from the plan to the exit code. Start reading at [`hold`].
 
 pub mod attend;
-pub mod environment;
 pub mod docker;
+pub mod environment;
 mod job;
 pub mod journal;
 pub mod memory;

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_not_quoted() {
-        let line = b"{\"fresh\":{\"id\":1,\"outcome\":{\"Ok\":{\"value\":\"s3cr3t-v4lue!\",\"expires_at\":null}}}}";
+        let line =
+            b"{\"fresh\":{\"id\":1,\"outcome\":{\"Ok\":{\"value\":\"s3cr3t-v4lue!\",\"expires_at\":null}}}}";
         let error = understood::<Order>(line).expect_err("no base64").to_string();
         assert!(!error.contains("s3cr3t"), "{error}");
     }

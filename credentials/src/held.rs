@@ -58,7 +58,12 @@ impl Held {
     }
 
     /// From a launcher: with the time that it has left here.
-    pub(crate) fn handed(source: &TokenRef, value: Secret, due: Option<Duration>, stamp: Option<Stamp>) -> Held {
+    pub(crate) fn handed(
+        source: &TokenRef,
+        value: Secret,
+        due: Option<Duration>,
+        stamp: Option<Stamp>,
+    ) -> Held {
         Held { due, stale: stale(source), stamp, ..Held::lasting(value) }
     }
 

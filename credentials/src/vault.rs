@@ -76,8 +76,9 @@ impl Vault {
 
     /// From slots that were resolved elsewhere.
     pub(crate) fn of_held(cells: Vec<(SlotSpec, Placeholder, Held)>, world: Box<dyn World>) -> Vault {
-        let cell =
-            |(spec, placeholder, held): (SlotSpec, Placeholder, Held)| (spec.slot, Cell::new(spec, placeholder, held));
+        let cell = |(spec, placeholder, held): (SlotSpec, Placeholder, Held)| {
+            (spec.slot, Cell::new(spec, placeholder, held))
+        };
         Vault::of(cells.into_iter().map(cell).collect(), world)
     }
 

@@ -11,11 +11,11 @@ pub mod connect;
 pub mod facts;
 mod failure;
 mod files;
-mod perform;
 pub mod image;
-pub mod user_image;
+mod perform;
 pub mod plan;
 pub mod spec;
+pub mod user_image;
 pub mod wire;
 
 pub use agent::Inmate;

@@ -22,9 +22,9 @@ pub(crate) mod sys;
 mod syscalls;
 mod wire;
 
+pub use crate::running::{Change, Ended};
 pub use cradle::cradle_main;
 pub use diagnose::{Check, diagnose};
 pub use launch::{CRADLE, InsideListeners, Places, Prepared, hold_places, planned, prepare, prepare_steps};
-pub use crate::running::{Change, Ended};
 pub use running::{Handle, Running};
 pub use step::Step;

@@ -180,8 +180,7 @@ impl Provision {
 
 /// The trust store and the proxy, as `java` options. `|` and `*` are Java's own syntax; no shell reads them.
 fn java_options(store: &Path, port: u16) -> String {
-    let proxy =
-        |scheme: &str| format!("-D{scheme}.proxyHost={EGRESS_HOST} -D{scheme}.proxyPort={port}");
+    let proxy = |scheme: &str| format!("-D{scheme}.proxyHost={EGRESS_HOST} -D{scheme}.proxyPort={port}");
     format!(
         "-Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStorePassword={} {} {} -Dhttp.nonProxyHosts=localhost|127.*|[::1]",
         store.display(),

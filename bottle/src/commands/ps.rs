@@ -52,7 +52,10 @@ fn show_orphans() {
     for (slug, parts) in clean::by_slug(&orphans) {
         let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
         let slug = style::neutral(slug);
-        eprintln!("bottle: `{slug}` has no launcher any more and left {}: `bottle prune` removes it", names.join(", "));
+        eprintln!(
+            "bottle: `{slug}` has no launcher any more and left {}: `bottle prune` removes it",
+            names.join(", ")
+        );
     }
 }
 

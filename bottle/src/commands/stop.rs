@@ -45,7 +45,9 @@ pub fn run(args: &StopArgs) -> Outcome {
     let outcome = stop_all(&chosen, Duration::from_secs(args.time));
     if let Some(leftovers) = Leftovers::look_if_known()? {
         let orphans = leftovers.orphans(false).into_iter();
-        let wanted = |part: &Part| args.all || args.bottles.iter().any(|one| [&part.slug, &part.bottle].contains(&one));
+        let wanted = |part: &Part| {
+            args.all || args.bottles.iter().any(|one| [&part.slug, &part.bottle].contains(&one))
+        };
         leftovers.remove(&orphans.filter(wanted).collect::<Vec<_>>())?;
     }
     registry.prune()?;

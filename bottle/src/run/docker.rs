@@ -17,12 +17,14 @@ use environment::Variables;
 use manifest::plan::{DockerPlan, NetworkLayout};
 use sandbox::docker::clean::{self, Part};
 use sandbox::docker::facts::{Files, Kind};
-use sandbox::docker::plan::{Agent, Layout};
+use sandbox::docker::plan::{Agent, Layout, RESOLVER};
 use sandbox::docker::spec::{Mount, Source};
 use sandbox::docker::user_image::{self, UserImage};
-use sandbox::linux::Places;
 use sandbox::docker::{self, Bottle, Created, Engine, Facts, Inmate, Owner, image};
-use sandbox::provision::{EGRESS_PORT, HostTrust, JAVA_STORE_PATH, Provision, ProvisionInput, provision};
+use sandbox::linux::Places;
+use sandbox::provision::{
+    EGRESS_HOST, EGRESS_PORT, HostTrust, JAVA_STORE_PATH, Provision, ProvisionInput, provision,
+};
 use sandbox::{InjectedFile, SandboxError};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,7 +56,8 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<Attended
     let size = terminal.as_ref().and_then(Terminal::size);
     let mut inmate: Inmate = created.launch(size).map_err(walls_failure)?;
     journal::step(run.auditor, "agent-started", None);
-    let relay = terminal.zip(inmate.take_terminal()).map(|(one, other)| Relay::over(one, other)).transpose()?;
+    let relay =
+        terminal.zip(inmate.take_terminal()).map(|(one, other)| Relay::over(one, other)).transpose()?;
     let handle = runtime.handle();
     let attendance = Attendance { relay, signals, ports, time_limit: run.time_limit(), runtime: handle };
     let attended = attendance.attend(&mut inmate)?;
@@ -72,7 +75,8 @@ struct Room(RuntimeUntilDropped);
 
 impl Room {
     fn open() -> Result<Room, Failure> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("docker").build()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("docker").build()?;
         Ok(Room(RuntimeUntilDropped(Some(runtime))))
     }
 
@@ -140,7 +144,8 @@ impl<'a> Yard<'a> {
         let slug = self.run.claim.slug();
         let left = self.runtime.0.block_on(async {
             let parts = clean::parts(&self.engine).await?;
-            let dead = |part: &Part| part.slug == slug && launcher_label::look(&part.launcher) == Launcher::Dead;
+            let dead =
+                |part: &Part| part.slug == slug && launcher_label::look(&part.launcher) == Launcher::Dead;
             let orphans: Vec<Part> = parts.into_iter().filter(dead).collect();
             Ok::<_, SandboxError>(clean::remove(&self.engine, &orphans).await)
         });
@@ -242,7 +247,8 @@ impl<'a> Yard<'a> {
         };
         let (slug, overrides) = (self.run.claim.slug(), &self.run.wishes.env);
         let mut env = environment::base(&plan.agent, &plan.sandbox.home_inside, slug, overrides, host);
-        let says_path = plan.agent.env.contains_key("PATH") || overrides.iter().any(|(name, _)| name == "PATH");
+        let says_path =
+            plan.agent.env.contains_key("PATH") || overrides.iter().any(|(name, _)| name == "PATH");
         if !says_path {
             env.remove("PATH");
         }
@@ -269,7 +275,24 @@ impl<'a> Yard<'a> {
         }
         let mut files = self.provided(ca_pem, &trust, &Variables::new()).files;
         files.extend(self.people(created)?);
+        files.extend(self.names());
         created.lay(&files).map_err(walls_failure)
+    }
+
+    /// Docker shares the holder's own; Podman gives an agent that joins a holder none.
+    fn names(&self) -> Vec<InjectedFile> {
+        if self.facts.kind != Kind::Podman || self.docker.network != NetworkLayout::Sealed {
+            return Vec::new();
+        }
+        let file = |path: &str, text: String| InjectedFile {
+            path: path.into(),
+            content: text.into_bytes(),
+            mode: 0o644,
+        };
+        vec![
+            file("/etc/resolv.conf", format!("nameserver {RESOLVER}\n")),
+            file("/etc/hosts", format!("127.0.0.1 localhost {EGRESS_HOST}\n::1 localhost\n")),
+        ]
     }
 
     /// Programs ask who they are.
@@ -297,7 +320,15 @@ impl<'a> Yard<'a> {
     fn show_preflight(&self) {
         if !self.run.wishes.quiet {
             let notes = self.notes();
-            eprint!("{}", preflight::text_with(self.run.plan, self.run.claim.slug(), &notes, crate::style::Style::stderr()));
+            eprint!(
+                "{}",
+                preflight::text_with(
+                    self.run.plan,
+                    self.run.claim.slug(),
+                    &notes,
+                    crate::style::Style::stderr()
+                )
+            );
         }
     }
 
@@ -305,19 +336,29 @@ impl<'a> Yard<'a> {
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![format!("{} of {}", self.theirs.name, self.engine.described())];
         if let Files::Apart(why) = &self.facts.files {
-            notes.push(format!("files are the engine's own ({why}): the workspace is the folder of that path there"));
-            notes.push("what that machine would execute is not write-protected, and the home is a volume there".into());
+            notes.push(format!(
+                "files are the engine's own ({why}): the workspace is the folder of that path there"
+            ));
+            notes.push(
+                "what that machine would execute is not write-protected, and the home is a volume there"
+                    .into(),
+            );
         }
         if self.docker.network == NetworkLayout::Internal {
-            notes.push("network `internal`: services of the engine's machine that listen on every address".into());
-            notes.push("can be reached from inside, past the egress; `network: sealed` has no such way".into());
+            notes.push(
+                "network `internal`: services of the engine's machine that listen on every address".into(),
+            );
+            notes.push(
+                "can be reached from inside, past the egress; `network: sealed` has no such way".into(),
+            );
         }
         notes
     }
 }
 
 fn pins(places: Option<&Places>) -> Vec<Mount> {
-    let pin = |path: &PathBuf, writable| Mount { from: Source::Path(path.clone()), at: path.clone(), writable };
+    let pin =
+        |path: &PathBuf, writable| Mount { from: Source::Path(path.clone()), at: path.clone(), writable };
     let places = places.into_iter();
     places
         .flat_map(|places| {

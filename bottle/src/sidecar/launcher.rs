@@ -7,7 +7,9 @@ use credentials::remote::Watch;
 use credentials::{Fresh, TokenRef};
 use std::io;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
@@ -42,7 +44,11 @@ impl Sidecar {
     /// Tells it everything and waits until its engine answers.
     /// # Errors
     /// What the sidecar says, or that it says nothing.
-    pub async fn brief<I, O>(wire: Wire<I, O>, briefing: Briefing, auditor: Auditor) -> Result<Sidecar, Failure>
+    pub async fn brief<I, O>(
+        wire: Wire<I, O>,
+        briefing: Briefing,
+        auditor: Auditor,
+    ) -> Result<Sidecar, Failure>
     where
         I: AsyncWrite + Unpin + Send + 'static,
         O: AsyncRead + Unpin + Send + 'static,
@@ -153,8 +159,11 @@ impl Attendant {
     fn answer(&self, id: u64, reference: TokenRef) {
         let (orders, known) = (self.orders.clone(), self.slots.iter().any(|slot| slot.source == reference));
         drop(tokio::spawn(async move {
-            let ask = move || if known { Fresh::ask(&reference) } else { Err("no source of this bottle".to_owned()) };
-            let outcome = tokio::task::spawn_blocking(ask).await.unwrap_or_else(|_| Err("asking broke off".to_owned()));
+            let ask = move || {
+                if known { Fresh::ask(&reference) } else { Err("no source of this bottle".to_owned()) }
+            };
+            let outcome =
+                tokio::task::spawn_blocking(ask).await.unwrap_or_else(|_| Err("asking broke off".to_owned()));
             let _gone_already = orders.send(Order::Fresh { id, outcome }).await;
         }));
     }
@@ -172,7 +181,9 @@ impl Attendant {
 }
 
 /// The next report, and what it was read from.
-async fn next<R: AsyncRead + Unpin>(reports: &mut BufReader<R>) -> (&mut BufReader<R>, io::Result<Option<Report>>) {
+async fn next<R: AsyncRead + Unpin>(
+    reports: &mut BufReader<R>,
+) -> (&mut BufReader<R>, io::Result<Option<Report>>) {
     let heard = hear(reports).await;
     (reports, heard)
 }

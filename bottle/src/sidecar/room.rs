@@ -48,7 +48,8 @@ pub fn serve(
 }
 
 fn briefing(orders: &mut impl BufRead) -> Result<Briefing, Failure> {
-    let by_hand = "`bottle engine` is started by `bottle run` in a container, and told what to do on standard input";
+    let by_hand =
+        "`bottle engine` is started by `bottle run` in a container, and told what to do on standard input";
     match hear::<Order>(orders) {
         Ok(Some(Order::Start(briefing))) if briefing.version == super::VERSION => Ok(*briefing),
         Ok(Some(Order::Start(briefing))) => Err(Failure::new(format!(
@@ -58,9 +59,7 @@ fn briefing(orders: &mut impl BufRead) -> Result<Briefing, Failure> {
         ))
         .help("take `BOTTLE_EGRESS_IMAGE` out of the environment, or name an image of this version")),
         Ok(_) => Err(Failure::new("no briefing on standard input").help(by_hand)),
-        Err(error) => {
-            Err(Failure::new(format!("no briefing on standard input: {error}")).help(by_hand))
-        }
+        Err(error) => Err(Failure::new(format!("no briefing on standard input: {error}")).help(by_hand)),
     }
 }
 
@@ -91,7 +90,8 @@ impl Room {
         let auditor = auditor(&slug, link);
         let ca = CertificateAuthority::generate(&slug)?;
         let ca_pem = ca.certificate_pem().to_owned();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
         let config = engine::config(&egress, supplies, &slug, vault, ca, auditor.clone());
         let Ears { listeners, tether } = listen()?;
         let engine = {

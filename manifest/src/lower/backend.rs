@@ -77,9 +77,7 @@ impl Lower<'_> {
     fn image(&mut self, user: &Manifest) -> Option<Option<ImagePlan>> {
         match (&user.image, &user.build) {
             (None, None) => Some(None),
-            (Some(image), None) => {
-                self.reference(image, "an image").map(|name| Some(ImagePlan::Named(name)))
-            }
+            (Some(image), None) => self.reference(image, "an image").map(|name| Some(ImagePlan::Named(name))),
             (None, Some(build)) => self.build(build).map(|build| Some(ImagePlan::Build(build))),
             (Some(_), Some(build)) => {
                 self.error_hint(

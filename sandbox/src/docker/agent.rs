@@ -112,9 +112,7 @@ impl Running for Inmate {
     }
 
     fn change(&mut self) -> Change {
-        let ended = self.ended.unwrap_or_else(|| {
-            self.ends.recv().unwrap_or(Ended::Signalled(libc::SIGKILL))
-        });
+        let ended = self.ended.unwrap_or_else(|| self.ends.recv().unwrap_or(Ended::Signalled(libc::SIGKILL)));
         self.ended = Some(ended);
         Change::Ended(ended)
     }

@@ -204,9 +204,7 @@ impl Created<'_> {
 /// Who can reach servers inside: the holder shares the agent's network; on an internal network the sidecar is beside it.
 fn door_of(layout: &Layout) -> agent::DoorAt {
     match layout.network {
-        NetworkLayout::Sealed => {
-            agent::DoorAt { container: Role::Holder.name(&layout.slug), host: None }
-        }
+        NetworkLayout::Sealed => agent::DoorAt { container: Role::Holder.name(&layout.slug), host: None },
         NetworkLayout::Internal => agent::DoorAt {
             container: Role::Egress.name(&layout.slug),
             host: Some(Role::Agent.name(&layout.slug)),

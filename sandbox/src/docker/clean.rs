@@ -5,7 +5,8 @@ use super::spec::{Role, label};
 use crate::SandboxError;
 use bollard::errors::Error;
 use bollard::query_parameters::{
-    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions, RemoveVolumeOptions,
+    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions,
+    RemoveVolumeOptions,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -130,7 +131,8 @@ async fn remove_one(engine: &Engine, part: &Part) -> Result<(), SandboxError> {
     let (api, name) = (engine.api(), part.name.as_str());
     let removed = match part.kind {
         Kind::Container => {
-            let options = RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
+            let options =
+                RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
             api.remove_container(name, Some(options)).await
         }
         Kind::Network => api.remove_network(name).await,

@@ -143,7 +143,8 @@ fn first(archive: &[u8]) -> Option<Entry> {
 
 /// Where a link leads, as text: never above the root.
 fn resolved(link: &Path, target: &Path) -> PathBuf {
-    let mut path = if target.is_absolute() { PathBuf::from("/") } else { link.parent().unwrap_or(link).to_owned() };
+    let mut path =
+        if target.is_absolute() { PathBuf::from("/") } else { link.parent().unwrap_or(link).to_owned() };
     for component in target.components() {
         match component {
             Component::Normal(name) => path.push(name),
@@ -157,7 +158,8 @@ fn resolved(link: &Path, target: &Path) -> PathBuf {
 /// Folders first, so that those that are missing have a mode of ours; they are the image's where it has them.
 fn archive_of(files: &[InjectedFile]) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
-    let files: BTreeMap<&Path, &InjectedFile> = files.iter().map(|file| (file.path.as_path(), file)).collect();
+    let files: BTreeMap<&Path, &InjectedFile> =
+        files.iter().map(|file| (file.path.as_path(), file)).collect();
     for (path, file) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(file.content.len() as u64);

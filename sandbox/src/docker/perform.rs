@@ -8,10 +8,14 @@ use bollard::models::{
     MountType, NetworkConnectRequest, NetworkCreateRequest, ResourcesUlimits, VolumeCreateRequest,
 };
 use bollard::query_parameters::{CreateContainerOptions, StartContainerOptions};
+use rustix::process::Resource;
 use std::collections::HashMap;
 
 /// What an engine keeps of a container's output, so that an agent cannot fill its disk.
 const LOG_SIZE: &str = "1m";
+/// What every machine's Podman service has itself, whatever it was started with: its processes are bounded by the
+/// kernel's default for numbers of processes.
+const MODEST: i64 = 32 * 1024;
 /// Nanoseconds.
 const SECOND: i64 = 1_000_000_000;
 
@@ -66,7 +70,8 @@ impl Workshop {
     /// Creates a container; a name that is taken is somebody's, and never taken over.
     pub(crate) async fn create(&self, container: &Container) -> Result<(), SandboxError> {
         let name = &container.name;
-        let options = CreateContainerOptions { name: Some(name.clone()), ..CreateContainerOptions::default() };
+        let options =
+            CreateContainerOptions { name: Some(name.clone()), ..CreateContainerOptions::default() };
         let made = self.engine.api().create_container(Some(options), self.body(container)).await;
         made.map(drop).map_err(|error| {
             let taken = has_status(&error, 409);
@@ -81,8 +86,7 @@ impl Workshop {
     }
 
     async fn connect(&self, network: &str, container: &str, alias: &str) -> Result<(), SandboxError> {
-        let endpoint =
-            EndpointSettings { aliases: Some(vec![alias.into()]), ..EndpointSettings::default() };
+        let endpoint = EndpointSettings { aliases: Some(vec![alias.into()]), ..EndpointSettings::default() };
         let request = NetworkConnectRequest { container: container.into(), endpoint_config: Some(endpoint) };
         let joined = self.engine.api().connect_network(network, request).await;
         joined.map_err(|error| failed(&format!("connect `{container}` to the network `{network}`"), error))
@@ -139,7 +143,7 @@ impl Workshop {
             memory: memory.map(number),
             pids_limit: processes.map(number),
             nano_cpus: millicpus.map(|milli| number(milli).saturating_mul(1_000_000)),
-            ulimits: Some(ulimits(open_files.map(number))),
+            ulimits: Some(self.ulimits(open_files.map(number))),
             log_config: Some(self.log()),
             init: container.init.then_some(true),
             ipc_mode: Some("private".into()),
@@ -157,14 +161,29 @@ impl Workshop {
     }
 }
 
-fn some(list: &[String]) -> Option<Vec<String>> {
-    (!list.is_empty()).then(|| list.to_vec())
+impl Workshop {
+    /// A core file would be written where the agent can read it, and nothing of ours is to be in one. Podman raises other
+    /// limits to numbers of its own, which fails where it may not raise any (in a container, in a virtual machine); so it
+    /// is told the caller's.
+    fn ulimits(&self, open_files: Option<i64>) -> Vec<ResourcesUlimits> {
+        let own = |name, resource| self.podman.then(|| limit(name, own_limit(resource).min(MODEST)));
+        let files =
+            open_files.map(|value| limit("nofile", value)).or_else(|| own("nofile", Resource::Nofile));
+        [Some(limit("core", 0)), files, own("nproc", Resource::Nproc)].into_iter().flatten().collect()
+    }
 }
 
-/// A core file would be written where the agent can read it, and nothing of ours is to be in one.
-fn ulimits(open_files: Option<i64>) -> Vec<ResourcesUlimits> {
-    let limit = |name: &str, value| ResourcesUlimits { name: Some(name.into()), soft: Some(value), hard: Some(value) };
-    std::iter::once(limit("core", 0)).chain(open_files.map(|value| limit("nofile", value))).collect()
+fn limit(name: &str, value: i64) -> ResourcesUlimits {
+    ResourcesUlimits { name: Some(name.into()), soft: Some(value), hard: Some(value) }
+}
+
+fn own_limit(resource: Resource) -> i64 {
+    let maximum = rustix::process::getrlimit(resource).maximum;
+    maximum.and_then(|maximum| i64::try_from(maximum).ok()).unwrap_or(i64::MAX)
+}
+
+fn some(list: &[String]) -> Option<Vec<String>> {
+    (!list.is_empty()).then(|| list.to_vec())
 }
 
 fn health(test: &[String]) -> HealthConfig {

@@ -11,7 +11,7 @@ pub const HANDOVER_SOCKET: &str = "/handover/listeners.sock";
 /// The sidecar's own user, in the image.
 const SIDECAR_USER: &str = "65532:65532";
 /// In the range of the egress's own answers; every address leads to it.
-const RESOLVER: &str = "198.18.0.1";
+pub const RESOLVER: &str = "198.18.0.1";
 /// Enough for any build, and an end for a fork bomb: as on Linux.
 const PROCESSES: u64 = 8192;
 /// The sidecar's memory: bounded buffers for thousands of connections.
@@ -132,6 +132,7 @@ impl Layout {
     #[must_use]
     pub fn agent(&self, agent: &Agent<'_>) -> Container {
         let sealed = self.network == NetworkLayout::Sealed;
+        let addresses = agent.egress_address.iter().filter(|_| !sealed);
         let holder = format!("container:{}", Role::Holder.name(&self.slug));
         let network = if sealed { holder.clone() } else { Role::Network.name(&self.slug) };
         Container {
@@ -144,7 +145,9 @@ impl Layout {
             processes_of: sealed.then_some(holder),
             read_only: false,
             mounts: agent.mounts(),
-            dns: if sealed { Vec::new() } else { agent.egress_address.iter().cloned().collect() },
+            // Names of a holder's network are the holder's; here the egress answers every one but its own.
+            dns: addresses.clone().cloned().collect(),
+            hosts: addresses.map(|address| format!("{}:{address}", crate::provision::EGRESS_HOST)).collect(),
             limits: bounds(&agent.sandbox.limits),
             stdin: true,
             tty: agent.tty,
@@ -293,6 +296,9 @@ mod tests {
         };
         assert_eq!(steps[2], alias);
         let agent = agent(NetworkLayout::Internal);
-        assert_eq!((agent.network.as_str(), &agent.dns[..]), ("bottle-net-dev", &["10.0.0.2".to_owned()][..]));
+        assert_eq!(
+            (agent.network.as_str(), &agent.dns[..]),
+            ("bottle-net-dev", &["10.0.0.2".to_owned()][..])
+        );
     }
 }

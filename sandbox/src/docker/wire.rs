@@ -22,8 +22,13 @@ pub struct Wire {
 }
 
 pub(crate) async fn attach(engine: &Engine, name: &str) -> Result<AttachContainerResults, SandboxError> {
-    let options =
-        AttachContainerOptions { stream: true, stdin: true, stdout: true, stderr: true, ..Default::default() };
+    let options = AttachContainerOptions {
+        stream: true,
+        stdin: true,
+        stdout: true,
+        stderr: true,
+        ..Default::default()
+    };
     let attached = engine.patient().attach_container(name, Some(options)).await;
     attached.map_err(|error| failed(&format!("attach to the container `{name}`"), error))
 }

@@ -2,8 +2,8 @@
 use super::launch::{Cradle, gone};
 use super::stdio::Inherited;
 use super::wire::{Order, Reader, Report, send};
-use crate::running::{Change, Door, Ended, Running as Seam, Stream};
 use crate::SandboxError;
+use crate::running::{Change, Door, Ended, Running as Seam, Stream};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

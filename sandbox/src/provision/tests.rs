@@ -24,7 +24,13 @@ fn debian() -> HostTrust {
 fn provided(host: &HostTrust, env: &BTreeMap<String, String>) -> (String, Provision) {
     let ca_pem = ca("bottle dev");
     let code_hosts = ["github.com".to_owned()];
-    let provision = provision(&ProvisionInput { ca_pem: &ca_pem, host, code_hosts: &code_hosts, env, egress_port: EGRESS_PORT });
+    let provision = provision(&ProvisionInput {
+        ca_pem: &ca_pem,
+        host,
+        code_hosts: &code_hosts,
+        env,
+        egress_port: EGRESS_PORT,
+    });
     (ca_pem, provision)
 }
 
@@ -99,7 +105,13 @@ fn a_certificate_that_cannot_be_read_has_no_hash_and_that_is_said() {
     let host = debian();
     let env = BTreeMap::new();
     let cut = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
-    let provision = provision(&ProvisionInput { ca_pem: cut, host: &host, code_hosts: &[], env: &env, egress_port: EGRESS_PORT });
+    let provision = provision(&ProvisionInput {
+        ca_pem: cut,
+        host: &host,
+        code_hosts: &[],
+        env: &env,
+        egress_port: EGRESS_PORT,
+    });
     assert!(provision.missing.iter().any(|clause| clause.contains("no OpenSSL hash")));
 }
 

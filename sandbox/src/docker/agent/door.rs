@@ -1,9 +1,9 @@
 //! The way to servers inside, through a container that can reach them: our binary there joins its standard input and
 //! output to the port.
+use crate::SandboxError;
 use crate::docker::connect::Engine;
 use crate::docker::failure::failed;
 use crate::running::{self, Stream};
-use crate::SandboxError;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
 use futures_util::StreamExt as _;
@@ -68,7 +68,11 @@ impl Door {
             while let Some(Ok(chunk)) = output.next().await {
                 let written = match chunk {
                     LogOutput::StdErr { message } => {
-                        tracing::info!(port, "{}", String::from_utf8_lossy(&message).trim_end().escape_debug());
+                        tracing::info!(
+                            port,
+                            "{}",
+                            String::from_utf8_lossy(&message).trim_end().escape_debug()
+                        );
                         Ok(())
                     }
                     LogOutput::StdOut { message } | LogOutput::Console { message } => {

@@ -70,7 +70,9 @@ pub fn hold_steps(steps: &[Step], socket: &Path, mut tell: impl FnMut(News)) -> 
         drop(listeners);
         tell(News::HandedOver);
         // The taker says nothing more: what is to be read is its end, and without it nothing here is of use to anybody.
-        while signals.wait(Some(tether.as_fd())).map_err(|e| cannot("wait for the egress", &e))? == Event::Other {}
+        while signals.wait(Some(tether.as_fd())).map_err(|e| cannot("wait for the egress", &e))?
+            == Event::Other
+        {}
     }
     Ok(())
 }
