@@ -2,6 +2,8 @@
 #[path = "manifest/support.rs"]
 mod support;
 
+#[path = "manifest/containers.rs"]
+mod containers;
 #[path = "manifest/errors.rs"]
 mod errors;
 #[path = "manifest/hostile.rs"]

@@ -182,9 +182,7 @@ fn the_workspace_is_a_project() {
 #[test]
 fn what_is_not_built_is_refused_as_such() {
     all_told(&[
-        ("backend: docker\n", "the backend `docker` is not built yet"),
         ("backend: kubernetes\n", "the backend `kubernetes` is not built yet"),
-        ("image: x\n", "not built yet"),
         ("egress: { unmatched: ask }\n", "`unmatched: ask` is not built yet"),
     ]);
 }
