@@ -79,6 +79,11 @@ impl Engine {
     fn image(&self, name: &str, file: &Path, at: &str) {
         let mut import = self.docker(&["import", "-", name]).stdin(Stdio::piped()).spawn().expect("docker");
         let mut archive = tar::Builder::new(import.stdin.take().expect("a pipe"));
+        // Docker 20.10 does not know the format's entries for files with holes.
+        archive.sparse(false);
+        if let Some(folder) = Path::new(at).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            archive.append_dir(folder, "/usr").expect("a folder that everybody may enter");
+        }
         archive.append_path_with_name(file, at).expect("the file");
         drop(archive.into_inner().expect("the archive's end"));
         assert!(import.wait().expect("its end").success());
@@ -164,15 +169,12 @@ fn held(engine: &Engine, more: &[&str], v6: bool) {
     gives_nothing_away(engine);
     names(engine);
     splices(engine);
+    // With the egress the holder goes, and with the holder whoever shares its PID namespace.
     engine.said(&["rm", "--force", "taker"]);
-    assert_eq!(engine.agent(&tcp("93.184.216.34")), REFUSED);
-    engine.said(&["stop", "holder"]);
-    assert_eq!(engine.said(&["inspect", "--format", "{{.State.ExitCode}}", "holder"]), "0");
+    assert_eq!(engine.said(&["wait", "holder"]), "0");
     engine.said(&["rm", "holder"]);
     engine.said(&["volume", "rm", "handover"]);
 }
-
-const REFUSED: &str = "1\nnc: can't connect to remote host (93.184.216.34): Connection refused";
 
 fn tcp(address: &str) -> String {
     format!("busybox nc -w 5 {address} 443 </dev/null; echo $?")

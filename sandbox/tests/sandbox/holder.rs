@@ -165,9 +165,8 @@ fn greet(mut peer: &UnixStream, greeting: &[u8]) {
 fn all_that_comes(mut peer: &UnixStream) -> Vec<u8> {
     peer.set_read_timeout(Some(WAIT)).expect("a limit");
     let mut all = Vec::new();
-    match peer.read_to_end(&mut all) {
-        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
-        Ok(_) => {}
+    if let Err(error) = peer.read_to_end(&mut all) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     }
     all
 }
@@ -316,6 +315,7 @@ fn spliced(address: &str, keep_talking: bool, server: fn(TcpStream)) -> Output {
 /// Answers only when the question has ended, and much.
 fn patient_server(mut stream: TcpStream) {
     let mut asked = String::new();
+    stream.set_read_timeout(Some(WAIT)).expect("a limit");
     stream.read_to_string(&mut asked).expect("a question");
     stream.write_all(asked.repeat(100_000).as_bytes()).expect("an answer");
 }

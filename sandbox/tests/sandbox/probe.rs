@@ -52,6 +52,7 @@ fn number(text: &str) -> i32 {
 fn greet(address: &str) -> io::Result<String> {
     let mut stream =
         TcpStream::connect_timeout(&address.parse().expect("an address"), Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     stream.write_all(b"hello")?;
     stream.shutdown(std::net::Shutdown::Write)?;
     let mut answer = String::new();

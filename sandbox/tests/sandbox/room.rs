@@ -14,7 +14,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) const ROOM: &str = "__room";
 pub(crate) const HELD: &str = "__held";
@@ -100,7 +100,14 @@ impl Room {
 
     /// The holder's end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        self.child.wait().expect("an end")
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(start.elapsed() < WAIT, "the holder goes on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// A program in this network: this program, with these arguments.
@@ -149,7 +156,7 @@ pub(crate) fn room(socket: &str, peculiarities: &str) -> ! {
     let mut held =
         Command::new("/proc/self/exe").args([HELD, socket, peculiarities]).spawn().expect("a holder");
     if has("orphan") {
-        Command::new("/bin/sh").args(["-c", "sleep 0.1 & exit 0"]).status().expect("a shell");
+        Command::new("/bin/sh").args(["-c", "sleep 1 & exit 0"]).status().expect("a shell");
     }
     let status = held.wait().expect("its end");
     std::process::exit(status.code().unwrap_or(99))

@@ -28,7 +28,7 @@ pub fn splice(port: u16, at: Option<IpAddr>) -> Result<(), SandboxError> {
         .and_then(|()| process::drop_capabilities())
         .map_err(|e| SandboxError::new(format!("cannot drop all capabilities: {e}")))?;
     let server = connect(port, at).map_err(|e| nobody(port, &e))?;
-    pump(server).map_err(|e| SandboxError::new(format!("the connection to port {port} broke: {e}")))
+    pump(&server).map_err(|e| SandboxError::new(format!("the connection to port {port} broke: {e}")))
 }
 
 fn connect(port: u16, at: Option<IpAddr>) -> io::Result<TcpStream> {
@@ -44,7 +44,7 @@ fn nobody(port: u16, error: &io::Error) -> SandboxError {
     SandboxError::new(format!("cannot connect to port {port} inside the bottle: {error}"))
 }
 
-fn pump(server: TcpStream) -> io::Result<()> {
+fn pump(server: &TcpStream) -> io::Result<()> {
     server.set_nodelay(true)?;
     let inward = server.try_clone()?;
     let (moved, moving) = sync_channel(1);
