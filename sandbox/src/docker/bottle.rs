@@ -123,10 +123,15 @@ impl Bottle {
     /// # Errors
     /// When the engine does not tell.
     pub fn egress_address(&self) -> Result<Option<String>, SandboxError> {
+        self.address(Role::Egress)
+    }
+
+    /// `None` where there is no such network.
+    fn address(&self, role: Role) -> Result<Option<String>, SandboxError> {
         if self.layout.network == NetworkLayout::Sealed {
             return Ok(None);
         }
-        let (name, network) = (Role::Egress.name(&self.layout.slug), Role::Network.name(&self.layout.slug));
+        let (name, network) = (role.name(&self.layout.slug), Role::Network.name(&self.layout.slug));
         let api = self.workshop.engine.api();
         let seen = self.runtime.block_on(api.inspect_container(&name, None::<InspectContainerOptions>));
         let seen = seen.map_err(|error| failed(&format!("look at the container `{name}`"), error))?;
@@ -187,7 +192,8 @@ impl Created<'_> {
         if let Err(error) = bottle.runtime.block_on(workshop.start(name)) {
             return Err(bottle.runtime.block_on(fault(&workshop.engine, &container, error)));
         }
-        let door = agent::Door::new(workshop.engine.clone(), bottle.runtime.clone(), door_of(&bottle.layout));
+        let at = door_of(&bottle.layout, bottle.address(Role::Agent)?);
+        let door = agent::Door::new(workshop.engine.clone(), bottle.runtime.clone(), at);
         Inmate::new(agent::Parts {
             engine: workshop.engine.clone(),
             runtime: bottle.runtime.clone(),

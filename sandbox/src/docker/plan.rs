@@ -9,7 +9,7 @@ pub const HANDOVER: &str = "/handover";
 /// The socket there.
 pub const HANDOVER_SOCKET: &str = "/handover/listeners.sock";
 /// The sidecar's own user, in the image.
-const SIDECAR_USER: &str = "65532:65532";
+pub(super) const SIDECAR_USER: &str = "65532:65532";
 /// In the range of the egress's own answers; every address leads to it.
 pub const RESOLVER: &str = "198.18.0.1";
 /// Enough for any build, and an end for a fork bomb: as on Linux.

@@ -18,8 +18,8 @@ const CHUNK: usize = 32 * 1024;
 pub struct DoorAt {
     /// The container to execute in.
     pub container: String,
-    /// The host to connect to from there; `None`: its own loopback addresses.
-    pub host: Option<String>,
+    /// The address to connect to from there; `None`: its own loopback addresses.
+    pub address: Option<String>,
 }
 
 /// The way to servers inside.
@@ -38,7 +38,9 @@ impl Door {
         let what = format!("connect to port {port} inside the bottle");
         let command = ["/bottle".to_owned(), "__splice".to_owned(), port.to_string()];
         let exec = CreateExecOptions {
-            cmd: Some(command.into_iter().chain(self.at.host.clone()).collect()),
+            cmd: Some(command.into_iter().chain(self.at.address.clone()).collect()),
+            // A program that is executed in a holder would begin with the holder's power over its network.
+            user: Some(super::super::plan::SIDECAR_USER.to_owned()),
             attach_stdin: Some(true),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
