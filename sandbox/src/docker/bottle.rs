@@ -192,6 +192,7 @@ impl Created<'_> {
         if let Err(error) = bottle.runtime.block_on(workshop.start(name)) {
             return Err(bottle.runtime.block_on(fault(&workshop.engine, &container, error)));
         }
+        // An engine gives an address with the start.
         let at = door_of(&bottle.layout, bottle.address(Role::Agent)?);
         let door = agent::Door::new(workshop.engine.clone(), bottle.runtime.clone(), at);
         Inmate::new(agent::Parts {
@@ -208,14 +209,12 @@ impl Created<'_> {
 }
 
 /// Who can reach servers inside: the holder shares the agent's network; on an internal network the sidecar is beside it.
-fn door_of(layout: &Layout) -> agent::DoorAt {
-    match layout.network {
-        NetworkLayout::Sealed => agent::DoorAt { container: Role::Holder.name(&layout.slug), host: None },
-        NetworkLayout::Internal => agent::DoorAt {
-            container: Role::Egress.name(&layout.slug),
-            host: Some(Role::Agent.name(&layout.slug)),
-        },
-    }
+fn door_of(layout: &Layout, address: Option<String>) -> agent::DoorAt {
+    let role = match layout.network {
+        NetworkLayout::Sealed => Role::Holder,
+        NetworkLayout::Internal => Role::Egress,
+    };
+    agent::DoorAt { container: role.name(&layout.slug), address }
 }
 
 /// Engines note a shell's exit codes for a program that could not be executed.
