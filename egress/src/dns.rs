@@ -43,6 +43,9 @@ fn look_up(query: &Query<'_>, names: &Names) -> Outcome {
     if !matches!(query.kind, A | AAAA) {
         return Outcome::Nothing;
     }
+    if query.kind == AAAA && !names.has_v6() {
+        return Outcome::Nothing;
+    }
     match names.addresses_of(&host) {
         Some((v4, v6)) => addresses(query.kind, v4, v6),
         None => Outcome::Failure,

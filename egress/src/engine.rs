@@ -28,6 +28,13 @@ pub struct Listeners {
     pub captured: bool,
 }
 
+impl Listeners {
+    /// Whether anything that names lead to over IPv6 is answered.
+    fn has_v6(&self) -> bool {
+        self.tcp.iter().any(|listener| listener.local_addr().is_ok_and(|address| address.is_ipv6()))
+    }
+}
+
 /// What every connection of one engine shares.
 pub(crate) struct Shared {
     pub(crate) policy: Arc<ArcSwap<Policy>>,
@@ -73,7 +80,7 @@ impl Engine {
     /// # Errors
     /// When roots or sockets are unusable.
     pub fn start(config: Config, listeners: Listeners) -> Result<Engine, EngineError> {
-        let shared = Arc::new(shared(config, listeners.captured)?);
+        let shared = Arc::new(shared(config, &listeners)?);
         let engine = Engine { shared, tasks: TaskTracker::new() };
         for listener in listeners.tcp {
             let listener = tcp(listener)?;
@@ -111,10 +118,10 @@ impl Drop for Engine {
     }
 }
 
-fn shared(config: Config, captured: bool) -> Result<Shared, EngineError> {
+fn shared(config: Config, listeners: &Listeners) -> Result<Shared, EngineError> {
     let Config { bottle: _, policy, bindings, vault, dlp, ca, upstream, limits, audit } = config;
     let covered = policy.routes().iter().map(|route| route.host.clone()).collect();
-    let names = Arc::new(Names::new(limits.names, covered));
+    let names = Arc::new(Names::new(limits.names, covered).with_v6(listeners.has_v6()));
     let policy = Arc::new(ArcSwap::new(policy));
     let client = Client::new(&upstream, Arc::clone(&policy), &limits).map_err(EngineError::of)?;
     let cut = CancellationToken::new();
@@ -132,7 +139,7 @@ fn shared(config: Config, captured: bool) -> Result<Shared, EngineError> {
         auditor: audit,
         tunnels,
         refused: introspect::Refused::default(),
-        captured,
+        captured: listeners.captured,
         end: CancellationToken::new(),
         cut,
     })

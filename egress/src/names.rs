@@ -26,6 +26,7 @@ pub struct Names {
     limit: usize,
     covered: Vec<HostPattern>,
     table: RwLock<Table>,
+    v6: bool,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +43,18 @@ impl Names {
         let mut table = Table::default();
         let fixed = [EGRESS_NAME, LOCAL_NAME].into_iter().filter_map(|name| Host::parse(name).ok());
         fixed.for_each(|host| table.add(&host, true));
-        Names { limit: limit.min(MOST / 2 - 2), covered, table: RwLock::new(table) }
+        Names { limit: limit.min(MOST / 2 - 2), covered, table: RwLock::new(table), v6: true }
+    }
+
+    /// Whether IPv6 is captured. Where it is not, a client that tried such an address first would fail, or wait.
+    #[must_use]
+    pub fn with_v6(self, v6: bool) -> Names {
+        Names { v6, ..self }
+    }
+
+    /// Whether names have IPv6 addresses.
+    pub(crate) fn has_v6(&self) -> bool {
+        self.v6
     }
 
     /// The IPv4 and IPv6 address of a name, given now if it has none yet. `None`: the table is full, or the host is an

@@ -52,6 +52,15 @@ fn every_name_has_addresses_that_lead_back_to_it() {
     }
 }
 
+#[test]
+fn where_ipv6_is_not_captured_no_name_has_such_an_address() {
+    let names = names().with_v6(false);
+    let answer = ask(&names, "example.com.", RecordType::AAAA);
+    assert_eq!(answer.metadata.response_code, ResponseCode::NoError);
+    assert!(answer.answers.is_empty(), "an address that nobody answers");
+    assert!(address(&ask(&names, "example.com.", RecordType::A)).is_some_and(|ip| ip.is_ipv4()));
+}
+
 /// No keys, hints, mail, text or zones: each of them would be a channel, a way round, or a lie.
 #[test]
 fn other_types_are_empty_or_refused() {
