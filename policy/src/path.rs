@@ -4,7 +4,8 @@
 //! A path is a list of segments between `/`. Policy and origin must read the same list, so what some origins would
 //! read as another one is **refused, never repaired**:
 //! - dot segments, in every spelling: `..`, `%2e%2E`, `..;x`, `..%3B`, `..%3F`, between encoded slashes (`a%2F..`), with blanks
-//!   (`..%20`), and segments of more dots;
+//!   (`..%20`), in full-width or compatibility signs that some origins normalise (`%EF%BC%8E%EF%BC%8E`, `%E2%80%A5`), and
+//!   segments of more dots;
 //! - `\` raw or encoded; control characters and NUL, raw or encoded; blanks and non-ASCII characters written raw;
 //! - a `%` that begins no triplet, and one that is encoded and begins another once decoded (a second encoding);
 //! - percent-encoded bytes that are no UTF-8 (overlong forms of `/` and `.` hide there).
@@ -59,8 +60,10 @@ impl NormalPath {
 fn push_segment(raw: &str, normal: &mut String) -> Result<(), &'static str> {
     let decoded = push_characters(raw, normal)?;
     let decoded = String::from_utf8(decoded).map_err(|_| "the path has encoded bytes that are no UTF-8")?;
-    // Encoded slashes: an origin that decodes first sees several segments, and each must be harmless.
-    if decoded.split('/').any(is_dot_segment) {
+    // Encoded slashes: an origin that decodes first sees several segments, and each must be harmless. Other signs of the
+    // same compatibility class (Unicode NFKC, Windows' best fit): so does one that normalises.
+    let plain: String = decoded.chars().map(compatible).collect();
+    if plain.split('/').any(is_dot_segment) {
         return Err("the path has a dot segment");
     }
     Ok(())
@@ -146,6 +149,19 @@ fn stands_plain(byte: u8, encoded: bool) -> bool {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'@' => true,
         b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'+' | b',' | b';' | b'=' | b':' => !encoded,
         _ => false,
+    }
+}
+
+/// The ASCII sign that a character becomes where text is normalised for compatibility, as far as it splits or climbs. One
+/// dot stands for the two and three of U+2025 and U+2026: any number of them counts.
+fn compatible(character: char) -> char {
+    match character {
+        '\u{ff0e}' | '\u{fe52}' | '\u{2024}'..='\u{2026}' => '.',
+        '\u{ff0f}' | '\u{ff3c}' | '\u{fe68}' => '/',
+        '\u{ff1b}' | '\u{fe54}' => ';',
+        '\u{ff1f}' | '\u{fe56}' => '?',
+        '\u{ff03}' | '\u{fe5f}' => '#',
+        other => other,
     }
 }
 

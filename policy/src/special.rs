@@ -55,12 +55,12 @@ pub const METADATA: &[Block] = &[
     v4(168, 63, 129, 16, 32, "wire server of Azure"),
     v4(100, 100, 100, 200, 32, "metadata service of Alibaba Cloud"),
     v4(192, 0, 0, 192, 32, "metadata service of Oracle Cloud Classic"),
-    host6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254], 128, "metadata service of AWS"),
-    host6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x23], 128, "credentials service of AWS EKS"),
-    host6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x253], 128, "name service of AWS"),
+    v6(0xfd00, 0x0ec2, 0, 0, 32, "services of AWS (metadata, EKS credentials, names, time)"),
     host6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x254], 128, "metadata service of Google Cloud"),
     host6([0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x42], 128, "metadata service of Scaleway"),
-    host6([0xfd00, 0x00c1, 0, 0, 0xa9fe, 0xa9fe, 0, 0], 128, "metadata service of Oracle Cloud"),
+    host6([0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128, "metadata service of Oracle Cloud"),
+    host6([0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1], 128, "metadata service of Akamai (Linode)"),
+    host6([0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200], 128, "metadata service of Alibaba Cloud"),
 ];
 
 /// IPv4; the narrower block before the wider, so that the name is the exact one.
