@@ -3,8 +3,9 @@
 //! Not here: what is worth an event (the callers know), secrets (no field can hold one: texts are neutralised and
 //! query strings are never recorded).
 //!
-//! The chain shows that lines were changed, inserted, reordered or taken from the middle. It cannot show that whole
-//! lines were cut off the end: whoever needs that keeps the last hash, which [`verify`] gives, somewhere else.
+//! The chain shows that lines were changed, inserted, reordered or taken from the middle. It cannot show that the last
+//! line was changed or that whole lines were cut off the end, nor that all of it was written anew: nothing in the file is
+//! secret. Whoever needs that keeps the last hash, which [`verify`] gives, somewhere else.
 #![forbid(unsafe_code)]
 
 pub mod event;

@@ -128,3 +128,21 @@ fn an_empty_file_is_a_chain_and_a_missing_one_is_none() {
     assert_eq!(verify(&path).unwrap(), (0, "0".repeat(64)));
     assert_eq!(broken_at(&folder.path().join("none")), 0);
 }
+
+/// What no line after it vouches for, the hash that was kept elsewhere does.
+#[test]
+fn a_changed_or_cut_end_shows_in_the_last_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(&folder, 3);
+    let kept = verify(&path).unwrap();
+    let original = lines(&path);
+    let mut changed = original.clone();
+    changed[2] = changed[2].replace("host2.example", "host9.example");
+    assert_ne!(changed, original);
+    for other in [&changed[..], &original[..2]] {
+        rewrite(&path, other);
+        assert_ne!(verify(&path).unwrap(), kept);
+    }
+    rewrite(&path, &original);
+    assert_eq!(verify(&path).unwrap(), kept);
+}
