@@ -1,7 +1,7 @@
 //! Values that must not pass, compiled into one search.
 use crate::forms::{Spelling, spellings};
 use crate::matcher::{Matcher, Sight};
-use crate::view::{View, normal, normal_lettered};
+use crate::view::{Before, View, readings};
 use crate::{Hit, Scrubber};
 use std::sync::Arc;
 
@@ -52,6 +52,8 @@ pub(crate) struct Find {
 pub(crate) struct Sweep {
     pub(crate) finds: Vec<Find>,
     pub(crate) hold: usize,
+    /// What stands before `hold`.
+    pub(crate) before: Before,
 }
 
 impl KnownValues {
@@ -75,13 +77,13 @@ impl KnownValues {
 
     /// The first value found in these whole bytes, in any spelling (headers, paths, queries, messages).
     pub fn find(&self, bytes: &[u8]) -> Option<Hit> {
-        let find = *self.sweep(bytes, true).finds.first()?;
+        let find = *self.sweep(bytes, Before::default(), true).finds.first()?;
         Some(self.hit(find, 0))
     }
 
     /// Every value found in these whole bytes, left to right.
     pub fn find_all(&self, bytes: &[u8]) -> Vec<Hit> {
-        self.sweep(bytes, true).finds.into_iter().map(|find| self.hit(find, 0)).collect()
+        self.sweep(bytes, Before::default(), true).finds.into_iter().map(|find| self.hit(find, 0)).collect()
     }
 
     /// Replaces every value in whole bytes; `None` when there was none.
@@ -118,13 +120,15 @@ impl KnownValues {
         &self.inner.targets[find.target as usize]
     }
 
-    /// Looks at the bytes as they are and as a receiver reads them; leftmost first, then longest.
-    pub(crate) fn sweep(&self, bytes: &[u8], last: bool) -> Sweep {
+    /// Looks at the bytes as they are and as a receiver reads them; leftmost first, then longest. `before` as the
+    /// sweep before gave it.
+    pub(crate) fn sweep(&self, bytes: &[u8], before: Before, last: bool) -> Sweep {
         let mut readers = Readers {
             matcher: &self.inner.matcher,
             bytes,
+            before,
             last,
-            view: if self.is_empty() { None } else { View::of(bytes, last) },
+            view: if self.is_empty() { None } else { View::of(bytes, before, last) },
             plain: Next::Unknown,
             viewed: Next::Unknown,
         };
@@ -149,7 +153,7 @@ impl Builder {
     /// As it stands in the bytes, and as it stands in a view of them.
     fn add_spelling(&mut self, value: &KnownValue<'_>, spelling: Spelling) {
         let Ok(id) = u32::try_from(self.targets.len()) else { return };
-        for read in [normal(&spelling.text), normal_lettered(&spelling.text)] {
+        for read in readings(&spelling.text) {
             if read != spelling.text && read.len() >= SHORTEST_READING {
                 self.patterns.push((read, id));
             }
@@ -182,6 +186,7 @@ enum Next {
 struct Readers<'a> {
     matcher: &'a Matcher,
     bytes: &'a [u8],
+    before: Before,
     last: bool,
     view: Option<View>,
     plain: Next,
@@ -190,7 +195,7 @@ struct Readers<'a> {
 
 impl Readers<'_> {
     fn sweep(&mut self) -> Sweep {
-        let mut sweep = Sweep { finds: Vec::new(), hold: self.unread_escape() };
+        let mut sweep = Sweep { finds: Vec::new(), hold: self.unread_escape(), before: self.before };
         let mut from = 0;
         while let Some(sight) = self.next(from) {
             let Some((target, end)) = sight.found.filter(|_| !sight.open) else {
@@ -201,7 +206,12 @@ impl Readers<'_> {
             from = end;
         }
         sweep.hold = self.whole_escape(sweep.hold).max(from);
+        sweep.before = self.before(sweep.hold);
         sweep
+    }
+
+    fn before(&self, at: usize) -> Before {
+        self.view.as_ref().map_or_else(|| self.before.after(&self.bytes[..at]), |view| view.before(at))
     }
 
     fn next(&mut self, from: usize) -> Option<Sight> {

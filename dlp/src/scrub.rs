@@ -13,6 +13,11 @@ impl Scrubber {
         Scrubber { stream: Stream::new(values) }
     }
 
+    /// From the next chunk on these values are sought: what was rotated in while a long stream runs may come back on it.
+    pub fn renew(&mut self, values: KnownValues) {
+        self.stream.values = values;
+    }
+
     /// Takes a chunk; appends clean bytes to `out`. Gives the number of values replaced.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> u64 {
         self.stream.advance(chunk, false, |look| put_clean(&look, out))

@@ -1,11 +1,14 @@
 //! The part that scanner and scrubber share: a stream in chunks, with what must wait for the next one.
 use crate::KnownValues;
 use crate::known::Sweep;
+use crate::view::Before;
 
 /// Bytes that wait, and where they stand in the stream.
 pub(crate) struct Stream {
     pub(crate) values: KnownValues,
     held: Vec<u8>,
+    /// As the last sweep gave it.
+    before: Before,
     /// Offset of the first held byte.
     base: u64,
 }
@@ -20,7 +23,7 @@ pub(crate) struct Look<'a> {
 
 impl Stream {
     pub(crate) fn new(values: KnownValues) -> Stream {
-        Stream { values, held: Vec::new(), base: 0 }
+        Stream { values, held: Vec::new(), before: Before::default(), base: 0 }
     }
 
     /// Looks at what was held and the chunk together, shows it, and holds back what may begin a match.
@@ -34,7 +37,8 @@ impl Stream {
     }
 
     fn look<T>(&mut self, bytes: &[u8], last: bool, show: impl FnOnce(Look<'_>) -> T) -> T {
-        let sweep = self.values.sweep(bytes, last);
+        let sweep = self.values.sweep(bytes, self.before, last);
+        self.before = sweep.before;
         self.held = bytes[sweep.hold..].to_vec();
         let base = self.base;
         self.base += sweep.hold as u64;

@@ -84,9 +84,21 @@ fn base64s(value: &str) -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("base64 of utf-16", STANDARD.encode(utf16)),
         ("base64 upper-cased", STANDARD.encode(value).to_uppercase()),
+        ("base64 of mail", wrapped(&STANDARD.encode(around("x")), "\r\n")),
+        ("base64 of tools", wrapped(&STANDARD.encode(around("xy")), "\n")),
+        ("base64 of code hosts", wrapped(&STANDARD.encode(around("xyz")), "\\n")),
+        ("base64 wrapped in a form", wrapped(&URL_SAFE.encode(around("xyz")), "%0D%0A")),
+        ("base64 wrapped in json in json", wrapped(&STANDARD.encode(value), "\\\\r\\\\n")),
     ]
     .map(|(name, text)| (name, text.into_bytes()))
     .into()
+}
+
+/// Real lines have 60 to 76 letters; short ones put a break into every value.
+fn wrapped(text: &str, end: &str) -> String {
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(16).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    lines.join(end)
 }
 
 fn wides(value: &str) -> Vec<(&'static str, Vec<u8>)> {

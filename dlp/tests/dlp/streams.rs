@@ -82,7 +82,7 @@ fn only_the_beginning_of_a_match_waits() {
 #[test]
 fn what_waits_has_an_end() {
     let values = known("super-secret-0123");
-    for noise in ["\u{200b}", "%25", "\\", "&#0", "%E2%80%8B"] {
+    for noise in ["\u{200b}", "%25", "\\", "&#0", "%E2%80%8B", "\n", "\\n", "\r\n", "%0A"] {
         let mut scrubber = Scrubber::new(values.clone());
         let mut out = Vec::new();
         scrubber.push(b"s", &mut out);
@@ -92,6 +92,18 @@ fn what_waits_has_an_end() {
         });
         assert!(pushed - out.len() < 4096, "{noise}: {} of {pushed} bytes wait", pushed - out.len());
     }
+}
+
+/// Threat 19: the stream was open before the rotation.
+#[test]
+fn a_value_that_comes_to_be_known_is_scrubbed_from_then_on() {
+    let mut scrubber = Scrubber::new(known("super-secret-0123"));
+    let mut out = Vec::new();
+    assert_eq!(scrubber.push(b"fresh-secret-4567 super-sec", &mut out), 0);
+    scrubber.renew(known("fresh-secret-4567"));
+    assert_eq!(scrubber.push(b"ret fresh-sec", &mut out) + scrubber.push(b"ret-4567.", &mut out), 1);
+    scrubber.finish(&mut out);
+    assert_eq!(String::from_utf8_lossy(&out), "fresh-secret-4567 super-secret ghp_standin.");
 }
 
 #[test]
@@ -124,7 +136,7 @@ proptest! {
 
     #[test]
     fn any_bytes_pass_in_any_chunks(
-        value in value(), body in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'%'), Just(b'\\'), Just(b'&'), Just(0xE2)], 0..400),
+        value in value(), body in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'%'), Just(b'\\'), Just(b'&'), Just(0xE2), Just(b'\n'), Just(b'n')], 0..400),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {
         let values = known(&value);
