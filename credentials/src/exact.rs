@@ -82,7 +82,9 @@ pub fn load_exact(sources: &[ExactSource]) -> Result<Vec<NamedSecret>, Vec<Exact
 fn load(source: &ExactSource) -> Result<Vec<NamedSecret>, String> {
     match source {
         ExactSource::Env { name } => {
-            environment(name).map(|value| vec![NamedSecret { name: format!("env:{name}"), value }])
+            let value = environment(name)?;
+            long_enough(value.dangerous_expose(), &format!("`{name}`"))?;
+            Ok(vec![NamedSecret { name: format!("env:{name}"), value }])
         }
         ExactSource::File { path } => load_file(path),
     }
@@ -106,12 +108,25 @@ fn load_file(path: &Path) -> Result<Vec<NamedSecret>, String> {
             "`{}` is empty; write the secret there or take it out of `dlp.secrets`",
             path.display()
         )),
-        whole => Ok(vec![NamedSecret { name: called, value: Secret::new(whole.to_vec()) }]),
+        whole => {
+            long_enough(whole, &format!("what stands in `{}`", path.display()))?;
+            Ok(vec![NamedSecret { name: called, value: Secret::new(whole.to_vec()) }])
+        }
     }
 }
 
 fn named(file: &str, (name, value): (String, Zeroizing<Vec<u8>>)) -> NamedSecret {
     NamedSecret { name: format!("{file}:{name}"), value: Secret::new(value.to_vec()) }
+}
+
+/// What was named is kept inside, or the start says that it cannot be.
+fn long_enough(value: &[u8], what: &str) -> Result<(), String> {
+    if value.len() >= SHORTEST {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} has less than {SHORTEST} bytes, which stand everywhere and cannot be kept inside; take it out of `dlp.secrets`"
+    ))
 }
 
 fn worth_seeking(value: &[u8]) -> bool {

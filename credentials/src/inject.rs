@@ -73,16 +73,26 @@ impl Head<'_> {
         }
         let pair = Zeroizing::new([username.as_bytes(), b":", self.secret.dangerous_expose()].concat());
         let value = self.header_value(&basic(&pair))?;
-        self.headers.insert(AUTHORIZATION, value);
+        self.replace(AUTHORIZATION, value);
         Ok(())
     }
 
-    /// `insert` removes every header of that name.
     fn put_header(&mut self, name: HeaderName, prefix: &str) -> Result<(), InjectError> {
         let text = Zeroizing::new([prefix.as_bytes(), self.secret.dangerous_expose()].concat());
         let value = self.header_value(&text)?;
-        self.headers.insert(name, value);
+        self.replace(name, value);
         Ok(())
+    }
+
+    /// Every header of that name goes, and every one that some origins take for it: CGI and its heirs read `X_Api_Key` as
+    /// `X-Api-Key` (RFC 3875 section 4.1.18).
+    fn replace(&mut self, name: HeaderName, value: HeaderValue) {
+        let alike: Vec<HeaderName> =
+            self.headers.keys().filter(|other| reads_as(other.as_str(), name.as_str())).cloned().collect();
+        for other in alike {
+            self.headers.remove(other);
+        }
+        self.headers.insert(name, value);
     }
 
     /// `HeaderValue` keeps a copy that is not zeroed; it lives as long as the request.
@@ -166,6 +176,12 @@ fn basic_pair(value: &[u8]) -> Option<Vec<u8>> {
     let encoded = encoded.trim_ascii();
     let decode = |alphabet| GeneralPurpose::new(alphabet, config).decode(encoded).ok();
     decode(&STANDARD).or_else(|| decode(&URL_SAFE))
+}
+
+/// Where everything but letters and digits is one sign.
+fn reads_as(one: &str, other: &str) -> bool {
+    let sign = |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' };
+    one.bytes().map(sign).eq(other.bytes().map(sign))
 }
 
 /// The names as a server would read them.

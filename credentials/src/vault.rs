@@ -143,7 +143,9 @@ impl Vault {
             return;
         }
         let answer = self.inner.world.fetch(&cell.spec.source);
-        if cell.held().note(&cell.spec.source, answer, &*self.inner.world) {
+        // Counted before anybody can have the new value: whoever sends it finds it among those that are sought.
+        let mut held = cell.held();
+        if held.note(&cell.spec.source, answer, &*self.inner.world) {
             self.inner.generation.fetch_add(1, Ordering::AcqRel);
         }
     }

@@ -2,8 +2,12 @@
 use super::answer::Answer;
 use super::file::reason;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -32,6 +36,43 @@ pub(crate) fn fetch(argv: &[String], limit: Duration) -> Result<Answer, String> 
     Answer::printed(&ended.output).map_err(|why| format!("`{program}` ran, but {why}{}", ended.said()))
 }
 
+/// The files that names of programs have led to. Each leads to the same one for the life of this process: the agent may
+/// write into a folder of the `PATH` (an activated environment of the workspace), and what it puts there is not to be run.
+#[derive(Default)]
+struct Programs(Mutex<BTreeMap<String, PathBuf>>);
+
+static PROGRAMS: Programs = Programs(Mutex::new(BTreeMap::new()));
+
+impl Programs {
+    fn find(&self, folders: &OsStr, program: &str) -> Option<PathBuf> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = known.get(program) {
+            return Some(file.clone());
+        }
+        let file = locate(folders, program)?;
+        known.insert(program.to_owned(), file.clone());
+        Some(file)
+    }
+}
+
+/// Folders of the `PATH` that are relative do not count: they are the agent's.
+fn locate(folders: &OsStr, program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return std::path::absolute(program).ok();
+    }
+    std::env::split_paths(folders)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(program))
+        .find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// Where commands run: in the workspace many a program reads what to do from files that the agent writes.
+const FOLDER: &str = "/";
+
 /// A command and the two threads that listen to it.
 struct Running {
     child: Child,
@@ -57,8 +98,14 @@ impl Ended {
 impl Running {
     /// In a process group of its own, so that its children end with it.
     fn start(program: &str, arguments: &[String]) -> Result<Running, String> {
-        let mut child = Command::new(program)
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let file = PROGRAMS.find(&folders, program).ok_or_else(|| {
+            format!("`{program}` cannot be run: no folder of `PATH` has it; install it or mend the command")
+        })?;
+        let mut child = Command::new(file)
+            .arg0(program)
             .args(arguments)
+            .current_dir(FOLDER)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -210,6 +257,34 @@ mod tests {
             assert!(begun.elapsed() < Duration::from_secs(10), "its child still runs");
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Threat 26: the working folder is the agent's.
+    #[test]
+    fn relative_folders_of_the_path_do_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let planted = folder.path().join("token-tool");
+        std::fs::write(&planted, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(&planted, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let up = "../".repeat(40);
+        let relative = format!("{up}{}", folder.path().display());
+        assert!(Path::new(&relative).join("token-tool").is_file(), "it is there to be found");
+        assert_eq!(locate(OsStr::new(&format!("{relative}::.")), "token-tool"), None);
+        assert_eq!(locate(folder.path().as_os_str(), "token-tool"), Some(planted.clone()));
+        std::fs::set_permissions(&planted, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(locate(folder.path().as_os_str(), "token-tool"), None, "not executable");
+    }
+
+    /// Threat 26: what the agent puts into a folder of the `PATH` later is never run.
+    #[test]
+    fn a_program_stays_the_file_that_it_was_at_the_start() {
+        let (programs, path) = (Programs::default(), OsStr::new("/usr/local/bin:/usr/bin:/bin"));
+        let first = programs.find(path, "sh").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let planted = folder.path().join("sh");
+        std::fs::copy(&first, &planted).unwrap();
+        assert_eq!(locate(folder.path().as_os_str(), "sh"), Some(planted));
+        assert_eq!(programs.find(folder.path().as_os_str(), "sh"), Some(first));
     }
 
     #[test]

@@ -104,6 +104,28 @@ fn a_value_is_asked_for_again_after_its_time_and_not_before() {
     assert_eq!((served(&vault), world.asked()), (Ok("two".into()), 2));
 }
 
+/// Threats 18 and 19: whoever has the new value finds it among those that are sought.
+#[test]
+fn a_new_value_is_never_had_before_the_generation_tells() {
+    let world = a_world_that_says("value-0");
+    let vault = vault_in(&world, command(Some(1), 0));
+    for round in 1..2000_u64 {
+        world.says(&format!("value-{round}"), None);
+        world.pass(1);
+        let before = vault.generation();
+        thread::scope(|scope| {
+            scope.spawn(|| vault.refresh(SLOT).unwrap());
+            loop {
+                match vault.current(SLOT).unwrap() {
+                    Resolution::Current(value) if text(&value) == format!("value-{round}") => break,
+                    _ => {}
+                }
+            }
+            assert_ne!(vault.generation(), before, "round {round}");
+        });
+    }
+}
+
 #[test]
 fn without_a_time_a_value_lasts() {
     let world = a_world_that_says("one");

@@ -33,6 +33,10 @@ fn any_other_file_is_one_value() {
 #[test]
 fn what_cannot_be_read_is_told_at_once() {
     assert!(load("key", " \n").unwrap_err().contains("is empty"));
+    assert!(
+        load("pin", "1234567\n").unwrap_err().contains("cannot be kept inside"),
+        "nothing is left out in silence"
+    );
     let sources = [
         ExactSource::Env { name: "NOBODY_SETS_THIS".into() },
         ExactSource::Env { name: "CARGO_PKG_NAME".into() },

@@ -64,6 +64,18 @@ fn the_agents_own_values_go_first() {
     assert_eq!(prefixed.all("accept"), ["*/*"]);
 }
 
+/// CGI, WSGI and Rack make one variable of all of these.
+#[test]
+fn the_agents_own_values_go_however_the_name_is_written() {
+    let own = [("x_api_key", "own"), ("x-api_key", "own"), ("x.api.key", "own"), ("x-api-keys", "other")];
+    let named = put(header("x-api-key", None), b"real", "/", &own);
+    assert_eq!(
+        named.headers.keys().map(http::HeaderName::as_str).collect::<Vec<_>>(),
+        ["x-api-keys", "x-api-key"]
+    );
+    assert_eq!(named.all("x-api-key"), ["real"]);
+}
+
 #[test]
 fn query_parameters_are_compared_as_servers_read_them() {
     let scheme = || AuthScheme::Query { parameter: "api key".into() };

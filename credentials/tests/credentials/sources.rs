@@ -118,6 +118,13 @@ fn commands_get_no_shell_and_nothing_to_read() {
     );
 }
 
+/// Threat 26: in the workspace many a program reads what to do from files that the agent writes.
+#[test]
+fn commands_do_not_run_in_the_working_folder() {
+    assert_ne!(std::env::current_dir().unwrap(), Path::new("/"));
+    assert_eq!(one(shell("pwd -P")).unwrap(), b"/");
+}
+
 #[test]
 fn failing_commands_say_why_and_never_what_they_printed() {
     let told = why(shell(
@@ -131,6 +138,8 @@ fn failing_commands_say_why_and_never_what_they_printed() {
     assert!(why(shell("head -c 9000 /dev/zero | tr '\\0' x >&2; exit 1")).len() < 1000);
     let none = TokenRef::Command { argv: vec!["/no/such/program".into()], ttl_secs: None, stale_secs: 0 };
     assert!(why(none).contains("`/no/such/program` cannot be run: there is no such file"));
+    let unknown = TokenRef::Command { argv: vec!["nobody-has-this".into()], ttl_secs: None, stale_secs: 0 };
+    assert!(why(unknown).starts_with("`nobody-has-this` cannot be run: no folder of `PATH` has it"));
     let empty = TokenRef::Command { argv: vec![], ttl_secs: None, stale_secs: 0 };
     assert!(why(empty).contains("the command is empty"));
 }
