@@ -19,6 +19,21 @@ pub(crate) fn values(content: &[u8]) -> Option<Vec<(String, Zeroizing<Vec<u8>>)>
     Some(found)
 }
 
+/// The values of those lines that stand for themselves, where others are nothing of the kind (a `set -a`, a name with a
+/// dash): upper-case names only, which no line of a key looks like.
+pub(crate) fn some_values(content: &[u8]) -> Vec<(String, Zeroizing<Vec<u8>>)> {
+    let text = std::str::from_utf8(content).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| values(line.as_bytes()))
+        .flatten()
+        .filter(|(name, _)| is_upper(name))
+        .collect()
+}
+
+fn is_upper(name: &str) -> bool {
+    !name.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
 /// From the next line that says something.
 fn next_line(mut text: &str) -> Option<&str> {
     loop {

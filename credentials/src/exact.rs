@@ -30,7 +30,8 @@ pub enum ExactSource {
         /// Its name.
         name: String,
     },
-    /// The values of its lines when it reads as a `.env` file, else its whole trimmed content.
+    /// The values of its lines when it reads as a `.env` file, else its whole trimmed content, and what reads as a line of
+    /// such a file all the same.
     File {
         /// Absolute.
         path: PathBuf,
@@ -94,23 +95,30 @@ fn load_file(path: &Path) -> Result<Vec<NamedSecret>, String> {
     let (content, _) = file::read(path, LARGEST)?;
     let called =
         path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
-    let lines = dotenv::values(&content).unwrap_or_default();
-    let values: Vec<NamedSecret> = lines
+    let lines = dotenv::values(&content);
+    let whole_too = lines.is_none();
+    let mut values: Vec<NamedSecret> = lines
+        .unwrap_or_else(|| dotenv::some_values(&content))
         .into_iter()
+        .flat_map(with_password)
         .filter(|(_, value)| worth_seeking(value))
         .map(|pair| named(&called, pair))
         .collect();
-    if !values.is_empty() {
-        return Ok(values);
+    if whole_too || values.is_empty() {
+        values.push(whole(path, &called, content.trim_ascii())?);
     }
-    match content.trim_ascii() {
+    Ok(values)
+}
+
+fn whole(path: &Path, called: &str, content: &[u8]) -> Result<NamedSecret, String> {
+    match content {
         [] => Err(format!(
             "`{}` is empty; write the secret there or take it out of `dlp.secrets`",
             path.display()
         )),
-        whole => {
-            long_enough(whole, &format!("what stands in `{}`", path.display()))?;
-            Ok(vec![NamedSecret { name: called, value: Secret::new(whole.to_vec()) }])
+        content => {
+            long_enough(content, &format!("what stands in `{}`", path.display()))?;
+            Ok(NamedSecret { name: called.to_owned(), value: Secret::new(content.to_vec()) })
         }
     }
 }
@@ -127,6 +135,21 @@ fn long_enough(value: &[u8], what: &str) -> Result<(), String> {
     Err(format!(
         "{what} has less than {SHORTEST} bytes, which stand everywhere and cannot be kept inside; take it out of `dlp.secrets`"
     ))
+}
+
+type Pair = (String, Zeroizing<Vec<u8>>);
+
+fn with_password((name, value): Pair) -> impl Iterator<Item = Pair> {
+    let password = password_of(&value).map(|password| (name.clone(), password));
+    std::iter::once((name, value)).chain(password)
+}
+
+/// Of `postgres://user:password@host/…` the password is a secret by itself.
+fn password_of(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (_, rest) = std::str::from_utf8(value).ok()?.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
+    Some(Zeroizing::new(password.as_bytes().to_vec()))
 }
 
 fn worth_seeking(value: &[u8]) -> bool {

@@ -24,6 +24,23 @@ fn the_values_of_a_dotenv_file_are_kept_and_everyday_ones_are_not() {
 }
 
 #[test]
+fn the_password_in_an_address_is_kept_by_itself() {
+    let content = "DATABASE_URL=postgres://app:hunter2%21hunter2@db.internal:5432/app\nSITE=https://example.com/a:b@c\n";
+    let values: Vec<String> = load(".env", content).unwrap().into_iter().map(|(_, value)| value).collect();
+    let whole = "postgres://app:hunter2%21hunter2@db.internal:5432/app";
+    assert_eq!(values, [whole, "hunter2%21hunter2", "https://example.com/a:b@c"]);
+}
+
+/// One line that the libraries would not read does not leave the others unguarded.
+#[test]
+fn an_odd_line_does_not_hide_the_others() {
+    let content =
+        "set -a\nDB_PASSWORD=hunter2hunter2\nfoo-bar=x\nexport API_KEY=\"key-0123456789\" # new\nPORT=3000\n";
+    let names: Vec<String> = load(".env", content).unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [".env:DB_PASSWORD", ".env:API_KEY", ".env"]);
+}
+
+#[test]
 fn any_other_file_is_one_value() {
     for content in ["just-a-key-0123", "Zm9vYmFyYmF6cXV4==", "-----BEGIN KEY-----\nabc=\n-----END KEY-----"] {
         assert_eq!(load("key", &format!("{content}\n")).unwrap(), [("key".to_owned(), content.to_owned())]);
