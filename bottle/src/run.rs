@@ -26,13 +26,16 @@ use credentials::Vault;
 use manifest::Plan;
 use manifest::plan::Backend;
 use ports::Ports;
+use preflight::Walls;
 use relay::Relay;
+use sandbox::linux::{Appeared, Survey};
 use sandbox::{Ended, Stdio};
 use signals::Signals;
 use start::{Ready, Start, walls_failure};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use summary::End;
 use terminal::{Terminal, leave_keyboard_to_the_pipeline};
 
 /// Exit code when the time limit ended the agent, as `timeout` has it.
@@ -82,12 +85,13 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
 impl Run<'_> {
     /// Between the first line of the audit and the last. On every way out all is torn down by the values that go: the
     /// agent first, then the engine, then the published ports.
-    fn keep(&self, record: &Record, signals: Signals) -> Result<Attended, Failure> {
+    fn keep(&self, record: &Record, signals: Signals) -> Result<(Attended, Appeared), Failure> {
         let ports = Ports::open(&self.plan.sandbox.ports)?;
         let terminal = Terminal::find(!self.wishes.no_terminal);
         leave_keyboard_to_the_pipeline()?;
         let Ready { mut prepared, egress, missing } = self.start(terminal.is_some()).make()?;
-        self.show_preflight(&missing);
+        let survey = prepared.take_survey();
+        self.show_preflight(&missing, &Walls::of(&survey, prepared.limits(&self.plan.sandbox.limits)));
         self.claim.publish(record)?;
         let relay =
             terminal.zip(prepared.take_pty()).map(|(terminal, pty)| Relay::new(terminal, pty)).transpose()?;
@@ -99,7 +103,17 @@ impl Run<'_> {
         drop(running);
         journal::step(self.auditor, "agent-ended", Some(how(attended)));
         egress.end();
-        Ok(attended)
+        Ok((attended, self.review(&survey)))
+    }
+
+    /// What the agent made that the host would execute or trust, and that nothing could protect beforehand.
+    fn review(&self, survey: &Survey) -> Appeared {
+        let appeared = survey.again();
+        for path in appeared.repositories.iter().chain(&appeared.files) {
+            journal::step(self.auditor, "made-inside", Some(path.display().to_string()));
+        }
+        appeared.gaps.iter().for_each(|gap| tracing::warn!("{gap}"));
+        appeared
     }
 
     fn start(&self, terminal: bool) -> Start<'_> {
@@ -120,32 +134,40 @@ impl Run<'_> {
             .and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)))
     }
 
-    fn show_preflight(&self, missing: &[String]) {
-        for what in missing {
+    fn show_preflight(&self, missing: &[String], walls: &Walls) {
+        for what in missing.iter().chain(&walls.gaps) {
             tracing::warn!("{what}");
         }
         if !self.wishes.quiet {
-            eprint!("{}", preflight::text(self.plan, self.claim.slug(), Style::stderr()));
+            eprint!("{}", preflight::text(self.plan, self.claim.slug(), walls, Style::stderr()));
         }
     }
 
     /// The last line of the audit, the summary, the exit code.
-    fn finish(&self, outcome: Result<Attended, Failure>, lasted: Duration) -> Outcome {
+    fn finish(&self, outcome: Result<(Attended, Appeared), Failure>, lasted: Duration) -> Outcome {
         let failed = outcome.as_ref().err().map(|failure| failure.what.clone());
         journal::step(self.auditor, if failed.is_some() { "bottle-failed" } else { "bottle-ended" }, failed);
         let flushed = self.auditor.flush();
-        let attended = outcome?;
+        let (attended, appeared) = outcome?;
         if !self.wishes.quiet {
-            self.show_summary(&how(attended), lasted);
+            self.show_summary(&how(attended), lasted, &appeared);
         }
         // An agent's success counts for nothing when what it did could not be written down.
         flushed?;
         Ok(exit_code(attended))
     }
 
-    fn show_summary(&self, how: &str, lasted: Duration) {
-        let (slug, summary) = (self.claim.slug(), self.auditor.summary());
-        eprint!("{}", summary::text(slug, how, lasted, &summary, &self.plan.audit_file, Style::stderr()));
+    fn show_summary(&self, how: &str, lasted: Duration, appeared: &Appeared) {
+        let end = End {
+            slug: self.claim.slug(),
+            how,
+            lasted,
+            exchanges: &self.auditor.summary(),
+            appeared,
+            workspace: &self.plan.sandbox.workspace,
+            audit: &self.plan.audit_file,
+        };
+        eprint!("{}", summary::text(&end, Style::stderr()));
     }
 }
 

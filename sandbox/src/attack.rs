@@ -7,10 +7,13 @@
 
 mod files;
 mod kernel;
+mod keys;
 mod names;
 mod network;
 mod process;
 mod terminal;
+
+pub use keys::CREDENTIAL_FILES;
 
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;

@@ -168,9 +168,16 @@ impl Serving<'_> {
         if self.args.quiet {
             return;
         }
-        let (slug, counts) = (self.claim.slug(), self.auditor.summary());
-        let style = Style::stderr();
-        eprint!("{}", summary::text(slug, "ended", started.elapsed(), &counts, &self.plan.audit_file, style));
+        let end = summary::End {
+            slug: self.claim.slug(),
+            how: "ended",
+            lasted: started.elapsed(),
+            exchanges: &self.auditor.summary(),
+            appeared: &sandbox::linux::Appeared::default(),
+            workspace: &self.plan.sandbox.workspace,
+            audit: &self.plan.audit_file,
+        };
+        eprint!("{}", summary::text(&end, Style::stderr()));
     }
 }
 

@@ -21,7 +21,7 @@ use sandbox::docker::plan::{Agent, Layout, RESOLVER};
 use sandbox::docker::spec::{Mount, Source};
 use sandbox::docker::user_image::{self, UserImage};
 use sandbox::docker::{self, Bottle, Created, Engine, Facts, Inmate, Owner, image};
-use sandbox::linux::Places;
+use sandbox::linux::{Appeared, Places};
 use sandbox::provision::{
     EGRESS_HOST, EGRESS_PORT, HostTrust, JAVA_STORE_PATH, Provision, ProvisionInput, provision,
 };
@@ -37,7 +37,7 @@ const RUNTIME_END: Duration = Duration::from_millis(500);
 
 /// Between the first line of the audit and the last, as for every backend. On every way out the values that go take all
 /// containers with them: the agent first.
-pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<Attended, Failure> {
+pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attended, Appeared), Failure> {
     let ports = Ports::open(&run.plan.sandbox.ports)?;
     let terminal = Terminal::find(!run.wishes.no_terminal);
     leave_keyboard_to_the_pipeline()?;
@@ -52,7 +52,8 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<Attended
     let places = yard.places()?;
     let created = yard.create_agent(&mut containers, places.as_ref(), tty)?;
     yard.furnish(&created, &sidecar.ca_pem)?;
-    yard.show_preflight();
+    let survey = places.as_ref().map(|places| places.survey.clone()).unwrap_or_default();
+    yard.show_preflight(&preflight::Walls::of(&survey, Vec::new()));
     let size = terminal.as_ref().and_then(Terminal::size);
     let mut inmate: Inmate = created.launch(size).map_err(walls_failure)?;
     journal::step(run.auditor, "agent-started", None);
@@ -67,7 +68,7 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<Attended
         journal::step(run.auditor, "egress-broken-off", Some("the last events may be missing".into()));
     }
     drop((containers, places));
-    Ok(attended)
+    Ok((attended, run.review(&survey)))
 }
 
 /// The runtime, which must outlive everything that runs on it and must not keep the launcher.
@@ -317,7 +318,8 @@ impl<'a> Yard<'a> {
         Ok(files)
     }
 
-    fn show_preflight(&self) {
+    fn show_preflight(&self, walls: &preflight::Walls) {
+        walls.gaps.iter().for_each(|gap| tracing::warn!("{gap}"));
         if !self.run.wishes.quiet {
             let notes = self.notes();
             eprint!(
@@ -326,6 +328,7 @@ impl<'a> Yard<'a> {
                     self.run.plan,
                     self.run.claim.slug(),
                     &notes,
+                    walls,
                     crate::style::Style::stderr()
                 )
             );

@@ -5,24 +5,47 @@ use credentials::{AuthScheme, Binding};
 use manifest::Plan;
 use manifest::plan::{DlpAction, EgressPlan, MountPlan};
 use policy::{Method, Protocol, Route, Scheme, TlsMode};
+use sandbox::linux::Survey;
 use std::fmt::Write as _;
 
 /// Routes that are shown; `bottle check` shows all.
 const MOST_ROUTES: usize = 16;
+/// Unprotected things that are shown; the log has all.
+const MOST_GAPS: usize = 8;
+
+/// What was found when the walls were built.
+#[derive(Debug, Default)]
+pub struct Walls {
+    /// Repositories and files that the host runs, in folders of the workspace.
+    pub nested: (usize, usize),
+    /// What of those is not protected and why, a clause each.
+    pub gaps: Vec<String>,
+    /// How limits are kept, a clause each.
+    pub limits: Vec<String>,
+}
+
+impl Walls {
+    /// From what the backend found.
+    pub fn of(survey: &Survey, limits: Vec<String>) -> Walls {
+        Walls { nested: survey.counts(), gaps: survey.gaps().to_vec(), limits }
+    }
+}
 
 /// The text, for standard error.
-pub fn text(plan: &Plan, slug: &str, style: Style) -> String {
-    text_with(plan, slug, &[], style)
+pub fn text(plan: &Plan, slug: &str, walls: &Walls, style: Style) -> String {
+    text_with(plan, slug, &[], walls, style)
 }
 
 /// The same, with what a backend has to say of where the agent runs.
-pub fn text_with(plan: &Plan, slug: &str, runs_in: &[String], style: Style) -> String {
+pub fn text_with(plan: &Plan, slug: &str, runs_in: &[String], walls: &Walls, style: Style) -> String {
     let mut out = String::new();
     let title = format!("bottle {}", style.bold(slug));
     let _ = writeln!(out, "{title}  {}", style::neutral(&plan.agent.command.join(" ")));
     block(&mut out, style, "runs in", runs_in);
     block(&mut out, style, "reaches", &reach(&plan.egress, style));
     block(&mut out, style, "sees", &sight(plan));
+    block(&mut out, style, "guards", &guarded(walls, style));
+    block(&mut out, style, "limits", &walls.limits);
     block(&mut out, style, "serves", &served(plan));
     block(&mut out, style, "audit", &[plan.audit_file.display().to_string()]);
     out
@@ -140,6 +163,26 @@ fn sight(plan: &Plan) -> Vec<String> {
     style::table(&rows).lines().map(str::to_owned).collect()
 }
 
+/// What is protected in folders of the workspace, and plainly what is not.
+fn guarded(walls: &Walls, style: Style) -> Vec<String> {
+    let (repositories, files) = walls.nested;
+    let mut lines = Vec::new();
+    if repositories + files > 0 {
+        let things: Vec<_> = [(repositories, "repository", "repositories"), (files, "file", "files")]
+            .into_iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+            .collect();
+        lines.push(format!("{} in folders of the workspace, as its own", things.join(" and ")));
+    }
+    let more = walls.gaps.len().saturating_sub(MOST_GAPS);
+    lines.extend(walls.gaps.iter().take(MOST_GAPS).map(|gap| style.yellow(&style::neutral(gap))));
+    if more > 0 {
+        lines.push(style.yellow(&format!("and {more} more that are not protected: `bottle logs` has all")));
+    }
+    lines
+}
+
 fn mount_row(mount: &MountPlan) -> Vec<String> {
     let mode = if mount.writable { "read-write" } else { "read-only" };
     let from =
@@ -150,4 +193,19 @@ fn mount_row(mount: &MountPlan) -> Vec<String> {
 fn served(plan: &Plan) -> Vec<String> {
     let line = |port: &manifest::plan::PortPlan| format!("127.0.0.1:{} → {} inside", port.host, port.inside);
     plan.sandbox.ports.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_guarded_below_and_what_is_not_is_said() {
+        let plain = Style::plain();
+        assert!(guarded(&Walls::default(), plain).is_empty());
+        let gaps = (0..10).map(|n| format!("gap {n}")).collect();
+        let lines = guarded(&Walls { nested: (1, 2), gaps, limits: Vec::new() }, plain);
+        assert_eq!(lines[0], "1 repository and 2 files in folders of the workspace, as its own");
+        assert_eq!(lines[8..], ["gap 7", "and 2 more that are not protected: `bottle logs` has all"]);
+    }
 }

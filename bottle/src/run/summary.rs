@@ -1,28 +1,44 @@
 //! After the agent has ended: hosts reached, refused, bytes, findings.
 use crate::style::{self, Style, neutral};
 use audit::Summary;
+use sandbox::linux::Appeared;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Hosts that are shown of each kind; the audit file has all.
 const MOST_HOSTS: usize = 12;
+/// Paths that are shown of each kind.
+const MOST_PATHS: usize = 12;
+
+/// An ended bottle.
+#[derive(Debug)]
+pub struct End<'a> {
+    /// Its slug.
+    pub slug: &'a str,
+    /// How the agent ended.
+    pub how: &'a str,
+    /// From start to end.
+    pub lasted: Duration,
+    /// What went through the engine.
+    pub exchanges: &'a Summary,
+    /// What the agent made that the host would run.
+    pub appeared: &'a Appeared,
+    /// The workspace.
+    pub workspace: &'a Path,
+    /// The audit file.
+    pub audit: &'a Path,
+}
 
 /// The text, for standard error.
-pub fn text(
-    slug: &str,
-    how: &str,
-    lasted: Duration,
-    summary: &Summary,
-    audit: &Path,
-    style: Style,
-) -> String {
-    let mut out = format!("bottle {}  {how} after {}\n", style.bold(slug), style::duration(lasted));
-    block(&mut out, style, "reached", &reached(summary));
-    block(&mut out, style, "refused", &refused(summary));
-    if summary.findings > 0 {
-        let found = style::count(summary.findings, "finding");
+pub fn text(end: &End<'_>, style: Style) -> String {
+    let End { slug, how, lasted, exchanges, .. } = end;
+    let mut out = format!("bottle {}  {how} after {}\n", style.bold(slug), style::duration(*lasted));
+    block(&mut out, style, "reached", &reached(exchanges));
+    block(&mut out, style, "refused", &refused(exchanges));
+    if exchanges.findings > 0 {
+        let found = style::count(exchanges.findings, "finding");
         block(
             &mut out,
             style,
@@ -30,8 +46,39 @@ pub fn text(
             &[style.yellow(&format!("{found}: `bottle logs {slug}` says where"))],
         );
     }
-    block(&mut out, style, "audit", &[audit.display().to_string()]);
+    block(&mut out, style, "review", &review(end, style));
+    block(&mut out, style, "audit", &[end.audit.display().to_string()]);
     out
+}
+
+/// Repositories first: git obeys their configuration without being asked to enter them.
+fn review(end: &End<'_>, style: Style) -> Vec<String> {
+    let Appeared { repositories, files, gaps } = end.appeared;
+    let mut lines = Vec::new();
+    if !repositories.is_empty() {
+        lines.push(style.yellow("made inside: look at their configuration before git runs here"));
+        lines.extend(limited_paths(repositories, end.workspace));
+    }
+    if !files.is_empty() {
+        lines.push(style.yellow("made inside: editors, shells or agents on this machine would run them"));
+        lines.extend(limited_paths(files, end.workspace));
+    }
+    lines
+        .extend(gaps.iter().map(|gap| style.yellow(&neutral(&gap.replace("is protected", "was looked at")))));
+    lines
+}
+
+fn limited_paths(paths: &[PathBuf], workspace: &Path) -> Vec<String> {
+    let shown = |path: &PathBuf| {
+        let path = path.strip_prefix(workspace).ok().filter(|p| !p.as_os_str().is_empty()).unwrap_or(path);
+        format!("  {}", neutral(&path.display().to_string()))
+    };
+    let mut lines: Vec<_> = paths.iter().take(MOST_PATHS).map(shown).collect();
+    match paths.len().saturating_sub(MOST_PATHS) {
+        0 => {}
+        more => lines.push(format!("  and {more} more: the audit has all (`made-inside`)")),
+    }
+    lines
 }
 
 fn block(out: &mut String, style: Style, label: &str, lines: &[String]) {
@@ -83,19 +130,37 @@ mod tests {
         summary.reached.insert("api.test".into(), (2, 100, 2048));
         summary.refused.insert("evil.test\u{1b}[2J".into(), BTreeMap::from([("host-not-allowed".into(), 3)]));
         summary.findings = 1;
-        let text = text(
-            "dev",
-            "exited with 0",
-            Duration::from_secs(61),
-            &summary,
-            Path::new("/a.jsonl"),
-            Style::plain(),
-        );
+        let appeared = Appeared {
+            repositories: vec!["/w/sub/.git".into(), "/w".into()],
+            files: (0..14).map(|n| format!("/w/{n}\u{1b}/.envrc").into()).collect(),
+            gaps: vec!["not all of `/w` is protected: it is big".into()],
+        };
+        let end = End {
+            slug: "dev",
+            how: "exited with 0",
+            lasted: Duration::from_secs(61),
+            exchanges: &summary,
+            appeared: &appeared,
+            workspace: Path::new("/w"),
+            audit: Path::new("/a.jsonl"),
+        };
+        let text = text(&end, Style::plain());
+        let text: String = text
+            .split_inclusive('\n')
+            .filter(|line| !line.contains("}/.envrc") || line.contains(" 0\\u"))
+            .collect();
         let expected = "\
 bottle dev  exited with 0 after 1 min
   reached  api.test  2 exchanges  100 B up, 2.0 KiB down
   refused  evil.test\\u{1b}[2J  3 × host-not-allowed
   secrets  1 finding: `bottle logs dev` says where
+  review   made inside: look at their configuration before git runs here
+             sub/.git
+             /w
+           made inside: editors, shells or agents on this machine would run them
+             0\\u{1b}/.envrc
+             and 2 more: the audit has all (`made-inside`)
+           not all of `/w` was looked at: it is big
   audit    /a.jsonl
 ";
         assert_eq!(text, expected);

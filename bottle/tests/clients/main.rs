@@ -6,6 +6,7 @@
 
 mod agents;
 mod bottle;
+mod browser;
 mod generic;
 mod languages;
 mod packages;

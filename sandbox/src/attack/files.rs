@@ -24,6 +24,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         readable(&Path::new("/.host").join(w.secret_file.strip_prefix("/").unwrap_or(&w.secret_file)))
     }),
     file("credential-folders", "keys and tokens of the user", |_| credential_folders()),
+    file("credential-files", "keys and tokens that tools keep beside their programs", super::keys::readable),
     file("secret-on-disk", "a real credential in a file", secret_on_disk),
     file("write-system", "the system's programs", |_| {
         uncreatable(&[

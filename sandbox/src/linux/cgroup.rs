@@ -6,6 +6,9 @@ use manifest::plan::LimitsPlan;
 use rustix::fs::{Access, access};
 use std::path::{Path, PathBuf};
 
+/// Processes and threads, when the manifest does not say: enough for any build, and an end for a fork bomb.
+pub(crate) const PROCESSES: u64 = 8192;
+
 /// Where groups can be made, and what can be limited in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delegated {
@@ -36,31 +39,58 @@ fn folder(mounts: &str, own: &str) -> Option<PathBuf> {
 /// The step that limits a bottle, if there is anything to limit and a place to do it.
 ///
 /// # Errors
-/// When memory or processors were to be limited and cannot be: a limit that is written down is kept or refused.
+/// When memory or processors were to be limited and cannot be, or processes of root, whom the kernel's own limit does
+/// not count: a limit that is written down is kept or refused.
 pub(crate) fn step(
     name: &str,
     limits: &LimitsPlan,
-    processes: u64,
+    root: bool,
     place: Option<Delegated>,
 ) -> Result<Option<Step>, SandboxError> {
+    let processes = limits.processes.unwrap_or(PROCESSES);
     let wanted = [
         ("memory", "memory.max", limits.memory.map(|bytes| bytes.to_string())),
         ("cpu", "cpu.max", limits.millicpus.map(|thousandths| format!("{} 100000", thousandths * 100))),
         ("pids", "pids.max", Some(processes.to_string())),
     ];
     let given = place.as_ref().map(|place| place.controllers.as_slice()).unwrap_or_default();
+    let must = |kind: &str| kind != "pids" || (root && limits.processes.is_some());
     let missing = wanted
         .iter()
-        .find(|(kind, _, value)| *kind != "pids" && value.is_some() && !given.iter().any(|g| g == kind));
+        .find(|(kind, _, value)| must(kind) && value.is_some() && !given.iter().any(|g| g == kind));
     if let Some((kind, ..)) = missing {
         return Err(SandboxError::new(format!(
-            "cannot limit {kind}: no control group is delegated to this process"
+            "cannot limit {}: no control group for it is delegated to this process",
+            name_of(kind)
         ))
         .with_hint(super::hints::NO_CGROUP));
     }
     let settings = wanted.into_iter().filter(|(kind, ..)| given.iter().any(|g| g == kind));
     let settings = settings.filter_map(|(_, file, value)| Some((file.to_owned(), value?))).collect();
     Ok(place.map(|place| Step::JoinCgroup { path: place.folder.join(name), settings }))
+}
+
+fn name_of(kind: &str) -> &str {
+    match kind {
+        "cpu" => "processors",
+        "pids" => "processes",
+        other => other,
+    }
+}
+
+/// How the limits that were asked for are kept, a clause each: for the preflight.
+pub(crate) fn said(limits: &LimitsPlan, steps: &[Step]) -> Vec<String> {
+    let grouped = |file: &str| {
+        steps.iter().any(|step| {
+            matches!(step, Step::JoinCgroup { settings, .. } if settings.iter().any(|(name, _)| name == file))
+        })
+    };
+    let memory = limits.memory.map(|bytes| format!("{} MiB of memory, all processes together", bytes >> 20));
+    let processors = limits.millicpus.map(|n| format!("{}.{:03} processors", n / 1000, n % 1000));
+    let counted = if grouped("pids.max") { "" } else { ", counted by the kernel for this user" };
+    let processes = limits.processes.map(|most| format!("{most} processes{counted}"));
+    let files = limits.open_files.map(|most| format!("{most} open files in each process"));
+    [memory, processors, processes, files].into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -84,21 +114,46 @@ mod tests {
 
     #[test]
     fn limits_are_set_where_they_can_be() {
-        let limits = LimitsPlan { memory: Some(1 << 30), millicpus: Some(1500), ..LimitsPlan::default() };
-        let step = step("bottle-x", &limits, 10, place(&["cpu", "memory", "pids"])).expect("a step");
+        let limits = LimitsPlan {
+            memory: Some(1 << 30),
+            millicpus: Some(1500),
+            processes: Some(10),
+            open_files: Some(99),
+        };
+        let step = step("bottle-x", &limits, true, place(&["cpu", "memory", "pids"])).expect("a step");
         let settings = [("memory.max", "1073741824"), ("cpu.max", "150000 100000"), ("pids.max", "10")];
         let settings = settings.map(|(file, value)| (file.to_owned(), value.to_owned())).to_vec();
         assert_eq!(
             step,
             Some(Step::JoinCgroup { path: "/sys/fs/cgroup/app.slice/bottle-x".into(), settings })
         );
+        let said = said(&limits, &step.into_iter().collect::<Vec<_>>());
+        assert_eq!(
+            said,
+            [
+                "1024 MiB of memory, all processes together",
+                "1.500 processors",
+                "10 processes",
+                "99 open files in each process"
+            ]
+        );
     }
 
     #[test]
     fn a_limit_that_cannot_be_kept_is_refused() {
         let limits = LimitsPlan { memory: Some(1 << 30), ..LimitsPlan::default() };
-        assert!(step("x", &limits, 10, None).is_err_and(|e| e.what.contains("memory") && e.hint.is_some()));
-        assert!(step("x", &limits, 10, place(&["pids"])).is_err());
-        assert_eq!(step("x", &LimitsPlan::default(), 10, None).expect("nothing to do"), None);
+        assert!(
+            step("x", &limits, false, None).is_err_and(|e| e.what.contains("memory") && e.hint.is_some())
+        );
+        assert!(step("x", &limits, false, place(&["pids"])).is_err());
+        assert_eq!(step("x", &LimitsPlan::default(), true, None).expect("nothing to do"), None);
+    }
+
+    #[test]
+    fn the_kernel_counts_processes_of_everybody_but_root() {
+        let limits = LimitsPlan { processes: Some(20), ..LimitsPlan::default() };
+        assert!(step("x", &limits, true, None).is_err_and(|e| e.what.contains("processes")));
+        assert_eq!(step("x", &limits, false, None).expect("nothing to do"), None);
+        assert_eq!(said(&limits, &[]), ["20 processes, counted by the kernel for this user"]);
     }
 }

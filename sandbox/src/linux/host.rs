@@ -1,7 +1,8 @@
 //! What planning wants to know of this machine. A trait, so that plans can be tested for machines that are not at hand.
 use super::cgroup::{self, Delegated};
 #[cfg(test)]
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What is at a path, without following a link at its end.
@@ -21,6 +22,11 @@ pub(crate) trait Host {
     fn canonical(&self, path: &Path) -> Option<PathBuf>;
     /// Names in a folder, sorted; none when it cannot be read.
     fn names(&self, path: &Path) -> Vec<PathBuf>;
+    /// Names and kinds in a folder, in any order and without following links (whose targets are left empty); `None`
+    /// when it cannot be read. Quicker than asking for each by itself.
+    fn entries(&self, path: &Path) -> Option<Vec<(OsString, Kind)>>;
+    /// Whether a file can be executed by somebody.
+    fn executable(&self, path: &Path) -> bool;
     /// A small text file.
     fn text(&self, path: &Path) -> Option<String>;
     fn uid(&self) -> u32;
@@ -68,6 +74,16 @@ impl Host for RealHost {
         names
     }
 
+    fn entries(&self, path: &Path) -> Option<Vec<(OsString, Kind)>> {
+        let entries = std::fs::read_dir(path).ok()?;
+        Some(entries.flatten().map(|entry| (entry.file_name(), kind_of(&entry))).collect())
+    }
+
+    fn executable(&self, path: &Path) -> bool {
+        use std::os::unix::fs::PermissionsExt as _;
+        path.metadata().is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+    }
+
     fn text(&self, path: &Path) -> Option<String> {
         let about = path.metadata().ok()?;
         let bytes = (about.is_file() && about.len() <= MAX_TEXT).then(|| std::fs::read(path).ok())??;
@@ -91,11 +107,21 @@ impl Host for RealHost {
     }
 }
 
+fn kind_of(entry: &std::fs::DirEntry) -> Kind {
+    match entry.file_type() {
+        Ok(t) if t.is_symlink() => Kind::Link(PathBuf::new()),
+        Ok(t) if t.is_dir() => Kind::Dir,
+        Ok(t) if t.is_file() => Kind::File,
+        _ => Kind::Other,
+    }
+}
+
 /// A machine of a test's making: path → what is there; files have their text.
 #[cfg(test)]
 #[derive(Default)]
 pub(crate) struct PaperHost {
     pub(crate) entries: BTreeMap<PathBuf, (Kind, String)>,
+    pub(crate) unreadable: BTreeSet<PathBuf>,
     pub(crate) uid: u32,
 }
 
@@ -134,6 +160,18 @@ impl Host for PaperHost {
     fn names(&self, path: &Path) -> Vec<PathBuf> {
         let inside = |p: &&PathBuf| p.parent() == Some(path);
         self.entries.keys().filter(inside).filter_map(|p| p.file_name()).map(PathBuf::from).collect()
+    }
+
+    fn entries(&self, path: &Path) -> Option<Vec<(OsString, Kind)>> {
+        let bare = |kind| if matches!(kind, Kind::Link(_)) { Kind::Link(PathBuf::new()) } else { kind };
+        let entry = |name: PathBuf| (name.clone().into_os_string(), bare(self.kind(&path.join(name))));
+        let readable = self.kind(path) == Kind::Dir && !self.unreadable.contains(path);
+        readable.then(|| self.names(path).into_iter().map(entry).collect())
+    }
+
+    /// A test says so in the text.
+    fn executable(&self, path: &Path) -> bool {
+        self.text(path).is_some_and(|text| text.starts_with("#!"))
     }
 
     fn text(&self, path: &Path) -> Option<String> {

@@ -1,10 +1,11 @@
 //! The launcher's side: start a cradle, tell it the steps, take what it hands over.
 use super::host::RealHost;
 use super::step::{ListenKind, Step};
+use super::survey::Survey;
 use super::wire::{Launch, Order, Reader, Report, send, write_all};
 use super::{hints, plan, running};
 use crate::{InjectedFile, LaunchFault, SandboxError, Spec, Stdio};
-use manifest::plan::SandboxPlan;
+use manifest::plan::{LimitsPlan, SandboxPlan};
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -43,13 +44,17 @@ pub struct Prepared {
     steps: Vec<Step>,
     listeners: InsideListeners,
     terminal: Option<OwnedFd>,
+    survey: Survey,
 }
 
 /// Builds the walls: namespaces, network, file system; opens the listeners.
 /// # Errors
 /// Which step failed and how to mend it; nothing is left behind.
 pub fn prepare(spec: &Spec) -> Result<Prepared, SandboxError> {
-    prepare_steps(spec, plan::steps(spec, &RealHost::new())?)
+    let (steps, survey) = plan::plan(spec, &RealHost::new())?;
+    let mut prepared = prepare_steps(spec, steps)?;
+    prepared.survey = survey;
+    Ok(prepared)
 }
 
 /// The steps that [`prepare`] would do on this machine.
@@ -72,6 +77,7 @@ pub fn prepare_steps(spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxE
         steps,
         listeners: InsideListeners::default(),
         terminal: None,
+        survey: Survey::default(),
     };
     prepared.take_reports()?;
     Ok(prepared)
@@ -100,17 +106,19 @@ pub struct Places {
     pub pins: Vec<(PathBuf, bool)>,
     /// Folders outside of the workspace that its git needs, to be mounted writable.
     pub mounts: Vec<PathBuf>,
+    /// What was found in the workspace: for the preflight, and to be compared at the end.
+    pub survey: Survey,
 }
 
 /// Holds them for a backend whose walls are somebody else's.
 /// # Errors
 /// What cannot be protected, and how to mend it; nothing is left behind.
 pub fn hold_places(sandbox: &SandboxPlan) -> Result<Places, SandboxError> {
-    let plan::Places { steps, pins, mounts } = plan::places(sandbox, &RealHost::new())?;
+    let plan::Places { steps, pins, mounts, survey } = plan::places(sandbox, &RealHost::new())?;
     let mut cradle = Cradle::start()?;
     cradle.build(&steps, &[])?;
     match cradle.report()? {
-        Report::Ready => Ok(Places { _cradle: cradle, pins, mounts }),
+        Report::Ready => Ok(Places { _cradle: cradle, pins, mounts, survey }),
         Report::Failed { index, errno } => Err(hints::failed(steps.get(index), errno)),
         _ => Err(out_of_order()),
     }
@@ -148,6 +156,17 @@ impl Prepared {
     /// first thing the agent asks for, the window's size, is right.
     pub fn take_pty(&mut self) -> Option<OwnedFd> {
         self.terminal.take()
+    }
+
+    /// What was found in the workspace, once: for the preflight, and to be compared at the end.
+    pub fn take_survey(&mut self) -> Survey {
+        std::mem::take(&mut self.survey)
+    }
+
+    /// How the limits that were asked for are kept, a clause each.
+    #[must_use]
+    pub fn limits(&self, asked: &LimitsPlan) -> Vec<String> {
+        super::cgroup::said(asked, &self.steps)
     }
 
     /// Host pid of the watcher, the parent of the bottle's first process: tests kill it.

@@ -8,6 +8,7 @@ mod tree;
 use super::cgroup;
 use super::host::{Host, Kind};
 use super::step::{ListenKind, Step};
+use super::survey::Survey;
 use crate::{SandboxError, Spec, Stdio};
 use manifest::plan::{MountPlan, SandboxPlan};
 use std::path::{Path, PathBuf};
@@ -17,11 +18,14 @@ use tree::Tree;
 pub(crate) const EGRESS_PORT: u16 = 9099;
 /// Where names go.
 pub(crate) const DNS_PORT: u16 = 9053;
-/// Enough for any build, and an end for a fork bomb.
-const PROCESSES: u64 = 8192;
 
 /// Everything that is done to make this bottle, in order.
 pub(crate) fn steps(spec: &Spec, host: &dyn Host) -> Result<Vec<Step>, SandboxError> {
+    plan(spec, host).map(|(steps, _)| steps)
+}
+
+/// The same, and what was found in the workspace.
+pub(crate) fn plan(spec: &Spec, host: &dyn Host) -> Result<(Vec<Step>, Survey), SandboxError> {
     refuse_wide_workspace(&spec.sandbox, host)?;
     let protection = protect::protection(&spec.sandbox, host)?;
     let mut steps = protection.placeholders.clone();
@@ -30,14 +34,14 @@ pub(crate) fn steps(spec: &Spec, host: &dyn Host) -> Result<Vec<Step>, SandboxEr
     }
     let name = format!("bottle-{}-{}", spec.slug, host.pid());
     let limits = &spec.sandbox.limits;
-    steps.extend(cgroup::step(&name, limits, limits.processes.unwrap_or(PROCESSES), host.cgroup())?);
+    steps.extend(cgroup::step(&name, limits, host.uid() == 0, host.cgroup())?);
     steps.push(Step::Enter);
     steps.extend(identity(spec, host));
     steps.extend(network(host.kind(Path::new("/proc/sys/net/ipv6")) == Kind::Dir));
     steps.extend(file_system(spec, &protection, host)?);
     steps.extend([Step::NoNewPrivileges, Step::DropCapabilities]);
     steps.extend(guards(spec, &protection));
-    Ok(steps)
+    Ok((steps, protection.survey))
 }
 
 /// What is done on the host, and what must lie over the workspace, when the walls are somebody else's: a container's.
@@ -48,16 +52,19 @@ pub(crate) struct Places {
     pub(crate) pins: Vec<(PathBuf, bool)>,
     /// Folders outside of the workspace that its git needs.
     pub(crate) mounts: Vec<PathBuf>,
+    /// What was found in the workspace.
+    pub(crate) survey: Survey,
 }
 
 pub(crate) fn places(plan: &SandboxPlan, host: &dyn Host) -> Result<Places, SandboxError> {
     refuse_wide_workspace(plan, host)?;
     let protection = protect::protection(plan, host)?;
-    let pins = protection.pins.into_iter().filter_map(|step| match step {
+    let protect::Protection { placeholders, pins, mounts, survey } = protection.plain();
+    let pins = pins.into_iter().filter_map(|step| match step {
         Step::Pin { path, writable } => Some((path, writable)),
         _ => None,
     });
-    Ok(Places { steps: protection.placeholders, pins: pins.collect(), mounts: protection.mounts })
+    Ok(Places { steps: placeholders, pins: pins.collect(), mounts, survey })
 }
 
 /// With $HOME or more in the workspace nothing would be out of sight.
@@ -158,7 +165,7 @@ fn guards(spec: &Spec, protection: &protect::Protection) -> [Step; 3] {
     [
         Step::Limits {
             open_files: limits.open_files,
-            processes: Some(limits.processes.unwrap_or(PROCESSES)),
+            processes: Some(limits.processes.unwrap_or(cgroup::PROCESSES)),
         },
         Step::Landlock { writable: writable(&spec.sandbox, protection) },
         Step::Seccomp,

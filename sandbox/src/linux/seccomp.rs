@@ -134,6 +134,38 @@ mod tests {
         }
     }
 
+    fn on_x86_64(name: &str) -> Option<i64> {
+        name.parse::<syscalls::x86_64::Sysno>().ok().map(|number| i64::from(number.id()))
+    }
+
+    fn on_aarch64(name: &str) -> Option<i64> {
+        // The one call that goes by another name there.
+        let name = if name == "newfstatat" { "fstatat" } else { name };
+        name.parse::<syscalls::aarch64::Sysno>().ok().map(|number| i64::from(number.id()))
+    }
+
+    /// The table against the kernel's own for both architectures, as another crate has them: names that exist on one
+    /// alone are in `older`, and the numbers that this build uses are its architecture's.
+    #[test]
+    fn names_and_numbers_are_those_of_both_architectures() {
+        let this = if cfg!(target_arch = "aarch64") { on_aarch64 } else { on_x86_64 };
+        let mut wrong = Vec::new();
+        for group in ALLOWED {
+            let bare = |name: &'static str| name.trim_start_matches("SYS_");
+            let both = group.calls.iter().map(|(name, number)| (bare(name), number, true));
+            let one = group.older.iter().map(|(name, number)| (bare(name), number, false));
+            for (name, number, both) in both.chain(one) {
+                if this(name) != Some(*number)
+                    || on_x86_64(name).is_none()
+                    || on_aarch64(name).is_some() != both
+                {
+                    wrong.push((name, *number, on_x86_64(name), on_aarch64(name)));
+                }
+            }
+        }
+        assert_eq!(wrong, []);
+    }
+
     #[test]
     fn a_holder_makes_no_process_and_no_socket() {
         assert!(holder().is_ok_and(|program| !program.is_empty()));

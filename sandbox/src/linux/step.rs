@@ -11,8 +11,8 @@ pub enum Step {
     Placeholder {
         /// Host path.
         path: PathBuf,
-        /// A folder, or a file with this content.
-        content: Option<String>,
+        /// What is made.
+        held: Held,
     },
     /// Host side: other bottles may use this folder too; placeholders in it go with the last of them.
     Share {
@@ -186,6 +186,19 @@ pub enum Step {
     Seccomp,
     /// Holder: no system call is left but those that hand sockets over, wait and end.
     HolderCalls,
+}
+
+/// What holds a place on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Held {
+    /// An empty folder; git does not see those.
+    Dir,
+    /// A file with this content.
+    File(String),
+    /// The node of a Unix socket: git lists files, links and folders only, and whoever opens it is refused at once.
+    /// Where the file system has no such nodes, a file with this content.
+    Socket(String),
 }
 
 /// What a listener is for.

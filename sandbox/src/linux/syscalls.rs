@@ -61,14 +61,14 @@ pub(crate) const ALLOWED: &[Group] = &[
             SYS_symlinkat SYS_readlinkat SYS_fchmodat SYS_faccessat SYS_splice SYS_tee
             SYS_sync_file_range SYS_vmsplice SYS_utimensat SYS_fallocate SYS_preadv
             SYS_pwritev SYS_syncfs SYS_renameat2 SYS_copy_file_range SYS_preadv2
-            SYS_pwritev2 SYS_statx SYS_close_range SYS_openat2 SYS_faccessat2 SYS_dup
+            SYS_pwritev2 SYS_statx SYS_close_range SYS_openat2 SYS_faccessat2 SYS_fchmodat2 SYS_dup
             SYS_dup3 SYS_pipe2 SYS_memfd_create
         ],
         #[cfg(target_arch = "x86_64")]
         older: calls![
             SYS_open SYS_stat SYS_lstat SYS_access SYS_getdents SYS_rename SYS_mkdir
             SYS_rmdir SYS_creat SYS_link SYS_unlink SYS_symlink SYS_readlink SYS_chmod
-            SYS_utime SYS_utimes SYS_futimesat SYS_fchmodat2 SYS_dup2 SYS_pipe
+            SYS_utime SYS_utimes SYS_futimesat SYS_dup2 SYS_pipe
         ],
         #[cfg(not(target_arch = "x86_64"))]
         older: &[],

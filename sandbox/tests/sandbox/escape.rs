@@ -47,8 +47,13 @@ const HOLES: &[Hole] = &[
     },
     Hole {
         name: "write protection in the workspace",
-        steps: &[|s| matches!(s, Step::Pin { .. } | Step::Placeholder { .. })],
+        steps: &[|s| matches!(s, Step::Pin { .. } | Step::Placeholder { .. }), is_held],
         lets_through: PROTECTION,
+    },
+    Hole {
+        name: "covers over credentials in the folders of tools",
+        steps: &[is_key],
+        lets_through: &["credential-files"],
     },
     Hole {
         name: "a host out of reach",
@@ -56,6 +61,17 @@ const HOLES: &[Hole] = &[
         lets_through: &["host-tree-left-behind", "terminals-of-others"],
     },
 ];
+
+/// What is covered below the user's home, which is the folder `user` of a test.
+fn is_key(step: &Step) -> bool {
+    let (Step::CoverText { path, .. } | Step::Mask { path, .. }) = step else { return false };
+    path.iter().any(|part| part == "user")
+}
+
+/// The file inside over a held place.
+fn is_held(step: &Step) -> bool {
+    matches!(step, Step::CoverText { path, .. } if path.iter().any(|part| part == "workspace"))
+}
 
 const SECCOMP: fn(&Step) -> bool = |s| matches!(s, Step::Seccomp);
 const CAPABILITIES: fn(&Step) -> bool = |s| matches!(s, Step::DropCapabilities);
@@ -161,6 +177,15 @@ fn furnish(workspace: &Path) {
     std::fs::write(workspace.join("bottle.yaml"), "name: test\n").expect("a file");
 }
 
+/// The home of a developer: a secret in each place that is known for one.
+fn plant(home: &Path) {
+    for name in sandbox::attack::CREDENTIAL_FILES {
+        let path = home.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, "token = planted\n").expect("a file");
+    }
+}
+
 fn world(workspace: &Path, outside: &Path, witness: &Witness) -> World {
     let secret_file = outside.join("secret");
     std::fs::write(&secret_file, "a file of the host\n").expect("a file");
@@ -194,6 +219,7 @@ fn broke(reports: &[Report]) -> BTreeSet<&str> {
 fn attacked(without: &[fn(&Step) -> bool]) -> Vec<Report> {
     let mut bottle = TestBottle::command(&["true"]);
     furnish(bottle.workspace());
+    plant(&bottle.spec.sandbox.home_inside);
     let outside = bottle.folder.path().canonicalize().expect("a path");
     let witness = Witness::start(&outside);
     let world = world(bottle.workspace(), &outside, &witness);

@@ -11,10 +11,15 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("files::the_workspace_is_writable_and_the_rest_is_not", workspace),
     ("files::the_users_home_is_out_of_sight_but_for_tools", home),
     ("files::the_private_home_lasts", private_home),
+    ("files::no_credential_of_any_tool_is_in_sight", credentials),
     ("files::secrets_of_etc_are_not_there", etc),
     ("files::injected_files_are_there_and_read_only", injected),
     ("files::links_do_not_lead_out", links),
     ("files::what_the_host_executes_cannot_be_written", protected),
+    ("files::nested_repositories_are_protected_as_the_top_one", nested),
+    ("files::what_is_made_inside_is_named_at_the_end", appeared),
+    ("files::a_workspace_that_is_a_repository_itself_is_protected", bare_workspace),
+    ("files::held_places_are_not_seen_by_git_on_the_host", unseen),
     ("files::placeholders_go_with_the_bottle", placeholders),
     ("files::two_bottles_share_placeholders", shared_placeholders),
     ("files::git_works_and_its_configuration_stands", git),
@@ -57,6 +62,29 @@ fn home() {
     assert!(!outcome.said.contains("SECRET") && outcome.said.contains("TOOL\n"), "{}", outcome.said);
     assert!(outcome.said.contains("Read-only file system"), "{}", outcome.said);
     assert_eq!(fs::read_to_string(user.join(".cargo/bin/tool")).expect("the tool"), "TOOL\n");
+}
+
+/// Plants a token in every known place, and looks for it everywhere below the home, by any name.
+fn credentials() {
+    let mut bottle = TestBottle::script("");
+    let user = bottle.spec.sandbox.home_inside.clone();
+    for name in sandbox::attack::CREDENTIAL_FILES {
+        let path = user.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, "PLANTED").expect("a file");
+    }
+    for program in [".local/bin/tool", ".nvm/versions/node/v22/bin/node", ".pyenv/versions/3.12/bin/python"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = user.join(program);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, "#!/bin/sh\necho a program\n").expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+    }
+    bottle.spec.command[2] =
+        "grep -rl PLANTED $HOME /opt /usr/local/etc 2>/dev/null; $HOME/.local/bin/tool; \
+        $HOME/.nvm/versions/node/v22/bin/node; $HOME/.pyenv/versions/3.12/bin/python"
+            .to_owned();
+    assert_eq!(bottle.run().said, "a program\n".repeat(3));
 }
 
 fn private_home() {
@@ -177,6 +205,147 @@ fn protected() {
     hole.spec.command[2] = "echo evil > .git/hooks/pre-commit; echo evil > .envrc".to_owned();
     hole.run();
     assert_ne!(listing(&root), before);
+}
+
+fn git_in(folder: &Path, arguments: &[&str]) -> String {
+    let who = ["-c", "user.email=a@b", "-c", "user.name=n", "-c", "protocol.file.allow=always"];
+    let done = Command::new("git")
+        .args(who)
+        .args(arguments)
+        .current_dir(folder)
+        .env("HOME", "/nonexistent")
+        .output()
+        .expect("git");
+    assert!(done.status.success(), "{arguments:?}: {done:?}");
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
+/// A checkout that was put there, with a worktree beside it, a submodule, a mirror, and files of tools in a folder.
+fn furnish_nested(bottle: &TestBottle) {
+    repository(bottle);
+    let root = bottle.workspace();
+    for folder in ["vendor/lib", "pkg/.vscode"] {
+        fs::create_dir_all(root.join(folder)).expect("a folder");
+    }
+    let lib = root.join("vendor/lib");
+    git_in(&lib, &["init", "-q"]);
+    git_in(&lib, &["commit", "-q", "--allow-empty", "-m", "x"]);
+    git_in(&lib, &["worktree", "add", "-q", "../../wt"]);
+    git_in(root, &["submodule", "--quiet", "add", "./vendor/lib/.git", "mod"]);
+    git_in(root, &["clone", "-q", "--bare", "vendor/lib", "mirrors/x.git"]);
+    fs::write(root.join("pkg/.envrc"), "mine").expect("a file");
+    fs::write(root.join("pkg/.vscode/tasks.json"), "mine").expect("a file");
+}
+
+fn nested() {
+    let mut bottle = TestBottle::script("");
+    furnish_nested(&bottle);
+    let root = bottle.workspace().to_owned();
+    let before = listing(&root);
+    for path in [
+        "vendor/lib/.git/hooks/pre-commit",
+        "vendor/lib/.git/config",
+        "vendor/lib/.git/config.worktree",
+        "vendor/lib/.git/commondir",
+        "vendor/lib/.git/worktrees/wt/commondir",
+        ".git/modules/mod/config",
+        ".git/modules/mod/hooks/post-checkout",
+        "mod/.git",
+        "wt/.git",
+        "mirrors/x.git/config",
+        "mirrors/x.git/hooks/update",
+        "pkg/.envrc",
+        "pkg/.vscode/tasks.json",
+    ] {
+        let path = Path::new(path);
+        let tries = WAYS
+            .replace("PROBE", crate::bottle::PROBE)
+            .replace("PATH", &path.display().to_string())
+            .replace("UP", &path.parent().expect("a folder").display().to_string());
+        let top = path.iter().next().expect("a folder").display().to_string();
+        bottle.spec.command[2] = format!("{} __probe rename {top} top; {tries}", crate::bottle::PROBE);
+        assert_eq!(bottle.run().ended, Ended::Exited(0));
+        let now = listing(&root);
+        let new: Vec<_> = now.iter().filter(|line| !before.contains(line)).collect();
+        let lost: Vec<_> = before.iter().filter(|line| !now.contains(line)).collect();
+        assert!(new.is_empty() && lost.is_empty(), "{}: new {new:?}, lost {lost:?}", path.display());
+    }
+    bottle.spec.command[2] =
+        "cd vendor/lib && echo a > a && git add a && git -c user.name=n -c user.email=a@b commit -qm inside \
+         && cd ../../mod && git log --format=%s | cat"
+            .to_owned();
+    assert_eq!(bottle.run().said, "x\n");
+    assert!(git_in(&root.join("vendor/lib"), &["log", "--format=%s"]).starts_with("inside\n"));
+    let mut hole = bottle.without(|step| matches!(step, Step::Pin { .. }));
+    hole.spec.command[2] = "echo evil > vendor/lib/.git/config; echo evil > pkg/.envrc".to_owned();
+    hole.run();
+    assert_eq!(fs::read_to_string(root.join("pkg/.envrc")).expect("the file"), "evil\n");
+}
+
+fn appeared() {
+    let mut bottle = TestBottle::script(
+        "for r in new node_modules/r; do mkdir -p $r/.git/objects $r/.git/refs; echo 'ref: refs/heads/m' > $r/.git/HEAD; done; \
+         mkdir -p b/objects b/refs node_modules/q/.vscode pkg2 made; echo x > b/HEAD; echo x > node_modules/q/.vscode/tasks.json; \
+         echo x > pkg2/.envrc; echo '{}' > .devcontainer.json; ln -s ../vendor/lib/.git made/.git; echo x > mirrors/x.git/commondir; \
+         mkdir empty; mkdir empty/.idea",
+    );
+    furnish_nested(&bottle);
+    bottle.spec.stdio = sandbox::Stdio::Pty;
+    let mut prepared = sandbox::linux::prepare(&bottle.spec).expect("the walls");
+    let survey = prepared.take_survey();
+    assert_eq!((survey.counts(), survey.gaps()), ((4, 3), &[][..]), "{survey:?}");
+    let _terminal = prepared.take_pty();
+    assert_eq!(prepared.launch().expect("the agent").wait(), Ended::Exited(0));
+    let appeared = survey.again();
+    let below = |paths: &[std::path::PathBuf]| -> Vec<String> {
+        let below = paths.iter().map(|path| path.strip_prefix(bottle.workspace()).expect("below"));
+        below.map(|path| path.display().to_string()).collect()
+    };
+    assert_eq!(below(&appeared.repositories), ["b", "made/.git", "new/.git", "node_modules/r/.git"]);
+    assert_eq!(below(&appeared.files), [".devcontainer.json", "mirrors/x.git/commondir", "pkg2/.envrc"]);
+    assert!(appeared.gaps.is_empty());
+}
+
+fn bare_workspace() {
+    let mut bottle = TestBottle::script(
+        "echo evil >> config; echo evil > hooks/update; rm -f config; mv hooks h; ls -a hooks",
+    );
+    git_in(bottle.workspace(), &["init", "-q", "--bare", "."]);
+    let before = listing(bottle.workspace());
+    bottle.run();
+    assert_eq!(listing(bottle.workspace()), before);
+    bottle = bottle.without(|step| matches!(step, Step::Pin { .. }));
+    bottle.run();
+    assert_ne!(listing(bottle.workspace()), before);
+}
+
+/// While the agent runs, the user's git on the host has nothing new to tell, and git inside has not either; both with
+/// and without a file of excludes, and in a worktree.
+fn unseen() {
+    let mut bottle =
+        TestBottle::script("git status --porcelain; read line; git status --porcelain; cat .envrc; echo end");
+    repository(&bottle);
+    let main = bottle.workspace().to_owned();
+    fs::write(main.join(".nvimrc"), "").expect("a file");
+    git_in(&main, &["add", "-A"]);
+    git_in(&main, &["commit", "-qm", "x"]);
+    let linked = bottle.folder.path().canonicalize().expect("a path").join("linked");
+    git_in(&main, &["worktree", "add", "-q", "../linked"]);
+    for (workspace, excludes) in [(&main, true), (&linked, true), (&main, false)] {
+        if !excludes {
+            fs::remove_file(main.join(".git/info/exclude")).expect("excludes");
+        }
+        let before = listing(workspace);
+        bottle.spec.sandbox.workspace = workspace.clone();
+        let (mut running, terminal) = bottle.start();
+        assert!(fs::symlink_metadata(workspace.join(".envrc")).is_ok(), "nothing is held");
+        assert_eq!(git_in(workspace, &["status", "--porcelain", "--ignored", "-uall"]), "");
+        crate::bottle::say(&terminal, "\n");
+        let said = crate::bottle::hear(terminal);
+        running.wait();
+        assert_eq!(said.trim_start(), "# this place is held by bottle while an agent runs\nend\n");
+        assert_eq!(listing(workspace), before);
+    }
 }
 
 /// Every path below a folder, with the content of files; git's own index and logs aside.

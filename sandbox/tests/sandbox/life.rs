@@ -22,6 +22,7 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("life::a_watcher_killed_ends_the_bottle", killed_watcher),
     ("life::a_failing_step_is_named_and_leaves_nothing", failing_step),
     ("life::it_starts_fast", fast),
+    ("life::a_control_group_holds_the_bottle_and_goes_with_it", control_group),
     ("life::the_doctor_finds_what_bottles_need", doctor),
 ];
 
@@ -255,6 +256,52 @@ fn gone(pid: i32) -> bool {
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder").flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// A group of the test's own in the machine's tree, with this process in one child as a launcher would be. What every
+/// group has is limited for real; memory and processes where version 2 has their controllers (not where version 1 of
+/// control groups holds them: there only the unit tests show what is written).
+fn control_group() {
+    if !rustix::process::getuid().is_root() {
+        return;
+    }
+    let Some(tree) = control_groups() else { return eprintln!("skipped: no control groups of version 2") };
+    let top = tree.join(format!("bottle-test-{}", std::process::id()));
+    let (launcher, group) = (top.join("launcher"), top.join("inside"));
+    std::fs::create_dir_all(&launcher).expect("a group");
+    std::fs::write(launcher.join("cgroup.procs"), "0").expect("a move");
+    let pids = ["cgroup.subtree_control"]
+        .iter()
+        .all(|file| [&tree, &top].iter().all(|folder| std::fs::write(folder.join(file), "+pids").is_ok()));
+    let mut settings = vec![("cgroup.max.descendants".to_owned(), "0".to_owned())];
+    settings.extend(pids.then(|| ("pids.max".to_owned(), "16".to_owned())));
+    let script = format!("tail -n 1 /proc/self/cgroup; {PROBE} __probe processes 64; read line");
+    let bottle = TestBottle::script(&script);
+    let mut steps = bottle.steps();
+    let door = steps.iter().position(|step| *step == sandbox::linux::Step::Enter).expect("a door");
+    steps.insert(door, sandbox::linux::Step::JoinCgroup { path: group.clone(), settings });
+    let mut prepared = prepare_steps(&bottle.spec, steps).expect("the walls");
+    let terminal = prepared.take_pty().expect("a terminal");
+    let mut running = prepared.launch().expect("the agent");
+    let own = std::fs::read_to_string(format!("/proc/{}/cgroup", running.pid())).expect("its groups");
+    let descendants = std::fs::read_to_string(group.join("cgroup.max.descendants")).expect("a limit");
+    say(&terminal, "\n");
+    let said = hear(terminal);
+    running.wait();
+    let left = group.exists();
+    std::fs::write(tree.join("cgroup.procs"), "0").expect("a move");
+    let cleaned = [&launcher, &top].map(std::fs::remove_dir);
+    assert!(own.contains(&format!("0::/bottle-test-{}/inside\n", std::process::id())), "{own}");
+    assert_eq!(descendants, "0\n");
+    assert!(said.contains("0::/\n"), "{said}");
+    assert!(said.contains(if pids { "no EAGAIN" } else { "ok no limit" }), "{said}");
+    assert!(!left && cleaned.iter().all(Result::is_ok), "{left} {cleaned:?}");
+}
+
+fn control_groups() -> Option<std::path::PathBuf> {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+    let line = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"))?;
+    line.split(' ').nth(1).map(Into::into)
 }
 
 fn doctor() {

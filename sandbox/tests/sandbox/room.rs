@@ -9,11 +9,11 @@ use rustix::net::{
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use rustix::thread::{CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities};
 use sandbox::linux::{InsideListeners, Step, holder};
-use std::cell::RefCell;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 pub(crate) const ROOM: &str = "__room";
@@ -29,7 +29,7 @@ pub(crate) struct Room {
     said: BufReader<ChildStdout>,
     /// The holder's pid on the host.
     pub(crate) holder: i32,
-    tether: RefCell<Option<holder::Tether>>,
+    tether: Mutex<Option<holder::Tether>>,
 }
 
 impl Room {
@@ -44,7 +44,7 @@ impl Room {
             .spawn()
             .expect("a room");
         let said = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut room = Self { folder, child, said, holder: 0, tether: RefCell::default() };
+        let mut room = Self { folder, child, said, holder: 0, tether: Mutex::default() };
         room.holder = room.line().parse().unwrap_or_else(|_| panic!("{}", room.last_words()));
         room
     }
@@ -64,13 +64,13 @@ impl Room {
     /// The listeners; the taker lives for as long as the room, or until it is cut off.
     pub(crate) fn take(&self) -> InsideListeners {
         let (listeners, tether) = holder::take(&self.socket(), WAIT).expect("the listeners");
-        self.tether.replace(Some(tether));
+        *self.tether.lock().expect("nobody panics while holding it") = Some(tether);
         listeners
     }
 
     /// The taker ends.
     pub(crate) fn cut_off(&self) {
-        drop(self.tether.take());
+        drop(self.tether.lock().expect("nobody panics while holding it").take());
     }
 
     /// What the holder says next.

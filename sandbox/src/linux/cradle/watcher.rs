@@ -1,13 +1,13 @@
 //! The watcher: does what must be done on the host's side, and undoes it when the bottle has ended, however it ended.
 use super::{Work, errno, first};
-use crate::linux::step::{Stage, Step};
+use crate::linux::step::{Held, Stage, Step};
 use crate::linux::sys::{Forked, clone_into};
 use crate::linux::wire::{Reader, Report, send};
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 const NAMESPACES: i32 = libc::CLONE_NEWUSER
@@ -79,6 +79,7 @@ struct Traces {
 enum Trace {
     File(PathBuf, String),
     Dir(PathBuf),
+    Socket(PathBuf),
     /// The group that was made, and the one that this process came from.
     Cgroup(PathBuf, PathBuf),
 }
@@ -86,7 +87,7 @@ enum Trace {
 impl Traces {
     fn leave(&mut self, step: &Step) -> io::Result<()> {
         match step {
-            Step::Placeholder { path, content } => self.placeholder(path, content.as_deref()),
+            Step::Placeholder { path, held } => self.placeholder(path, held),
             Step::Share { path } => self.share(path),
             Step::DropGroups => Ok(nix::unistd::setgroups(&[])?),
             Step::JoinCgroup { path, settings } => self.join_cgroup(path, settings),
@@ -102,12 +103,12 @@ impl Traces {
         Ok(())
     }
 
-    fn placeholder(&mut self, path: &Path, content: Option<&str>) -> io::Result<()> {
-        match make(path, content) {
+    fn placeholder(&mut self, path: &Path, held: &Held) -> io::Result<()> {
+        match make(path, held) {
             Ok(trace) => self.made.push(trace),
             // It exists, and is protected as it is; a placeholder that was left behind is ours from now on.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.made.extend(Some(Trace::of(path, content)).filter(Trace::is_untouched));
+                self.made.extend(Some(Trace::found(path, held)).filter(Trace::is_untouched));
             }
             Err(error) => return Err(error),
         }
@@ -115,8 +116,12 @@ impl Traces {
     }
 
     fn join_cgroup(&mut self, path: &Path, settings: &[(String, String)]) -> io::Result<()> {
+        self.join(path, settings, own_cgroup(path)?)
+    }
+
+    fn join(&mut self, path: &Path, settings: &[(String, String)], home: PathBuf) -> io::Result<()> {
         fs::create_dir(path)?;
-        self.made.push(Trace::Cgroup(path.to_owned(), own_cgroup(path)?));
+        self.made.push(Trace::Cgroup(path.to_owned(), home));
         for (name, value) in settings {
             fs::write(path.join(name), value)?;
         }
@@ -137,10 +142,12 @@ impl Traces {
 }
 
 impl Trace {
-    fn of(path: &Path, content: Option<&str>) -> Self {
-        match content {
-            Some(content) => Self::File(path.to_owned(), content.to_owned()),
-            None => Self::Dir(path.to_owned()),
+    /// What a placeholder of this kind is, where something is already.
+    fn found(path: &Path, held: &Held) -> Self {
+        match held {
+            Held::Dir => Self::Dir(path.to_owned()),
+            Held::Socket(_) if is_socket(path) => Self::Socket(path.to_owned()),
+            Held::File(content) | Held::Socket(content) => Self::File(path.to_owned(), content.clone()),
         }
     }
 
@@ -149,6 +156,8 @@ impl Trace {
             // Whose it is cannot be told; git does not know empty folders, so that nobody misses one.
             Self::Dir(path) => fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()),
             Self::Cgroup(..) => false,
+            // Nobody serves at a name that belongs to a file.
+            Self::Socket(path) => is_socket(path),
             Self::File(path, content) => {
                 !content.is_empty()
                     && path.symlink_metadata().is_ok_and(|about| about.is_file() && about.len() < 1024)
@@ -160,6 +169,8 @@ impl Trace {
     fn remove(&self) {
         let _gone_already = match self {
             Self::Dir(path) => fs::remove_dir(path),
+            Self::Socket(path) if is_socket(path) => fs::remove_file(path),
+            Self::Socket(_) => Ok(()),
             // A group goes when its last process has left, which is this one.
             Self::Cgroup(path, home) => {
                 fs::write(home.join("cgroup.procs"), "0").and_then(|()| fs::remove_dir(path))
@@ -172,10 +183,29 @@ impl Trace {
     }
 }
 
-fn make(path: &Path, content: Option<&str>) -> io::Result<Trace> {
-    let Some(content) = content else {
-        return fs::create_dir(path).map(|()| Trace::Dir(path.to_owned()));
-    };
+fn is_socket(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|about| about.file_type().is_socket())
+}
+
+fn make(path: &Path, held: &Held) -> io::Result<Trace> {
+    match held {
+        Held::Dir => fs::create_dir(path).map(|()| Trace::Dir(path.to_owned())),
+        Held::File(content) => make_file(path, content),
+        Held::Socket(content) => match make_socket(path) {
+            Ok(()) => Ok(Trace::Socket(path.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+            Err(_) => make_file(path, content),
+        },
+    }
+}
+
+/// Only the name of a socket; no process has its other end.
+fn make_socket(path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    Ok(mknodat(CWD, path, FileType::Socket, Mode::RUSR | Mode::WUSR, 0)?)
+}
+
+fn make_file(path: &Path, content: &str) -> io::Result<Trace> {
     let mut file = fs::File::options().write(true).create_new(true).mode(0o644).open(path)?;
     file.write_all(content.as_bytes())?;
     Ok(Trace::File(path.to_owned(), content.to_owned()))
@@ -187,4 +217,65 @@ fn own_cgroup(path: &Path) -> io::Result<PathBuf> {
     let name =
         own.lines().find_map(|line| line.strip_prefix("0::")).and_then(|own| Path::new(own).file_name());
     Ok(path.with_file_name(name.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that is no control group: what is written, and in which order it is undone. The kernel would make the
+    /// files by itself and refuse to remove a group with processes in it.
+    #[test]
+    fn a_group_gets_its_limits_before_its_process_and_is_left_before_it_goes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [home, group] = ["launcher", "bottle-x"].map(|name| folder.path().join(name));
+        fs::create_dir(&home).expect("a folder");
+        let settings = [("memory.max", "1073741824"), ("cpu.max", "150000 100000"), ("pids.max", "10")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut traces = Traces::default();
+        traces.join(&group, &settings, home.clone()).expect("a group");
+        let read = |path: PathBuf| fs::read_to_string(path).expect("a file");
+        for (name, value) in &settings {
+            assert_eq!(&read(group.join(name)), value);
+        }
+        assert_eq!(read(group.join("cgroup.procs")), "0");
+        for name in ["memory.max", "cpu.max", "pids.max", "cgroup.procs"] {
+            fs::remove_file(group.join(name)).expect("as the kernel would");
+        }
+        traces.remove();
+        assert_eq!(read(home.join("cgroup.procs")), "0");
+        assert!(!group.exists());
+    }
+
+    #[test]
+    fn a_limit_that_the_kernel_does_not_take_stops_the_start_and_leaves_no_group() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let group = folder.path().join("bottle-x");
+        let mut traces = Traces::default();
+        let settings = [("no/such/controller.max".to_owned(), "1".to_owned())];
+        assert!(traces.join(&group, &settings, folder.path().to_owned()).is_err());
+        traces.remove();
+        assert!(!group.exists());
+    }
+
+    #[test]
+    fn a_held_place_is_a_socket_that_goes_and_comes_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(".envrc");
+        let held = Held::Socket("# held\n".to_owned());
+        let mut left_behind = Traces::default();
+        left_behind.placeholder(&path, &held).expect("a place");
+        assert!(is_socket(&path));
+        // The next run finds it, and it is its own.
+        let mut next = Traces::default();
+        next.placeholder(&path, &held).expect("a place");
+        next.remove();
+        assert!(!path.exists());
+        fs::write(&path, "mine").expect("a file");
+        let mut third = Traces::default();
+        third.placeholder(&path, &held).expect("a place");
+        third.remove();
+        left_behind.remove();
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "mine");
+    }
 }

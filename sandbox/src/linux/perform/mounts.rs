@@ -11,6 +11,7 @@ use rustix::mount::{
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where the host's root waits until `Seal`.
 const HOST: &str = "/.host";
@@ -75,11 +76,17 @@ pub(crate) fn tmpfs(path: &Path, mode: u32, size: &str, exec: bool) -> io::Resul
 
 /// An injected file lies on the root, and is mounted over what the host has at that path.
 pub(crate) fn cover(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
-    let lair = PathBuf::from(COVERS).join(path.as_os_str().to_string_lossy().replace('/', "%"));
+    let lair = lair();
     write(&lair, mode, content)?;
     let tree = clone_tree(&existing(CWD, &lair)?)?;
     set(&tree, false, attributes(Access::ReadOnly))?;
     attach(&tree, &mount_point(path, false)?)
+}
+
+/// A name of its own for each: one made from the path could be too long, or another's.
+fn lair() -> PathBuf {
+    static COVERED: AtomicUsize = AtomicUsize::new(0);
+    Path::new(COVERS).join(COVERED.fetch_add(1, Ordering::Relaxed).to_string())
 }
 
 pub(crate) fn proc() -> io::Result<()> {

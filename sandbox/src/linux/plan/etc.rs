@@ -18,6 +18,8 @@ const SHOWN: &[&str] = &[
     "ca-certificates",
     "ca-certificates.conf",
     "chromium",
+    "chromium-browser",
+    "chromium.d",
     "clang",
     "crypto-policies",
     "debian_version",

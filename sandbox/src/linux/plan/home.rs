@@ -1,4 +1,6 @@
 //! The private home, and the tools that the user has installed in the real one.
+mod keys;
+
 use super::tree::Tree;
 use crate::SandboxError;
 use crate::linux::host::Kind;
@@ -8,14 +10,13 @@ use std::path::Path;
 
 /// Folders of tools, relative to $HOME: programs and what they are made of, never configuration, caches with tokens, or
 /// state. Where a tool keeps anything else beside its programs (keys below `.dotnet`, channels with tokens in a `.condarc`,
-/// settings of version managers), only the parts with programs are listed. Scripts of the user's own (`bin`,
-/// `.local/bin`) are seen as they are.
+/// settings of version managers), only the parts with programs are listed, and what of those may hold credentials is
+/// covered ([`keys`]). `~/bin` is not listed: it is where people keep scripts of their own.
 const TOOLS: &[&str] = &[
     // cargo: bin alone; credentials.toml lies beside it.
     ".cargo/bin",
     ".rustup/toolchains",
     ".rustup/settings.toml",
-    ".local/bin",
     ".local/lib",
     ".local/pipx/venvs",
     ".local/share/pipx/venvs",
@@ -95,7 +96,6 @@ const TOOLS: &[&str] = &[
     ".krew/bin",
     ".opencode/bin",
     ".claude/local",
-    "bin",
     "miniconda3/bin",
     "miniconda3/condabin",
     "miniconda3/envs",
@@ -116,6 +116,10 @@ const TOOLS: &[&str] = &[
     "anaconda3/ssl",
 ];
 
+/// A folder in which installers put programs and people put other things: programs and links alone are seen. A script
+/// that has a password in it is seen with it.
+const PROGRAMS: &[&str] = &[".local/bin"];
+
 pub(super) fn add(tree: &mut Tree<'_>, plan: &SandboxPlan) -> Result<(), SandboxError> {
     let home = tree.host.canonical(&plan.home).ok_or_else(|| {
         SandboxError::new(format!("the bottle's home `{}` does not exist", plan.home.display()))
@@ -129,14 +133,23 @@ pub(super) fn add(tree: &mut Tree<'_>, plan: &SandboxPlan) -> Result<(), Sandbox
     for tool in TOOLS {
         add_tool(tree, &real, tool);
     }
+    for folder in PROGRAMS.iter().map(|folder| real.join(folder)) {
+        if is_plain(tree, &folder) && tree.host.kind(&folder) == Kind::Dir {
+            tree.programs(&folder);
+        }
+    }
+    keys::cover(tree, &real);
     Ok(())
 }
 
 /// A folder of the workspace's own, or a link, is left alone: a link leads where nobody looked.
 fn add_tool(tree: &mut Tree<'_>, home: &Path, tool: &str) {
     let path = home.join(tool);
-    let real = tree.host.canonical(&path);
-    if matches!(tree.host.kind(&path), Kind::Dir | Kind::File) && real.as_ref() == Some(&path) {
+    if matches!(tree.host.kind(&path), Kind::Dir | Kind::File) && is_plain(tree, &path) {
         tree.bind(&path, &path);
     }
+}
+
+fn is_plain(tree: &Tree<'_>, path: &Path) -> bool {
+    tree.host.canonical(path).as_deref() == Some(path)
 }

@@ -145,6 +145,58 @@ fn a_new_file_in_a_host_folder_opens_that_folder_up() {
 }
 
 #[test]
+fn a_file_whose_folder_the_host_lacks_opens_the_one_above_up() {
+    let mut host = host();
+    host.put("/etc/chromium/preferences", Kind::File, "");
+    let mut spec = spec();
+    let path = PathBuf::from("/etc/chromium/policies/managed/bottle.json");
+    spec.files.push(InjectedFile { path: path.clone(), content: Vec::new(), mode: 0o444 });
+    let steps = plan(&host, &spec);
+    let opened =
+        position(&steps, |s| matches!(s, Step::Tmpfs { path, .. } if path == Path::new("/etc/chromium")));
+    let kept = position(
+        &steps,
+        |s| matches!(s, Step::Bind { to, .. } if to == Path::new("/etc/chromium/preferences")),
+    );
+    let made =
+        position(&steps, |s| *s == Step::Dir { path: "/etc/chromium/policies/managed".into(), mode: 0o755 });
+    let written = position(&steps, |s| *s == Step::File { path: path.clone(), mode: 0o444, file: 0 });
+    assert!(opened < kept && kept < made && made < written);
+}
+
+/// A container engine can only mount what is on the host.
+#[test]
+fn walls_of_others_get_a_file_and_a_pin_for_each_held_place() {
+    use crate::linux::step::Held;
+    let places = places(&spec().sandbox, &host()).expect("places");
+    let held = |step: &Step| match step {
+        Step::Placeholder { path, held: Held::File(_) } => path == Path::new("/home/u/work/.envrc"),
+        _ => false,
+    };
+    assert!(places.steps.iter().any(held), "{:?}", places.steps);
+    assert!(!places.steps.iter().any(|s| matches!(s, Step::Placeholder { held: Held::Socket(_), .. })));
+    assert!(places.pins.contains(&("/home/u/work/.envrc".into(), false)), "{:?}", places.pins);
+}
+
+#[test]
+fn programs_of_a_mixed_folder_are_seen_and_keys_beside_tools_are_covered() {
+    let mut host = host();
+    host.put("/home/u/.local/bin/tool", Kind::File, "#!/bin/sh");
+    host.put("/home/u/.local/bin/.env", Kind::File, "TOKEN=x");
+    host.put("/home/u/.nvm/versions", Kind::Dir, "");
+    host.entries.remove(Path::new("/home/u/.nvm"));
+    host.put("/home/u/.nvm/versions/node/v22/etc/npmrc", Kind::File, "//x/:_authToken=x");
+    let steps = plan(&host, &spec());
+    assert_eq!(bound(&steps, "/home/u/.local/bin/tool"), Some(Access::ReadOnly));
+    assert_eq!(bound(&steps, "/home/u/.local/bin/.env"), None);
+    assert_eq!(bound(&steps, "/home/u/.local/bin"), None);
+    let shown =
+        position(&steps, |s| matches!(s, Step::Bind { to, .. } if to == Path::new("/home/u/.nvm/versions")));
+    let npmrc = PathBuf::from("/home/u/.nvm/versions/node/v22/etc/npmrc");
+    assert!(shown < position(&steps, |s| *s == Step::CoverText { path: npmrc.clone(), text: String::new() }));
+}
+
+#[test]
 fn the_user_keeps_name_and_shell_and_no_one_else_is_known() {
     let steps = plan(&host(), &spec());
     let passwd = steps.iter().find_map(|s| match s {

@@ -124,23 +124,52 @@ impl<'a> Tree<'a> {
             .any(|step| matches!(step, Step::Text { path: p, .. } | Step::File { path: p, .. } if p == path))
     }
 
+    /// Whether a path of the host is seen inside at its own place.
+    pub(super) fn shows(&self, path: &Path) -> bool {
+        matches!(self.below(path), Below::Host { from, .. } if from == path)
+    }
+
+    /// A host folder's programs alone: what can be executed, and links. What else lies beside them is nobody's business.
+    pub(super) fn programs(&mut self, folder: &Path) {
+        self.own_folder(folder);
+        for name in self.host.names(folder) {
+            let path = folder.join(name);
+            match self.host.kind(&path) {
+                Kind::File if self.host.executable(&path) => self.bind(&path, &path),
+                Kind::Link(target) => self.steps.push(Step::Symlink { path, target }),
+                _ => {}
+            }
+        }
+    }
+
     /// Replaces a read-only host folder by one of the bottle's own with the same entries.
     fn open_up(&mut self, folder: &Path) -> Result<(), SandboxError> {
         let Below::Host { from, writable: false } = self.below(folder) else { return Ok(()) };
-        if self.host.kind(&from) != Kind::Dir {
-            return Err(SandboxError::new(format!("cannot put a file into `{}`", folder.display()))
-                .with_hint("the folder does not exist on this machine"));
+        match self.host.kind(&from) {
+            Kind::Dir => {}
+            Kind::Absent => return self.add_folder(folder),
+            _ => {
+                return Err(SandboxError::new(format!("cannot put a file into `{}`", folder.display()))
+                    .with_hint("something else than a folder is there"));
+            }
         }
-        self.steps.push(Step::Tmpfs {
-            path: folder.to_owned(),
-            mode: 0o755,
-            size: "8m".to_owned(),
-            exec: false,
-        });
-        self.mounts.push((folder.to_owned(), Below::Own));
+        self.own_folder(folder);
         for name in self.host.names(&from) {
             self.reproduce(&from.join(&name), &folder.join(&name));
         }
+        Ok(())
+    }
+
+    fn own_folder(&mut self, folder: &Path) {
+        let size = "8m".to_owned();
+        self.steps.push(Step::Tmpfs { path: folder.to_owned(), mode: 0o755, size, exec: false });
+        self.mounts.push((folder.to_owned(), Below::Own));
+    }
+
+    /// A folder that the host's folder above lacks.
+    fn add_folder(&mut self, folder: &Path) -> Result<(), SandboxError> {
+        self.open_up(&folder_of(folder))?;
+        self.steps.push(Step::Dir { path: folder.to_owned(), mode: 0o755 });
         Ok(())
     }
 
