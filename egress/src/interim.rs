@@ -3,10 +3,11 @@
 //! Not here: 100, which each leg settles for itself, and 101, which is an answer.
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use policy::{Denial, DenialCode};
+use std::collections::VecDeque;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// Of one exchange. Real servers say a few; more is a flood.
 const MOST: usize = 32;
@@ -14,34 +15,45 @@ const MOST: usize = 32;
 const WAITING: usize = 64 * 1024;
 
 /// What an upstream says before it answers.
-pub(crate) struct Hints(mpsc::Receiver<Result<Response<()>, Flood>>);
+pub(crate) struct Hints(Arc<Heard>);
 
-struct Flood;
+#[derive(Default)]
+struct Heard {
+    count: AtomicUsize,
+    waiting: Mutex<VecDeque<Response<()>>>,
+    came: Notify,
+}
+
+impl Heard {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Response<()>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn hear(&self, status: StatusCode, headers: &HeaderMap) {
+        if self.count.fetch_add(1, Ordering::AcqRel) < MOST {
+            self.waiting().push_back(bare(status, headers));
+        }
+        self.came.notify_one();
+    }
+}
 
 impl Hints {
     /// Listens for those to this request.
     pub(crate) fn of<B>(request: &mut Request<B>) -> Hints {
-        let (say, hear) = mpsc::channel(MOST + 1);
-        let count = AtomicUsize::new(0);
-        hyper::ext::on_informational(request, move |head| {
-            let said = match count.fetch_add(1, Ordering::Relaxed) {
-                ..MOST => Ok(bare(head.status(), head.headers())),
-                MOST => Err(Flood),
-                _ => return,
-            };
-            // There is room for all that get here, and an exchange that is over needs none.
-            let _over = say.try_send(said);
-        });
-        Hints(hear)
+        let heard = Arc::<Heard>::default();
+        let hears = heard.clone();
+        hyper::ext::on_informational(request, move |head| hears.hear(head.status(), head.headers()));
+        Hints(heard)
     }
 
     /// The next one, whenever it comes.
     /// # Errors
     /// After too many.
     pub(crate) async fn next(&mut self) -> Result<Response<()>, Box<Denial>> {
-        match self.0.recv().await {
-            Some(hint) => hint.map_err(|Flood| flood()),
-            None => std::future::pending().await,
+        loop {
+            if let Some(hint) = self.left()? {
+                return Ok(hint);
+            }
+            self.0.came.notified().await;
         }
     }
 
@@ -49,7 +61,10 @@ impl Hints {
     /// # Errors
     /// As [`Hints::next`].
     pub(crate) fn left(&mut self) -> Result<Option<Response<()>>, Box<Denial>> {
-        self.0.try_recv().ok().transpose().map_err(|Flood| flood())
+        if self.0.count.load(Ordering::Acquire) > MOST {
+            return Err(flood());
+        }
+        Ok(self.0.waiting().pop_front())
     }
 }
 
