@@ -73,6 +73,7 @@ pub struct Dialer {
     resolver: Resolver,
     next_hop: Option<NextHop>,
     connect_time: Duration,
+    idle: Duration,
 }
 
 impl Dialer {
@@ -85,7 +86,13 @@ impl Dialer {
     ) -> Result<Dialer, SetupError> {
         let next_hop = upstream.proxy.as_ref().map(|proxy| NextHop::new(proxy, roots, limits)).transpose()?;
         let resolver = Resolver::new(&upstream.nameservers);
-        Ok(Dialer { policy, resolver, next_hop, connect_time: limits.connect_time })
+        Ok(Dialer {
+            policy,
+            resolver,
+            next_hop,
+            connect_time: limits.connect_time,
+            idle: limits.stream_idle_time,
+        })
     }
 
     /// The next hop, when plain requests go to it in absolute form.
@@ -127,7 +134,7 @@ impl Dialer {
 
     async fn connect_directly(&self, to: &impl Destination) -> Result<Dialled, Failure> {
         let vetted = self.vetted(to).await?;
-        race::connect(vetted).await.map_err(Failure::Unreachable)
+        race::connect(vetted, self.idle).await.map_err(Failure::Unreachable)
     }
 
     /// The addresses that may be dialled. The operator's own table comes first, and then nobody is asked.
@@ -165,7 +172,7 @@ impl Dialer {
         };
         let vetted =
             addresses.into_iter().map(|ip| Vetted::operator_pinned((ip, hop.port()).into())).collect();
-        hop.secure(race::connect(vetted).await.map_err(Failure::Unreachable)?).await
+        hop.secure(race::connect(vetted, self.idle).await.map_err(Failure::Unreachable)?).await
     }
 }
 

@@ -39,6 +39,19 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), &'static str>
     Ok(())
 }
 
+/// What gRPC says behind its messages (its HTTP/2 protocol, section Responses).
+const GRPC_TRAILERS: HeaderValue =
+    HeaderValue::from_static("grpc-status, grpc-message, grpc-status-details-bin");
+
+/// HTTP/1.1 is given those trailers that the head announced; upstreams that speak HTTP/2 announce none.
+pub(crate) fn announce_trailers<B>(mut response: http::Response<B>) -> http::Response<B> {
+    let kind = response.headers().get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if kind.starts_with(b"application/grpc") && !response.headers().contains_key(header::TRAILER) {
+        response.headers_mut().insert(header::TRAILER, GRPC_TRAILERS);
+    }
+    response
+}
+
 /// Strips an answer: hop-by-hop, what only the egress may say, and hints at ways around it.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
     // An upstream that names what it must not names it in vain.

@@ -1,10 +1,12 @@
 //! The agent's leg: HTTP/1.1 and HTTP/2 requests, each judged by itself and answered in the version it came in.
 use crate::body::{Body, BoxError, empty};
+use crate::cut;
 use crate::engine::Shared;
 use crate::exchange::{Answered, Asked, exchange};
 use crate::framing::Violation;
 use crate::framing::reader::{Gate, Strict};
-use crate::headers::strip_request;
+use crate::headers::{announce_trailers, strip_request};
+use crate::interim::Aside;
 use crate::introspect;
 use crate::listen::{Stream, towards};
 use crate::names::{EGRESS_NAME, LOCAL_NAME};
@@ -13,17 +15,18 @@ use crate::respond::{Shape, asks_websocket, raw_refusal, refusal, upgrade_is_web
 use crate::sniff::Prefixed;
 use crate::upstream::websocket_accept;
 use crate::websocket::Bridge;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use policy::host::Authority;
 use policy::{Denial, DenialCode, Host, Scheme};
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 /// Where the requests of a connection go.
@@ -45,6 +48,9 @@ impl Site {
     }
 }
 
+/// Time for last words.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// What an h1 connection turns into after its last answer.
 enum Turn {
     WebSocket(Box<Bridge>),
@@ -57,14 +63,24 @@ struct Connection {
     /// `None`: the client speaks to the egress as its proxy.
     site: Option<Site>,
     gate: Arc<Gate>,
+    aside: Arc<Aside>,
     turn: Mutex<Option<Turn>>,
     busy: AtomicUsize,
+    /// What the last h1 request was.
+    http_10: AtomicBool,
 }
 
 impl Connection {
     fn new(engine: Arc<Shared>, site: Option<Site>) -> Arc<Connection> {
-        let (gate, turn) = (Arc::new(Gate::default()), Mutex::new(None));
-        Arc::new(Connection { engine, site, gate, turn, busy: AtomicUsize::new(0) })
+        Arc::new(Connection {
+            engine,
+            site,
+            gate: Arc::default(),
+            aside: Arc::default(),
+            turn: Mutex::default(),
+            busy: AtomicUsize::new(0),
+            http_10: AtomicBool::new(false),
+        })
     }
     fn set_turn(&self, turn: Turn) {
         *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
@@ -86,7 +102,8 @@ pub(crate) async fn http1(engine: Arc<Shared>, stream: impl Stream + 'static, si
 
 async fn serve_http1(connection: Arc<Connection>, stream: impl Stream + 'static) {
     let limits = connection.engine.limits.clone();
-    let strict = Strict::new(stream, limits.head_bytes, limits.head_time, Arc::clone(&connection.gate));
+    let (gate, aside) = (Arc::clone(&connection.gate), Arc::clone(&connection.aside));
+    let strict = Strict::new(stream, limits.head_bytes, limits.head_time, gate, aside);
     let service = service_fn({
         let connection = Arc::clone(&connection);
         move |request| Box::pin(answer_http1(Arc::clone(&connection), request))
@@ -106,6 +123,13 @@ async fn serve_http1(connection: Arc<Connection>, stream: impl Stream + 'static)
         serving.poll_without_shutdown(cx)
     });
     let served = served.await;
+    if served.as_ref().is_err_and(hyper::Error::is_user) {
+        // A body broke off, and a kind end would make it look whole: what HTTP/1.0 gets may have no other mark.
+        if connection.http_10.load(Ordering::Relaxed) {
+            cut::here().cancel();
+        }
+        return;
+    }
     let parts = serving.into_parts();
     let strict = parts.io.into_inner();
     match connection.take_turn() {
@@ -140,10 +164,11 @@ async fn say_goodbye<S: Stream>(connection: &Connection, mut strict: Strict<S>) 
         let ledger = Ledger::open(&connection.engine.auditor, "h1");
         ledger.deny(&denial);
         connection.engine.refused.remember(&ledger.id(), &denial);
-        // The client may be gone already; the event stands either way.
-        let _gone = strict.write_all(&raw_refusal(&denial, &ledger.id())).await;
+        // The client may be gone already, or reads nothing; the event stands either way.
+        let words = raw_refusal(&denial, &ledger.id());
+        let _gone = tokio::time::timeout(FAREWELL, strict.write_all(&words)).await;
     }
-    let _gone = strict.shutdown().await;
+    let _gone = tokio::time::timeout(FAREWELL, strict.shutdown()).await;
 }
 
 fn violation_denial(violation: Violation, site: Option<&Site>) -> Denial {
@@ -162,7 +187,7 @@ pub(crate) async fn http2(engine: Arc<Shared>, stream: impl Stream + 'static, si
         let connection = Arc::clone(&connection);
         move |request| answer_http2(Arc::clone(&connection), request)
     });
-    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    let mut builder = hyper::server::conn::http2::Builder::new(cut::Streams);
     builder
         .timer(TokioTimer::new())
         .enable_connect_protocol()
@@ -177,14 +202,15 @@ pub(crate) async fn http2(engine: Arc<Shared>, stream: impl Stream + 'static, si
         .keep_alive_timeout(limits.handshake_time);
     let serving = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
-    tokio::select! {
+    let last = tokio::select! {
         _ended = &mut serving => return,
-        () = connection.engine.end.cancelled() => {}
-        () = idle(&connection) => {}
-    }
+        () = connection.engine.end.cancelled() => limits.grace,
+        // No exchange is left, but the client may not have read the end of the last one.
+        () = idle(&connection) => limits.stream_idle_time,
+    };
     serving.as_mut().graceful_shutdown();
     // An error here is the client's own end.
-    let _ended = serving.await;
+    let _ended = tokio::time::timeout(last, serving).await;
 }
 
 /// Returns when no stream was open for the idle time.
@@ -208,13 +234,20 @@ async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -
     let held = request.method() == Method::CONNECT || upgrade_is_websocket(request.headers());
     let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
     let ledger = Ledger::open(&connection.engine.auditor, if upgrades { "ws" } else { "h1" });
+    let http_10 = request.version() == Version::HTTP_10;
+    connection.http_10.store(http_10, Ordering::Relaxed);
+    // HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
+    let aside = (!http_10).then_some(&connection.aside);
     let answered = if request.method() == Method::CONNECT {
         connect(&connection, &request, &ledger).map(Turned::Into)
     } else {
-        judge(&connection, request, upgrades, &ledger).await
+        aside.inspect(|aside| aside.open());
+        let judged = judge(&connection, request, upgrades, aside, &ledger).await;
+        connection.aside.close();
+        judged
     };
     let response = match answered {
-        Ok(Turned::Answer(Answered::Response(response))) => response,
+        Ok(Turned::Answer(Answered::Response(response))) => announce_trailers(response),
         Ok(Turned::Answer(Answered::Switched(head, bridge))) => {
             connection.set_turn(Turn::WebSocket(bridge));
             return Ok(switching(head, key.as_ref()));
@@ -275,11 +308,11 @@ fn connect(
 }
 
 async fn answer_http2(connection: Arc<Connection>, mut request: Request<Incoming>) -> Reply {
-    let _busy = Busy::new(&connection);
     let protocol =
         request.extensions().get::<hyper::ext::Protocol>().map(|protocol| protocol.as_str().to_owned());
     let upgrades = protocol.as_deref() == Some("websocket");
     let ledger = Ledger::open(&connection.engine.auditor, if upgrades { "ws" } else { "h2" });
+    ledger.keep(Busy::new(&connection));
     if request.method() == Method::CONNECT && !upgrades {
         let sentence = "CONNECT inside an HTTP/2 connection is for WebSockets only (RFC 8441)";
         let denial = Denial::new(DenialCode::MalformedRequest, sentence);
@@ -290,14 +323,12 @@ async fn answer_http2(connection: Arc<Connection>, mut request: Request<Incoming
         // RFC 8441 section 5: what was a GET with Upgrade.
         *request.method_mut() = Method::GET;
     }
-    match judge(&connection, request, upgrades, &ledger).await {
+    match judge(&connection, request, upgrades, None, &ledger).await {
         Ok(Turned::Answer(Answered::Response(response))) => Ok(response),
         Ok(Turned::Answer(Answered::Switched(head, bridge))) => {
             if let Some(upgrade) = upgrade {
                 let cut = connection.engine.cut.clone();
-                let running = Busy::new(&connection);
                 tokio::spawn(async move {
-                    let _running = running;
                     let Ok(stream) = upgrade.await else { return };
                     cut.run_until_cancelled(bridge.run(TokioIo::new(stream))).await;
                 });
@@ -332,9 +363,11 @@ async fn judge(
     connection: &Arc<Connection>,
     request: Request<Incoming>,
     websocket: bool,
+    aside: Option<&Arc<Aside>>,
     ledger: &Ledger,
 ) -> Judged {
     let engine = &connection.engine;
+    ledger.watch(engine.limits.stream_idle_time);
     let (mut head, body) = request.into_parts();
     let shape = Shape::of(connection.site.as_ref().map(|site| &site.host), &head.headers, websocket);
     if let Some(page) = introspection(connection, &head) {
@@ -348,7 +381,7 @@ async fn judge(
     ledger.asked(&facts, engine.terms.clean(facts.path.as_str()));
     strip_request(&mut head.headers).map_err(|named| (named_by_connection(named), shape))?;
     let body = body.map_err(BoxError::from).boxed_unsync();
-    let asked = Asked { facts, head, body, websocket };
+    let asked = Asked { facts, head, body, websocket, aside: aside.cloned() };
     exchange(engine, asked, ledger).await.map(Turned::Answer).map_err(|denial| (denial, shape))
 }
 

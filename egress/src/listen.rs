@@ -3,11 +3,13 @@
 //! A captured connection knows its destination from the kernel. The name behind a synthetic address is the host that
 //! is judged; SNI, Host and CONNECT target must agree with it. A connection to a bare address is judged as that
 //! address, whatever name its TLS asks for.
+use crate::cut;
 use crate::engine::Shared;
 use crate::inbound::{self, Site};
 use crate::names::EGRESS_NAME;
 use crate::record::Ledger;
 use crate::sniff::{ClientHello, Prefixed, Speech, sniff};
+use crate::socket::Socket;
 use crate::tunnel::{self, Carries};
 use nix::sys::socket::{getsockopt, sockopt};
 use policy::{Denial, DenialCode, Host, Opening, PermittedTunnel, Scheme, open};
@@ -39,8 +41,8 @@ pub(crate) async fn accept(engine: Arc<Shared>, listener: TcpListener, tasks: Ta
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
             let engine = Arc::clone(&engine);
             tasks.spawn(async move {
-                let cut = engine.cut.clone();
-                cut.run_until_cancelled(connection(engine, stream)).await;
+                let cut = engine.cut.child_token();
+                cut::cuttable(cut, connection(engine, stream)).await;
                 drop(place);
             });
         }
@@ -53,7 +55,8 @@ async fn connection(engine: Arc<Shared>, stream: TcpStream) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    match destination(&engine, &stream) {
+    let stream = Socket::new(stream, engine.limits.stream_idle_time, cut::here());
+    match destination(&engine, stream.tcp()) {
         Some((host, port)) => towards(engine, Box::new(stream), host, port, None).await,
         None => explicit(engine, stream).await,
     }
@@ -89,7 +92,7 @@ fn original_destination(stream: &TcpStream, local: SocketAddr) -> SocketAddr {
 }
 
 /// A client that speaks to the egress as its proxy.
-async fn explicit(engine: Arc<Shared>, stream: TcpStream) {
+async fn explicit(engine: Arc<Shared>, stream: Socket) {
     let (speech, stream) = sniff(stream, engine.limits.sniff_bytes, engine.limits.sniff_time).await;
     match speech {
         Speech::Http1 => inbound::proxy(engine, stream).await,

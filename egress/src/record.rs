@@ -1,15 +1,20 @@
 //! One exchange, one event: gathered while it runs, recorded when its last part is dropped.
-use crate::body::{Body, BoxError};
+mod counted;
+mod watch;
+
+use crate::body::Body;
+use crate::cut;
 use audit::{Auditor, Decision, Event, Exchange, Finding};
-use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use counted::{Counted, Direction};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use policy::{Denial, Request};
-use std::pin::Pin;
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::Instant;
+use tokio_util::sync::CancellationToken;
+use watch::Moved;
 
 /// More findings than this in one exchange say nothing new.
 const FINDINGS: usize = 32;
@@ -23,6 +28,11 @@ struct Entry {
     started: Instant,
     up: AtomicU64,
     down: AtomicU64,
+    moved: Moved,
+    /// What ends the agent's leg.
+    cut: CancellationToken,
+    /// Nothing has moved for too long.
+    stalled: CancellationToken,
     notes: Mutex<Notes>,
 }
 
@@ -32,10 +42,12 @@ struct Notes {
     answered: bool,
     complete: bool,
     silent: bool,
+    /// What lives as long as the exchange.
+    kept: Option<Box<dyn Any + Send>>,
 }
 
 impl Ledger {
-    /// A new exchange. Until it is known to be complete, it was broken off.
+    /// A new exchange, on the leg that this task serves. Until it is known to be complete, it was broken off.
     pub(crate) fn open(auditor: &Auditor, protocol: &str) -> Ledger {
         let notes = Notes {
             exchange: blank(protocol),
@@ -43,12 +55,16 @@ impl Ledger {
             answered: false,
             complete: false,
             silent: false,
+            kept: None,
         };
         Ledger(Arc::new(Entry {
             auditor: auditor.clone(),
             started: Instant::now(),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
+            moved: Moved::default(),
+            cut: cut::here(),
+            stalled: CancellationToken::new(),
             notes: Mutex::new(notes),
         }))
     }
@@ -85,12 +101,20 @@ impl Ledger {
     pub(crate) fn deny(&self, denial: &Denial) {
         self.decide(Decision::Denied, denial);
     }
-    /// It had begun to go out, and stopped.
+    /// It had begun to go out, and stopped. An agent that has an answer already cannot be told otherwise: its leg is cut.
     pub(crate) fn break_off(&self, denial: &Denial) {
         let mut notes = self.notes();
         notes.denial.get_or_insert_with(|| denial.clone());
+        let answered = notes.answered;
         drop(notes);
         self.decide(Decision::Aborted, denial);
+        if answered {
+            self.0.cut.cancel();
+        }
+    }
+    /// Lives until the event is written.
+    pub(crate) fn keep(&self, kept: impl Any + Send) {
+        self.notes().kept = Some(Box::new(kept));
     }
     /// What a body was broken off for.
     pub(crate) fn broken(&self) -> Option<Denial> {
@@ -121,17 +145,22 @@ impl Ledger {
     }
     /// Bytes that went towards upstream.
     pub(crate) fn sent(&self, bytes: u64) {
+        self.0.moved.now();
         self.0.up.fetch_add(bytes, Ordering::Relaxed);
     }
     /// Bytes that went towards the agent.
     pub(crate) fn received(&self, bytes: u64) {
+        self.0.moved.now();
         self.0.down.fetch_add(bytes, Ordering::Relaxed);
     }
     /// Counts a request body.
     pub(crate) fn count_up(&self, body: Body) -> Body {
+        if !body.is_end_stream() {
+            self.0.moved.begin_upload();
+        }
         Counted { inner: body, ledger: self.clone(), direction: Direction::Up, left: None }.boxed_unsync()
     }
-    /// Counts a response body; its end completes the exchange.
+    /// Counts a response body; its end completes the exchange. From here on the agent has an answer.
     pub(crate) fn count_down(&self, body: Body) -> Body {
         self.notes().answered = true;
         let left = body.size_hint().exact();
@@ -144,6 +173,7 @@ impl Ledger {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        self.moved.unwatch();
         let notes = self.notes.get_mut().unwrap_or_else(PoisonError::into_inner);
         let exchange = &mut notes.exchange;
         if exchange.code.is_none() {
@@ -187,61 +217,5 @@ pub(crate) fn blank(protocol: &str) -> Exchange {
         bytes_down: 0,
         duration_ms: 0,
         findings: Vec::new(),
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Up,
-    Down,
-}
-
-struct Counted {
-    inner: Body,
-    ledger: Ledger,
-    direction: Direction,
-    left: Option<u64>,
-}
-
-impl Counted {
-    fn count(&mut self, bytes: u64) {
-        match self.direction {
-            Direction::Up => self.ledger.sent(bytes),
-            Direction::Down => self.ledger.received(bytes),
-        }
-        self.left = self.left.map(|left| left.saturating_sub(bytes));
-    }
-    fn note_end(&self, ended: bool) {
-        if self.direction == Direction::Down && (ended || self.left == Some(0)) {
-            self.ledger.complete();
-        }
-    }
-}
-
-impl HttpBody for Counted {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        match &frame {
-            Some(Ok(part)) => {
-                let trailers = part.is_trailers();
-                self.count(part.data_ref().map_or(0, |data| data.len() as u64));
-                self.note_end(trailers || self.inner.is_end_stream());
-            }
-            Some(Err(_)) => {}
-            None => self.note_end(true),
-        }
-        Poll::Ready(frame)
-    }
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

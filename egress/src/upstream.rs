@@ -4,6 +4,7 @@
 mod connection;
 mod pool;
 mod request;
+mod shared;
 mod websocket;
 
 use crate::body::Body;
@@ -18,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 
 pub use websocket::websocket_accept;
 
@@ -27,6 +29,10 @@ pub struct PoolIdentity {
     /// Slot of the credential and generation of its value; `None`: no credential.
     pub credential: Option<(Slot, u64)>,
 }
+
+/// In a request's extensions: cancelled when the exchange ends although its peer may be waited for, to take more of the body.
+#[derive(Debug, Clone)]
+pub(crate) struct Abort(pub(crate) CancellationToken);
 
 /// An upstream's answer. `response.version()` is the upstream's own.
 #[derive(Debug)]
@@ -111,7 +117,8 @@ impl Client {
 
     /// Sends. Scheme, host and port come from `permitted`; of `request` count method, path and query (after injection),
     /// headers (any `Host` is replaced; hop-by-hop ones are already gone), body and extensions
-    /// ([`hyper::ext::on_informational`] hears 1xx of an h1 upstream). Returns at the response head.
+    /// ([`hyper::ext::on_informational`] hears 1xx of an h1 upstream). Returns at the response head; how long to wait for
+    /// it is the caller's to say, who knows whether the body still moves.
     /// # Errors
     /// A denial of an upstream or address code; the agent's sentence in it, the details for the operator.
     pub async fn send(
@@ -152,11 +159,7 @@ impl Client {
     ) -> Result<Answer, SendFailure> {
         let address = connection.address();
         let shape = self.connector.shape_of(permitted);
-        let sending = connection.send(shape, permitted, request);
-        match tokio::time::timeout(self.answer_time, sending).await {
-            Ok(response) => Ok(Answer { response: response?, address }),
-            Err(_) => Err(SendFailure::of(Failure::Timeout("no response head in time".to_owned()))),
-        }
+        Ok(Answer { response: connection.send(shape, permitted, request).await?, address })
     }
 
     /// Shakes hands for a WebSocket, over HTTP/1.1 or, where the upstream speaks nothing else, RFC 8441. The hop's own

@@ -80,13 +80,14 @@ impl Bridge {
             });
             tokio::select! {
                 ended = both(up, down) => ended,
-                () = clock.idle(idle) => Err(Stopped::Quiet),
+                () = clock.idle(idle) => Err(Stopped::Idle),
                 () = end.cancelled() => Err(Stopped::Quiet),
             }
         };
         match ended {
             Ok(()) => ledger.complete(),
             Err(Stopped::Quiet) => {}
+            Err(Stopped::Idle) => ledger.break_off(&quiet_for(idle)),
             Err(Stopped::Denied(denial)) => {
                 ledger.break_off(&denial);
                 let words = frames::policy_close(&denial);
@@ -95,13 +96,15 @@ impl Bridge {
                 let _gone = tokio::time::timeout(Duration::from_secs(1), farewell).await;
             }
         }
-        let _gone = to_client.shutdown().await;
-        let _gone = to_server.shutdown().await;
+        // Nor does the end wait for who reads nothing.
+        let ends = async { tokio::join!(to_client.shutdown(), to_server.shutdown()) };
+        let _gone = tokio::time::timeout(Duration::from_secs(1), ends).await;
     }
 }
 
 enum Stopped {
     Quiet,
+    Idle,
     Denied(Box<Denial>),
 }
 
@@ -246,6 +249,11 @@ impl Clock {
             tokio::time::sleep_until(until).await;
         }
     }
+}
+
+fn quiet_for(idle: Duration) -> Denial {
+    let sentence = format!("nothing moved in the WebSocket for {} s", idle.as_secs_f32());
+    Denial::new(DenialCode::LimitExceeded, sentence)
 }
 
 /// A message that cannot be a message.

@@ -4,10 +4,14 @@ mod egress {
     mod destination;
     mod dial;
     mod dns;
+    mod early;
     mod framing;
+    mod idle;
+    mod interim;
     mod secrets;
     mod streams;
     mod upstream;
     mod websockets;
+    mod wire;
     mod world;
 }

@@ -1,5 +1,6 @@
 //! Happy eyeballs (RFC 8305) over vetted addresses.
 use super::Dialled;
+use crate::socket::Socket;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use policy::Vetted;
 use socket2::{SockRef, TcpKeepalive};
@@ -7,6 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 
 /// RFC 8305 section 8: Connection Attempt Delay.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -15,14 +17,15 @@ const MOST: usize = 16;
 /// A peer that vanished is noticed within some two minutes, whatever waits on the connection.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// The first address that answers; the others' attempts end with the race. The error lists them all.
-pub(super) async fn connect(vetted: Vec<Vetted>) -> Result<Dialled, String> {
+/// The first address that answers; the others' attempts end with the race. The error lists them all. Once connected, a
+/// peer that takes nothing for `idle` is given up.
+pub(super) async fn connect(vetted: Vec<Vetted>, idle: Duration) -> Result<Dialled, String> {
     let mut waiting = interleave(vetted.into_iter().map(Vetted::socket_addr)).into_iter();
     let mut running = FuturesUnordered::new();
     let mut failures = Vec::new();
     loop {
         if let Some(next) = waiting.next() {
-            running.push(attempt(next));
+            running.push(attempt(next, idle));
         }
         match next_result(&mut running, waiting.len() > 0).await {
             Some(Ok(dialled)) => return Ok(dialled),
@@ -45,11 +48,11 @@ where
     }
 }
 
-async fn attempt(address: SocketAddr) -> Result<Dialled, String> {
+async fn attempt(address: SocketAddr, idle: Duration) -> Result<Dialled, String> {
     let connected = async {
         let stream = TcpStream::connect(address).await?;
         prepare(&stream)?;
-        Ok::<_, io::Error>(stream)
+        Ok::<_, io::Error>(Socket::new(stream, idle, CancellationToken::new()))
     };
     match connected.await {
         Ok(stream) => Ok(Dialled { stream: Box::new(stream), address }),
@@ -99,6 +102,8 @@ mod tests {
         (listener, at)
     }
 
+    const IDLE: Duration = Duration::from_secs(60);
+
     fn closed() -> SocketAddr {
         std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
     }
@@ -107,7 +112,7 @@ mod tests {
     async fn an_address_that_refuses_gives_way_at_once() {
         let (_listener, open) = listening().await;
         let began = std::time::Instant::now();
-        let dialled = connect(pinned(&[closed(), closed(), open])).await.unwrap();
+        let dialled = connect(pinned(&[closed(), closed(), open]), IDLE).await.unwrap();
         assert_eq!(dialled.address, open);
         assert!(began.elapsed() < HEAD_START, "no head start for the dead");
     }
@@ -122,7 +127,7 @@ mod tests {
         let _filling = std::net::TcpStream::connect(silent).unwrap();
         let (_listener, open) = listening().await;
         let began = std::time::Instant::now();
-        let dialled = connect(pinned(&[silent, open])).await.unwrap();
+        let dialled = connect(pinned(&[silent, open]), IDLE).await.unwrap();
         assert_eq!(dialled.address, open);
         assert!(began.elapsed() >= HEAD_START && began.elapsed() < HEAD_START * 4, "{:?}", began.elapsed());
     }
@@ -130,8 +135,8 @@ mod tests {
     #[tokio::test]
     async fn the_operator_is_told_every_address_that_failed() {
         let (first, second) = (closed(), closed());
-        let told = connect(pinned(&[first, second])).await.err().unwrap();
+        let told = connect(pinned(&[first, second]), IDLE).await.err().unwrap();
         assert!(told.contains(&first.to_string()) && told.contains(&second.to_string()), "{told}");
-        assert!(connect(Vec::new()).await.is_err(), "nothing to dial is no success");
+        assert!(connect(Vec::new(), IDLE).await.is_err(), "nothing to dial is no success");
     }
 }

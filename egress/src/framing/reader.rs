@@ -1,5 +1,6 @@
 //! The stream that hyper reads: bytes that [`Framing`] let through.
 use super::{Framing, Violation};
+use crate::interim::Aside;
 use futures_util::task::AtomicWaker;
 use std::io;
 use std::pin::Pin;
@@ -34,11 +35,12 @@ impl Gate {
     }
 }
 
-/// Reads strictly; writes as it is. After a violation it reads as ended, and [`Strict::violation`] says why.
+/// Reads strictly; writes as it is, with what is said [aside](Aside) in between. After a violation it reads as ended, and [`Strict::violation`] says why.
 pub(crate) struct Strict<S> {
     inner: S,
     framing: Framing,
     gate: Arc<Gate>,
+    aside: Arc<Aside>,
     raw: Vec<u8>,
     ready: Vec<u8>,
     given: usize,
@@ -49,11 +51,18 @@ pub(crate) struct Strict<S> {
 }
 
 impl<S> Strict<S> {
-    pub(crate) fn new(inner: S, head_limit: usize, head_time: Duration, gate: Arc<Gate>) -> Strict<S> {
+    pub(crate) fn new(
+        inner: S,
+        head_limit: usize,
+        head_time: Duration,
+        gate: Arc<Gate>,
+        aside: Arc<Aside>,
+    ) -> Strict<S> {
         Strict {
             inner,
             framing: Framing::new(head_limit),
             gate,
+            aside,
             raw: Vec::new(),
             ready: Vec::new(),
             given: 0,
@@ -174,11 +183,23 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Strict<S> {
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let inner = &mut self.inner;
+        self.aside.write(|bytes| Pin::new(&mut *inner).poll_write(cx, bytes))
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        ready!(self.poll_aside(cx))?;
+        let count = ready!(Pin::new(&mut self.inner).poll_write(cx, bytes))?;
+        self.aside.spoke();
+        Poll::Ready(Ok(count))
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.aside.flushing();
+        ready!(self.poll_aside(cx))?;
         Pin::new(&mut self.inner).poll_flush(cx)
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -189,7 +210,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+        ready!(self.poll_aside(cx))?;
+        let count = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs))?;
+        self.aside.spoke();
+        Poll::Ready(Ok(count))
     }
     fn is_write_vectored(&self) -> bool {
         self.inner.is_write_vectored()

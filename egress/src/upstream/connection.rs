@@ -1,25 +1,22 @@
 //! One connection to an upstream, after its handshakes.
-use super::pool::{Home, Stay};
+use super::pool::Home;
 use super::request::{self, Shape};
+use super::shared::{Parts, Settings, Stay, Staying, uploading};
 use crate::Limits;
 use crate::body::{Body, BoxError};
 use crate::dial::{Dialer, Failure, SetupError, Stream, secure};
 use crate::tls;
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Frame, SizeHint};
+use http_body::Body as _;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use policy::{Denial, Permitted, Scheme};
 use rustls::{ClientConfig, RootCertStore};
-use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What one stream may have in flight before its reader takes it, and all of a connection together. Memory per
 /// connection is bounded by the second.
@@ -57,25 +54,6 @@ pub(super) type Opened = Result<(Stream, SocketAddr, bool), Failure>;
 pub(super) enum Fresh {
     H1(H1),
     H2(H2, Arc<Settings>),
-}
-
-type H2Connection = http2::Connection<TokioIo<Stream>, Body, TokioExecutor>;
-
-/// What the peer of an h2 connection allows, asked of the connection itself: settings come whenever the peer sends them.
-pub(super) struct Settings(Mutex<H2Connection>);
-
-impl Settings {
-    fn connection(&self) -> MutexGuard<'_, H2Connection> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-    /// Streams at once.
-    pub(super) fn streams(&self) -> usize {
-        self.connection().current_max_send_streams()
-    }
-    /// Whether it takes extended CONNECT (RFC 8441 section 3).
-    pub(super) fn extended_connect(&self) -> bool {
-        self.connection().is_extended_connect_protocol_enabled()
-    }
 }
 
 /// A connection for one request.
@@ -213,7 +191,8 @@ impl Connector {
     }
 
     pub(super) async fn h2(&self, stream: Stream) -> Result<Fresh, Failure> {
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        let cut = CancellationToken::new();
+        let (sender, connection) = http2::Builder::new(Parts(cut.clone()))
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -224,10 +203,7 @@ impl Connector {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| of_hyper(&error))?;
-        let settings = Arc::new(Settings(Mutex::new(connection)));
-        let driven = settings.clone();
-        tokio::spawn(poll_fn(move |cx| Pin::new(&mut *driven.connection()).poll(cx)));
-        Ok(Fresh::H2(sender, settings))
+        Ok(Fresh::H2(sender, Settings::drive(connection, cut)))
     }
 }
 
@@ -264,7 +240,7 @@ async fn send_h1(
 ) -> Result<Response<Body>, SendFailure> {
     request::for_h1(&mut request, &shape, to).map_err(SendFailure::of)?;
     let response = sender.try_send_request(request).await?;
-    // Ready again once the body has been read to its end; never when it was dropped before.
+    // Ready again once both bodies have come to their end; never when one was dropped before.
     tokio::spawn(async move {
         if sender.ready().await.is_ok() {
             home.welcome(sender);
@@ -280,29 +256,9 @@ async fn send_h2(
     mut request: Request<Body>,
 ) -> Result<Response<Body>, SendFailure> {
     request::for_h2(&mut request, to).map_err(SendFailure::of)?;
+    if !request.body().is_end_stream() {
+        request = uploading(request, &stay);
+    }
     let response = sender.try_send_request(request).await?;
-    Ok(response.map(|body| Staying { body, _stay: stay }.boxed_unsync()))
-}
-
-/// A response body that holds its stream's place.
-struct Staying {
-    body: Incoming,
-    _stay: Stay,
-}
-
-impl http_body::Body for Staying {
-    type Data = Bytes;
-    type Error = BoxError;
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.body).poll_frame(cx).map_err(BoxError::from)
-    }
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    Ok(response.map(|body| Staying::body(body.map_err(BoxError::from).boxed_unsync(), stay)))
 }

@@ -1,6 +1,7 @@
 //! Kept connections, apart by key.
 use super::Key;
-use super::connection::{Connection, Connector, Fresh, H1, H2, Sender, Settings};
+use super::connection::{Connection, Connector, Fresh, H1, H2, Sender};
+use super::shared::{Settings, Stay};
 use policy::{Denial, Permitted};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -48,18 +49,7 @@ struct SharedH2 {
     sender: H2,
     address: SocketAddr,
     settings: Arc<Settings>,
-    streams: Stay,
     used: Instant,
-}
-
-/// Counts an h2 connection's streams: one clone each.
-#[derive(Clone, Default)]
-pub(super) struct Stay(Arc<()>);
-
-impl Stay {
-    fn others(&self) -> usize {
-        Arc::strong_count(&self.0) - 1
-    }
 }
 
 /// Where an h1 connection goes when it is free again.
@@ -187,15 +177,8 @@ impl Place {
             }
             Fresh::H2(sender, settings) => {
                 kept.speaks_h1 = false;
-                let streams = Stay::default();
-                let stay = streams.clone();
-                kept.h2.push(SharedH2 {
-                    sender: sender.clone(),
-                    address,
-                    settings,
-                    streams,
-                    used: Instant::now(),
-                });
+                let stay = Stay::on(&settings);
+                kept.h2.push(SharedH2 { sender: sender.clone(), address, settings, used: Instant::now() });
                 Sender::H2(sender, stay)
             }
         };
@@ -224,17 +207,17 @@ impl Kept {
         let enough = self.h2.len() >= H2_PER_KEY;
         let free = self.h2.iter_mut().find(|shared| shared.has_room());
         let shared = match free {
-            None if enough => self.h2.iter_mut().min_by_key(|shared| shared.streams.others()),
+            None if enough => self.h2.iter_mut().min_by_key(|shared| shared.settings.open()),
             free => free,
         }?;
         shared.used = Instant::now();
-        let sender = Sender::H2(shared.sender.clone(), shared.streams.clone());
+        let sender = Sender::H2(shared.sender.clone(), Stay::on(&shared.settings));
         Some(Connection { sender, address: shared.address, reused: true })
     }
 
     fn expire(&mut self, idle_time: Duration) {
         self.h1.retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < idle_time);
-        self.h2.retain(|shared| !shared.sender.is_closed() && !shared.is_idle(idle_time));
+        self.h2.retain(|shared| !shared.is_over(idle_time));
     }
 
     fn is_empty(&self) -> bool {
@@ -244,10 +227,15 @@ impl Kept {
 
 impl SharedH2 {
     fn has_room(&self) -> bool {
-        self.sender.is_ready() && self.streams.others() < self.settings.streams()
+        self.sender.is_ready() && self.settings.open() < self.settings.streams()
     }
 
-    fn is_idle(&self, idle_time: Duration) -> bool {
-        self.streams.others() == 0 && self.used.elapsed() >= idle_time
+    /// An idle one is closed in any case: its last bytes may still wait for a peer that takes none.
+    fn is_over(&self, idle_time: Duration) -> bool {
+        let idle = self.settings.open() == 0 && self.used.elapsed() >= idle_time;
+        if idle {
+            self.settings.close_soon();
+        }
+        idle || self.sender.is_closed() || self.settings.is_retired()
     }
 }

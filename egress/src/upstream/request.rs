@@ -1,7 +1,7 @@
 //! The shape a request takes on each kind of connection.
 use crate::body::{self, Body};
 use crate::dial::Failure;
-use http::header::{CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme as UriScheme};
 use http::{HeaderValue, Method, Request, Uri, Version};
 use http_body::Body as _;
@@ -38,7 +38,10 @@ pub(super) fn for_h1(request: &mut Request<Body>, shape: &Shape, to: &Permitted)
     *request.version_mut() = Version::HTTP_11;
     let headers = request.headers_mut();
     headers.insert(HOST, HeaderValue::try_from(&authority).map_err(unfit)?);
-    headers.remove(TE);
+    if headers.contains_key(TE) {
+        // `trailers` is all that is left of it here. It is a hop's own, and RFC 9110 section 10.1.4 has it say so.
+        headers.append(CONNECTION, HeaderValue::from_static("te"));
+    }
     if let Shape::Absolute(Some(credentials)) = shape {
         headers.insert(PROXY_AUTHORIZATION, credentials.clone());
     }

@@ -1,13 +1,14 @@
 //! WebSocket handshakes with upstreams: RFC 6455, and RFC 8441 where the upstream speaks h2 alone.
-use super::connection::{Connector, Fresh, H1, H2, Offer, Settings, of_hyper};
+use super::connection::{Connector, Fresh, H1, H2, Offer, of_hyper};
 use super::request::{self, Shape};
+use super::shared::Settings;
 use super::{Answer, WsAnswer};
 use crate::body::{Body, BoxError, empty};
 use crate::dial::{Failure, Stream};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, TE, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -22,8 +23,8 @@ use std::time::Duration;
 /// How long an h2 upstream has for the settings that say whether it takes WebSockets at all.
 const SETTINGS_TIME: Duration = Duration::from_secs(2);
 /// A hop's own: made anew on each leg.
-const HOP: [HeaderName; 5] =
-    [CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_ACCEPT];
+const HOP: [HeaderName; 6] =
+    [CONNECTION, TE, UPGRADE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_ACCEPT];
 
 /// `Sec-WebSocket-Accept` for a client's `Sec-WebSocket-Key` (RFC 6455 section 4.2.2).
 pub fn websocket_accept(key: &[u8]) -> String {

@@ -176,3 +176,43 @@ async fn large_bodies_pass_whole() {
     assert_eq!(answer.body.len(), SIZE, "{}", answer.head);
     assert_eq!(world.events(1).await[0]["bytes_up"], SIZE);
 }
+
+/// A ClientHello and nothing after it.
+fn client_hello() -> Vec<u8> {
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let config = builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    let name = HOST.try_into().unwrap();
+    let mut client = rustls::ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+/// Before there is a request, there is a limit too.
+#[tokio::test]
+async fn who_says_nothing_or_half_of_it_ends_alone() {
+    let origin = Origin::ok().await;
+    let short = Duration::from_millis(300);
+    let limits = Limits { sniff_time: short, handshake_time: short, head_time: short, ..Limits::default() };
+    let world = World::new(&origin, Setup { limits, ..Setup::default() }).await;
+    let hello = client_hello();
+    for (inside, bytes) in [
+        (false, &b""[..]),
+        (false, b"G"),
+        (false, b"CONNECT api.test:443 HTTP/1.1\r\n"),
+        (true, b""),
+        (true, b"GE"),
+        (true, &hello[..7]),
+        (true, &hello[..hello.len() - 1]),
+        (true, &hello),
+    ] {
+        let mut stream = if inside { world.connect("api.test:443").await } else { world.plain().await };
+        stream.write_all(bytes).await.unwrap();
+        let end = super::wire::read_to_end(&mut stream);
+        let ended = tokio::time::timeout(Duration::from_secs(3), end).await;
+        assert!(ended.is_ok(), "inside CONNECT: {inside}, {} bytes", bytes.len());
+    }
+    assert!(world.say(HOST, "GET / HTTP/1.1\r\nHost: api.test\r\n\r\n").await.starts_with("HTTP/1.1 200 "));
+}

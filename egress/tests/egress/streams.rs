@@ -273,3 +273,79 @@ async fn the_end_leaves_running_exchanges_their_grace_and_then_cuts() {
     let cut = events.iter().find(|event| event["path"] == "/never").expect("the cut one has its event");
     assert_eq!(cut["decision"], "aborted");
 }
+
+/// RFC 9110 section 10.1.4: `TE` is a hop's own, so it is made anew with the `Connection` that says so; codings that
+/// nobody here asks for are not asked for.
+#[tokio::test]
+async fn te_trailers_is_kept_towards_h1_and_other_codings_are_dropped() {
+    let origin = Origin::ok().await;
+    let world = World::with_credential(&origin).await;
+    let mut sender = h2(&world, HOST).await;
+    assert_eq!(sender.send_request(grpc_call()).await.unwrap().status(), 200);
+    for te in ["trailers", "deflate;q=0.5, Trailers", "gzip", "trailersx"] {
+        let head =
+            format!("GET / HTTP/1.1\r\nHost: api.test\r\nTE: {te}\r\nConnection: TE, keep-alive\r\n\r\n");
+        assert!(world.say(HOST, head).await.starts_with("HTTP/1.1 200 "), "{te}");
+    }
+    let heads: Vec<String> = origin.heard().into_iter().map(|heard| heard.head.to_lowercase()).collect();
+    for (head, kept) in heads.iter().zip([true, true, true, false, false]) {
+        assert_eq!(head.contains("\r\nte: trailers\r\n"), kept, "{head}");
+        assert_eq!(head.contains("\r\nconnection: te\r\n"), kept, "{head}");
+        assert!(
+            !head.contains("gzip") && !head.contains("deflate") && !head.contains("keep-alive"),
+            "{head}"
+        );
+    }
+}
+
+/// HTTP/1.1 wants trailers announced; gRPC has the same ones always.
+#[tokio::test]
+async fn grpc_trailers_reach_an_h1_agent_announced_or_not() {
+    let h1 = Origin::answering(|_| {
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc+proto\r\nTransfer-Encoding: chunked\r\n\r\n\
+          5\r\n\0\0\0\0\0\r\n0\r\ngrpc-status: 7\r\n\r\n"
+            .to_vec()
+    })
+    .await;
+    let h2 = Origin::tls(&[b"h2"], |stream| {
+        super::wire::h2_server(stream, |_, mut respond| async move {
+            let head = Response::builder().header("content-type", "application/grpc").body(()).unwrap();
+            let mut body = respond.send_response(head, false).unwrap();
+            body.send_data(Bytes::from_static(b"\0\0\0\0\0"), false).unwrap();
+            let trailers = [(http::HeaderName::from_static("grpc-status"), "7".parse().unwrap())];
+            body.send_trailers(trailers.into_iter().collect()).unwrap();
+        })
+    })
+    .await;
+    for origin in [h1, h2] {
+        let world = World::with_credential(&origin).await;
+        let head = "POST /svc/Method HTTP/1.1\r\nHost: api.test\r\nTE: trailers\r\nContent-Length: 0\r\n\r\n";
+        let answer = world.say(HOST, head).await;
+        assert!(
+            answer.contains("trailer: grpc-status, ") && answer.ends_with("0\r\ngrpc-status: 7\r\n\r\n"),
+            "{answer}"
+        );
+    }
+}
+
+/// A header list that never ends (CVE-2024-27316): each CONTINUATION is a frame of its own, and none says anything.
+#[tokio::test]
+async fn continuations_without_end_end_their_own_connection_only() {
+    let origin = Origin::ok().await;
+    let world = World::new(&origin, Setup::default()).await;
+    let mut good = h2(&world, HOST).await;
+    let mut stream = world.tls_as("api.test:443", HOST, &[b"h2"]).await;
+    let (settings, headers) = ([0, 0, 0, 4, 0, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0, 0, 0, 1]);
+    stream.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..], &headers].concat()).await.unwrap();
+    let continuations = [0, 0, 0, 9, 0, 0, 0, 0, 1].repeat(1000);
+    let flood = async {
+        for _ in 0..1000 {
+            if stream.write_all(&continuations).await.is_err() || stream.flush().await.is_err() {
+                return;
+            }
+        }
+        panic!("a million of them were taken");
+    };
+    tokio::time::timeout(Duration::from_secs(20), flood).await.expect("it ends");
+    assert_eq!(good.send_request(get("https://api.test/")).await.unwrap().status(), 200);
+}

@@ -238,3 +238,30 @@ async fn frames_after_a_failed_handshake_are_no_request() {
     assert!(rest.contains("code=malformed-request"), "{rest}");
     assert_eq!(origin.heard().len(), 1);
 }
+
+/// One in which nothing moves ends, and its event says why.
+#[tokio::test]
+async fn a_websocket_in_which_nothing_moves_ends() {
+    let (origin, _, _) = echo().await;
+    let limits = egress::Limits { stream_idle_time: Duration::from_millis(600), ..egress::Limits::default() };
+    let world = World::new(&origin, Setup { limits, ..Setup::default() }).await;
+    let (mut stream, _) = open(&world, HOST).await;
+    let _hello = read_frame(&mut stream).await;
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stream.write_all(&frame(true, 1, b"still here")).await.unwrap();
+        assert_eq!(read_frame(&mut stream).await, Some((0x81, b"still here".to_vec())));
+    }
+    let end = tokio::time::timeout(Duration::from_secs(5), read_frame(&mut stream)).await.expect("it ends");
+    assert_eq!(end, None);
+    let event = &world.events(1).await[0];
+    assert_eq!(
+        (&event["decision"], &event["code"]),
+        (&"aborted".into(), &"limit-exceeded".into()),
+        "{event}"
+    );
+    assert!(
+        event["reason"].as_str().unwrap().contains("nothing moved in the WebSocket for 0.6 s"),
+        "{event}"
+    );
+}

@@ -1,0 +1,30 @@
+//! Where an exchange is broken off: the task that serves it ends, in the middle of whatever it wrote.
+//!
+//! An agent must not take half an answer for a whole one. What is cut ends without a farewell: no closing alert in TLS,
+//! a reset of the TCP connection or of the HTTP/2 stream.
+use hyper::rt::Executor;
+use tokio_util::sync::CancellationToken;
+
+tokio::task_local! {
+    static CUT: CancellationToken;
+}
+
+/// What ends the h1 connection or h2 stream that this task serves.
+pub(crate) fn here() -> CancellationToken {
+    CUT.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Runs until it ends or is cut.
+pub(crate) async fn cuttable(cut: CancellationToken, serving: impl Future) {
+    CUT.scope(cut.clone(), cut.run_until_cancelled(serving)).await;
+}
+
+/// Runs each stream of an h2 connection so that it can be cut by itself.
+#[derive(Clone)]
+pub(crate) struct Streams;
+
+impl<F: Future + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        tokio::spawn(cuttable(CancellationToken::new(), stream));
+    }
+}
