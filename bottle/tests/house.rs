@@ -21,13 +21,13 @@ const KEPT: &[(&str, &[&str])] = &[
     ("serde-saphyr", &["manifest"]),
     ("tokio", &["egress", "bottle", "sandbox"]), // sandbox: the Docker engine's client is asynchronous
     ("bollard", &["sandbox"]),
-    ("hyper", &["egress"]),
-    ("hyper-util", &["egress"]),
+    ("hyper", &["egress", "sandbox"]), // sandbox, here and below: the way to a Docker engine, over ssh or TLS too
+    ("hyper-util", &["egress", "sandbox"]),
     ("h2", &["egress"]),
-    ("rustls", &["egress"]),
+    ("rustls", &["egress", "sandbox"]),
     ("rcgen", &["egress"]),
     ("hickory-proto", &["egress"]),
-    ("hickory-resolver", &["egress"]),
+    ("hickory-resolver", &["egress", "sandbox"]),
     ("tokio-tungstenite", &["egress"]),
     ("async-compression", &["egress"]),
     ("aho-corasick", &["dlp"]),

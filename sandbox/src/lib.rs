@@ -3,6 +3,7 @@
 //! Not here: what the agent may reach (the egress), secrets (none ever comes here), the manifest's syntax.
 
 pub mod attack;
+pub mod docker;
 pub mod linux;
 pub mod provision;
 pub mod spec;
