@@ -6,6 +6,7 @@
 pub mod connect;
 pub mod facts;
 mod failure;
+pub mod image;
 
 pub use connect::Engine;
 pub use facts::Facts;
