@@ -1,6 +1,6 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    audit, check, completions, demo, doctor, egress, explain, init, logs, man, prune, ps, run, stop,
+    audit, check, completions, demo, doctor, egress, explain, image, init, logs, man, prune, ps, run, stop,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -36,6 +36,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Run the egress engine alone, as an explicit proxy for sandboxes that exist already.
     Egress(egress::EgressArgs),
+    /// Make or write out the image that container engines start the egress from.
+    Image(image::ImageArgs),
     /// Write a commented bottle.yaml from the tools found here and the presets chosen.
     Init(init::InitArgs),
     /// List running bottles.
@@ -66,6 +68,7 @@ impl Cli {
             Command::Check(args) => check::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Egress(args) => egress::run(&args),
+            Command::Image(args) => image::run(&args),
             Command::Init(args) => init::run(&args),
             Command::Ps(args) => ps::run(&args),
             Command::Stop(args) => stop::run(&args),

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod egress;
 pub mod explain;
+pub mod image;
 pub mod init;
 pub mod logs;
 pub mod man;

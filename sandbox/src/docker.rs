@@ -4,9 +4,11 @@
 //! this very binary into it as an image. Nothing of the API's client shows in a public signature.
 
 pub mod connect;
+mod diagnose;
 pub mod facts;
 mod failure;
 pub mod image;
 
 pub use connect::Engine;
+pub use diagnose::diagnose;
 pub use facts::Facts;

@@ -89,6 +89,9 @@ impl TestEngine {
             Kind::Docker => dockerd(&folder, more),
             Kind::Podman => podman_service(&folder, more),
         };
+        // Podman asks for higher limits than a confined root may give.
+        let text = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n";
+        fs::write(limits(&folder), text).expect("written");
         let life = guarded(&command, &folder);
         let engine = TestEngine { kind, folder, _life: life };
         engine.wait();
@@ -122,7 +125,7 @@ impl TestEngine {
             }
             Kind::Podman => {
                 let mut podman = Command::new("podman");
-                podman.args(podman_places(&self.folder));
+                podman.args(podman_places(&self.folder)).env("CONTAINERS_CONF", limits(&self.folder));
                 podman
             }
         }
@@ -188,6 +191,10 @@ fn dockerd(folder: &Path, more: &[&str]) -> Vec<String> {
     command
 }
 
+fn limits(folder: &Path) -> PathBuf {
+    folder.join("containers.conf")
+}
+
 fn podman_places(folder: &Path) -> Vec<String> {
     let place = |name: &str| folder.join(name).display().to_string();
     vec![
@@ -234,6 +241,7 @@ fn guarded(command: &[String], folder: &Path) -> ChildStdin {
         .args(["-c", GUARD, "guard"])
         .arg(folder)
         .args(command)
+        .env("CONTAINERS_CONF", limits(folder))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         // Ctrl-C is for the tests; the guard hears of their end by its pipe.

@@ -85,15 +85,13 @@ async fn the_handover_is_the_egress_users_and_a_root_without_capabilities_may_wr
         assert_eq!(run("0:0", "busybox", &["stat", "-c", "%u:%g %a", "/handover"]), "65532:0 770");
         run("0:0", "busybox", &["touch", "/handover/by-root"]);
         run("65532:65532", "busybox", &["touch", "/handover/by-egress"]);
-        let other =
-            at.client().args(["run", "--rm", "--cap-drop=ALL", "--user=1000:1000", "--network=none", "-v"]);
-        let refused = {
-            other
-                .arg(format!("{volume}:/handover"))
-                .args(["busybox", "ls", "/handover"])
-                .output()
-                .expect("ran")
-        };
+        let mut other = at.client();
+        other.args(["run", "--rm", "--cap-drop=ALL", "--user=1000:1000", "--network=none", "-v"]);
+        let refused = other
+            .arg(format!("{volume}:/handover"))
+            .args(["busybox", "ls", "/handover"])
+            .output()
+            .expect("ran");
         assert!(!refused.status.success(), "anybody may look into the handover");
         at.ask(&["volume", "rm", &volume]);
     }

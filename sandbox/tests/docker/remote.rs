@@ -35,7 +35,7 @@ async fn part() {
 }
 
 /// The two lines that the part says.
-fn play(address: &str, change: impl FnOnce(&mut Command)) -> (String, String) {
+fn play(address: &str, change: impl FnOnce(&mut Command) -> &mut Command) -> (String, String) {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("open");
     let program = folder.path().join("docker");
@@ -53,7 +53,7 @@ fn play(address: &str, change: impl FnOnce(&mut Command)) -> (String, String) {
 }
 
 pub(crate) fn as_ordinary(address: &str) -> (String, String) {
-    play(address, |command| drop(command.uid(ORDINARY).gid(ORDINARY)))
+    play(address, |command| command.uid(ORDINARY).gid(ORDINARY))
 }
 
 fn openssl(folder: &Path, arguments: &str) {
@@ -203,7 +203,7 @@ impl Sshd {
             self.folder.path().join("bin").display(),
             std::env::var("PATH").expect("a path")
         );
-        play(address, |command| drop(command.env("PATH", path)))
+        play(address, |command| command.env("PATH", path))
     }
 }
 
@@ -235,6 +235,6 @@ fn an_engine_behind_ssh_is_reached_by_the_users_own_program() {
 
 #[test]
 fn without_ssh_the_way_to_get_it_is_said() {
-    let (what, hint) = play("ssh://root@127.0.0.1", |command| drop(command.env("PATH", "/nowhere")));
+    let (what, hint) = play("ssh://root@127.0.0.1", |command| command.env("PATH", "/nowhere"));
     assert!(what.contains("cannot run `ssh`") && hint.contains("openssh-client"), "{what} {hint}");
 }
