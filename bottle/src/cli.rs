@@ -1,6 +1,6 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    audit, check, completions, demo, doctor, egress, engine, explain, init, logs, man, prune, ps, run, stop,
+    audit, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, prune, ps, run, stop,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -39,6 +39,8 @@ pub enum Command {
     /// Run the egress engine as a sidecar: `bottle run` starts this in a container.
     #[command(hide = true)]
     Engine(engine::EngineArgs),
+    /// Make or write out the image that container engines start the egress from.
+    Image(image::ImageArgs),
     /// Write a commented bottle.yaml from the tools found here and the presets chosen.
     Init(init::InitArgs),
     /// List running bottles.
@@ -70,6 +72,7 @@ impl Cli {
             Command::Explain(args) => explain::run(&args),
             Command::Egress(args) => egress::run(&args),
             Command::Engine(args) => engine::run(&args),
+            Command::Image(args) => image::run(&args),
             Command::Init(args) => init::run(&args),
             Command::Ps(args) => ps::run(&args),
             Command::Stop(args) => stop::run(&args),

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod egress;
 pub mod engine;
 pub mod explain;
+pub mod image;
 pub mod init;
 pub mod logs;
 pub mod man;

@@ -1,7 +1,7 @@
 //! `bottle doctor`: can this machine hold a bottle?
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::style::{self, Style};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sandbox::linux::Check;
 use std::process::ExitCode;
 
@@ -12,15 +12,31 @@ pub struct DoctorArgs {
     /// Try to break out of a bottle on this machine, in every way we know, and print what held.
     #[arg(long)]
     pub attack: bool,
+    /// Which backend to check: this machine itself, or a container engine.
+    #[arg(long, value_enum, default_value_t = Backend::Linux)]
+    pub backend: Backend,
+    /// The container engine's address (`unix://`, `tcp://`, `ssh://`) or a context of Docker's client.
+    #[arg(long, value_name = "ADDRESS|CONTEXT")]
+    pub engine: Option<String>,
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What starts bottles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// Namespaces of this machine.
+    Linux,
+    /// Containers of Docker or Podman.
+    Docker,
 }
 
 const AFTER_HELP: &str = "\
 Examples:
   bottle doctor
   bottle doctor --attack
+  bottle doctor --backend docker
   bottle doctor --json | jq '.[] | select(.ok | not)'
 
 Exit code: 0 when bottles can run, 1 when something that they need is missing.";
@@ -30,7 +46,10 @@ pub fn run(args: &DoctorArgs) -> Outcome {
     if args.attack {
         return crate::attack::command(args.json);
     }
-    let checks = sandbox::linux::diagnose();
+    let checks = match args.backend {
+        Backend::Linux => sandbox::linux::diagnose(),
+        Backend::Docker => of_engine(args.engine.as_deref())?,
+    };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&checks)?);
     } else {
@@ -39,6 +58,11 @@ pub fn run(args: &DoctorArgs) -> Outcome {
     // Nothing looked at is nothing known.
     let can_run = !checks.is_empty() && checks.iter().all(|check| check.ok || !check.required);
     Ok(ExitCode::from(u8::from(!can_run)))
+}
+
+fn of_engine(wanted: Option<&str>) -> Result<Vec<Check>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(sandbox::docker::diagnose(wanted)))
 }
 
 fn report(checks: &[Check], style: Style) -> String {

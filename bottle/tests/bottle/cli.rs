@@ -6,7 +6,8 @@ fn every_command_has_help_with_examples_or_says_what_it_does() {
     let stage = Stage::new(None);
     let help = stage.run(&["--help"]).ended_with(0).out;
     for command in [
-        "run", "check", "explain", "egress", "init", "ps", "stop", "logs", "prune", "doctor", "demo", "audit",
+        "run", "check", "explain", "egress", "image", "init", "ps", "stop", "logs", "prune", "doctor",
+        "demo", "audit",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "`{command}` is not in the help:\n{help}");
         let own = stage.run(&[command, "--help"]).ended_with(0).out;
