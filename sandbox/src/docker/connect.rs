@@ -43,6 +43,7 @@ pub struct Engine {
     chosen: Arc<Chosen>,
     api: Api,
     docker: Docker,
+    transport: Arc<Transport>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -87,13 +88,13 @@ impl Engine {
         let api = agreed(theirs, &chosen)?;
         let version = ClientVersion { major_version: api.major, minor_version: api.minor };
         let docker = Docker::connect_with_custom_transport(
-            transport::carry(transport),
+            transport::carry(transport.clone()),
             Some("http://engine"),
             ANSWER,
             &version,
         )
         .map_err(|error| failure::failed("use the engine's client", error))?;
-        Ok(Engine { chosen: Arc::new(chosen), api, docker })
+        Ok(Engine { chosen: Arc::new(chosen), api, docker, transport })
     }
 
     /// Where it is.
@@ -117,6 +118,11 @@ impl Engine {
     /// The client.
     pub(crate) fn api(&self) -> &Docker {
         &self.docker
+    }
+
+    /// The answer at a path of the API, with what the client's own types leave out.
+    pub(crate) async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, SandboxError> {
+        self.transport.get(&format!("/v{}{path}", self.api)).await
     }
 
     /// The client for what takes as long as it takes: waiting for a container, sending an image.

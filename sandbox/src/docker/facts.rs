@@ -52,6 +52,13 @@ pub struct Facts {
     pub files: Files,
 }
 
+/// What Podman 4 says in a field of its own, and not among the security options.
+#[derive(serde::Deserialize)]
+struct More {
+    #[serde(rename = "Rootless", default)]
+    rootless: bool,
+}
+
 fn as_text<S: serde::Serializer>(api: &Api, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(api)
 }
@@ -64,7 +71,10 @@ impl Facts {
         let version =
             engine.api().version().await.map_err(|e| failure::failed("ask the engine for its version", e))?;
         let info = engine.api().info().await.map_err(|e| failure::failed("ask the engine what it is", e))?;
-        Ok(read(engine, &version, info))
+        let more: More = engine.get("/info").await?;
+        let mut facts = read(engine, &version, info);
+        facts.rootless |= more.rootless;
+        Ok(facts)
     }
 
     /// Whether the launcher's own ids are those of files that a container writes as the user it was given.

@@ -236,6 +236,7 @@ awk -v at="$folder/" 'index($5, at) == 1 { print $5 }' /proc/self/mountinfo | so
 rm -rf "$folder"
 "#;
 
+#[expect(clippy::zombie_processes, reason = "the guard outlives this process, whose end it waits for")]
 fn guarded(command: &[String], folder: &Path) -> ChildStdin {
     let mut guard = Command::new("sh")
         .args(["-c", GUARD, "guard"])

@@ -76,6 +76,16 @@ impl Transport {
         api_of(answer.headers()).ok_or_else(|| self.odd(&"an answer without the header `Api-Version`"))
     }
 
+    /// What the engine answers to a question that its API's client cannot put, or whose answer it reads in part.
+    pub(super) async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, SandboxError> {
+        let request = Request::get(path).body(empty()).map_err(|error| self.odd(&error))?;
+        let answer = async { self.send(request).await?.collect().await.map_err(|error| self.broken(&error)) };
+        match tokio::time::timeout(PING, answer).await {
+            Ok(body) => serde_json::from_slice(&body?.to_bytes()).map_err(|error| self.odd(&error)),
+            Err(_) => Err(self.silent()),
+        }
+    }
+
     /// Sends a request, on a connection that is idle or a new one.
     async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, SandboxError> {
         make_origin_form(&mut request);
