@@ -1,6 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    audit, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, prune, ps, run, stop,
+    audit, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, prune, ps, run,
+    stop,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
