@@ -80,11 +80,13 @@ where
 {
     let (client_reads, client_writes) = tokio::io::split(client);
     let (upstream_reads, upstream_writes) = tokio::io::split(upstream);
+    // A side that takes nothing more may have said its last words, and they may still be under way.
     let both = async {
-        tokio::try_join!(
+        let (up, down) = tokio::join!(
             copy(client_reads, upstream_writes, &moved.up, moved),
             copy(upstream_reads, client_writes, &moved.down, moved),
-        )
+        );
+        up.and(down)
     };
     tokio::select! {
         done = both => done.err().map(|error| broken(&error)),

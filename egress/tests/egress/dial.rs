@@ -269,6 +269,31 @@ async fn a_tunnel_passes_on_the_end_of_one_direction_and_counts() {
     );
 }
 
+/// A server that says its last words and closes while its client still speaks: the words arrive.
+#[tokio::test]
+async fn a_tunnel_brings_the_last_words_of_a_side_that_takes_nothing_more() {
+    const WORDS: usize = 64 * 1024;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (tunnels, permitted) = raw(listener.local_addr().unwrap(), Duration::from_secs(60));
+    let (mut near, running) = start(&tunnels, permitted);
+    let (mut server, _) = listener.accept().await.unwrap();
+    server.write_all(&vec![7; WORDS]).await.unwrap();
+    drop(server);
+    // The first is answered by a reset, the next fail.
+    for _ in 0..3 {
+        near.write_all(b"x").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let mut words = Vec::new();
+    tokio::time::timeout(Duration::from_secs(5), near.read_to_end(&mut words))
+        .await
+        .expect("an end")
+        .unwrap();
+    assert_eq!(words.len(), WORDS);
+    let event = running.await.unwrap();
+    assert_eq!((event.decision, event.bytes_down), (audit::Decision::Aborted, WORDS as u64));
+}
+
 #[tokio::test]
 async fn a_tunnel_in_which_nothing_moves_ends_and_one_in_which_something_does_goes_on() {
     let (tunnels, permitted) = raw(counting().await, Duration::from_millis(400));
