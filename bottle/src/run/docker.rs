@@ -166,9 +166,8 @@ impl<'a> Yard<'a> {
             port: self.port,
         };
         let owner = Owner { slug, name: plan.name.clone(), launcher: launcher_label::own()? };
-        let podman = self.facts.kind == Kind::Podman;
         let (engine, handle) = (self.engine.clone(), self.runtime.handle());
-        Bottle::prepare(engine, podman, layout, owner, handle).map_err(walls_failure)
+        Bottle::prepare(engine, &self.facts, layout, owner, handle).map_err(walls_failure)
     }
 
     fn brief(&self, containers: &Bottle) -> Result<Sidecar, Failure> {

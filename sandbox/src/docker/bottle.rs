@@ -2,6 +2,7 @@
 use super::agent::{self, Inmate};
 use super::clean::{self, Kind, Part};
 use super::connect::Engine;
+use super::facts::{self, Facts};
 use super::failure::failed;
 use super::files::Files;
 use super::perform::Workshop;
@@ -55,12 +56,13 @@ impl Bottle {
     /// Which step failed and how to mend it; what was made before it is removed again.
     pub fn prepare(
         engine: Engine,
-        podman: bool,
+        facts: &Facts,
         layout: Layout,
         owner: Owner,
         runtime: Handle,
     ) -> Result<Bottle, SandboxError> {
-        let workshop = Workshop { engine, labels: owner.labels(), podman };
+        let podman = facts.kind == facts::Kind::Podman;
+        let workshop = Workshop { engine, labels: owner.labels(), podman, remapped: facts.remapped };
         let mut bottle = Bottle { workshop, layout, runtime, made: Vec::new(), owner };
         for step in bottle.layout.egress() {
             bottle.perform(&step)?;
@@ -228,7 +230,7 @@ async fn fault(engine: &Engine, container: &Container, mut error: SandboxError) 
     };
     if error.fault.is_some() {
         let program = container.command.first().map_or("the image's own program", String::as_str);
-        error.what = format!("cannot execute `{program}` in the image `{}`", container.image);
+        error.what = format!("cannot execute `{program}` in the image of `{}`", container.name);
         error.hint = Some("the agent's programs come from the image, not from this machine".into());
     }
     error

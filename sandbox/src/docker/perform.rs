@@ -26,6 +26,8 @@ pub(super) struct Workshop {
     pub(crate) labels: HashMap<String, String>,
     /// Podman has other names for some things.
     pub(crate) podman: bool,
+    /// The engine maps a container's users to others: ours are not mapped, for files must come out as the caller's.
+    pub(crate) remapped: bool,
 }
 
 impl Workshop {
@@ -147,6 +149,7 @@ impl Workshop {
             log_config: Some(self.log()),
             init: container.init.then_some(true),
             ipc_mode: Some("private".into()),
+            userns_mode: self.remapped.then(|| "host".into()),
             ..HostConfig::default()
         }
     }
