@@ -1,6 +1,6 @@
 //! Values that shall not leave, besides the tokens: a variable, a `.env` file, a key file.
-use crate::Secret;
 use crate::dotenv;
+use crate::secret::{SHORTEST_SOUGHT, Secret};
 use crate::source::{environment, file};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,6 @@ use zeroize::Zeroizing;
 
 /// A key file may be larger than a token, not large.
 const LARGEST: usize = 1024 * 1024;
-/// A shorter value in a `.env` file is no secret, and none is sought.
-const SHORTEST: usize = 8;
 /// Values of `.env` files that are long enough to be sought and stand in every other request.
 const EVERYDAY: &[&str] = &[
     "development",
@@ -56,6 +54,15 @@ pub struct NamedSecret {
     pub value: Secret,
 }
 
+/// What the sources hold.
+#[derive(Debug, Clone, Default)]
+pub struct Exact {
+    /// To be sought.
+    pub sought: Vec<NamedSecret>,
+    /// Names of values that are not sought: too short, or a word of every other request. For people.
+    pub unsought: Vec<String>,
+}
+
 /// Values that could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
@@ -69,48 +76,58 @@ pub struct ExactError {
 /// Reads them all; blocking.
 /// # Errors
 /// Every source that cannot be read: what is not known cannot be kept inside.
-pub fn load_exact(sources: &[ExactSource]) -> Result<Vec<NamedSecret>, Vec<ExactError>> {
-    let (mut found, mut wrong) = (Vec::new(), Vec::new());
+pub fn load_exact(sources: &[ExactSource]) -> Result<Exact, Vec<ExactError>> {
+    let (mut found, mut wrong) = (Exact::default(), Vec::new());
     for source in sources {
         match load(source) {
-            Ok(values) => found.extend(values),
+            Ok(values) => values.into_iter().for_each(|value| found.add(value)),
             Err(why) => wrong.push(ExactError { source_of: source.clone(), why }),
         }
     }
     if wrong.is_empty() { Ok(found) } else { Err(wrong) }
 }
 
-fn load(source: &ExactSource) -> Result<Vec<NamedSecret>, String> {
+/// A value, and whether it is sought.
+type Judged = (NamedSecret, bool);
+/// A name and a value of a line.
+type Pair = (String, Zeroizing<Vec<u8>>);
+
+fn load(source: &ExactSource) -> Result<Vec<Judged>, String> {
     match source {
         ExactSource::Env { name } => {
             let value = environment(name)?;
             long_enough(value.dangerous_expose(), &format!("`{name}`"))?;
-            Ok(vec![NamedSecret { name: format!("env:{name}"), value }])
+            Ok(vec![judged(format!("env:{name}"), value, &[])])
         }
         ExactSource::File { path } => load_file(path),
     }
 }
 
-fn load_file(path: &Path) -> Result<Vec<NamedSecret>, String> {
+fn load_file(path: &Path) -> Result<Vec<Judged>, String> {
     let (content, _) = file::read(path, LARGEST)?;
     let called =
         path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
     let lines = dotenv::values(&content);
     let whole_too = lines.is_none();
-    let mut values: Vec<NamedSecret> = lines
-        .unwrap_or_else(|| dotenv::some_values(&content))
-        .into_iter()
-        .flat_map(with_password)
-        .filter(|(_, value)| worth_seeking(value))
-        .map(|pair| named(&called, pair))
-        .collect();
-    if whole_too || values.is_empty() {
-        values.push(whole(path, &called, content.trim_ascii())?);
+    let mut values = settings(&called, lines.unwrap_or_else(|| dotenv::some_values(&content)));
+    let whole_too = whole_too || !values.iter().any(|(_, sought)| *sought);
+    if whole_too && !called.contains(".env") {
+        // What looks like a setting may be a part of a key: its name is not to be told.
+        values.retain(|(_, sought)| *sought);
+    }
+    if whole_too {
+        values.push(whole(path, called, content.trim_ascii())?);
     }
     Ok(values)
 }
 
-fn whole(path: &Path, called: &str, content: &[u8]) -> Result<NamedSecret, String> {
+/// The values of lines, the empty ones aside: there is nothing to seek.
+fn settings(file: &str, lines: Vec<Pair>) -> Vec<Judged> {
+    let all = lines.into_iter().flat_map(with_password).filter(|(_, value)| !value.is_empty());
+    all.map(|(name, value)| judged(format!("{file}:{name}"), Secret::new(value.to_vec()), EVERYDAY)).collect()
+}
+
+fn whole(path: &Path, called: String, content: &[u8]) -> Result<Judged, String> {
     match content {
         [] => Err(format!(
             "`{}` is empty; write the secret there or take it out of `dlp.secrets`",
@@ -118,26 +135,20 @@ fn whole(path: &Path, called: &str, content: &[u8]) -> Result<NamedSecret, Strin
         )),
         content => {
             long_enough(content, &format!("what stands in `{}`", path.display()))?;
-            Ok(NamedSecret { name: called.to_owned(), value: Secret::new(content.to_vec()) })
+            Ok(judged(called, Secret::new(content.to_vec()), &[]))
         }
     }
 }
 
-fn named(file: &str, (name, value): (String, Zeroizing<Vec<u8>>)) -> NamedSecret {
-    NamedSecret { name: format!("{file}:{name}"), value: Secret::new(value.to_vec()) }
-}
-
 /// What was named is kept inside, or the start says that it cannot be.
 fn long_enough(value: &[u8], what: &str) -> Result<(), String> {
-    if value.len() >= SHORTEST {
+    if value.len() >= SHORTEST_SOUGHT {
         return Ok(());
     }
     Err(format!(
-        "{what} has less than {SHORTEST} bytes, which stand everywhere and cannot be kept inside; take it out of `dlp.secrets`"
+        "{what} has less than {SHORTEST_SOUGHT} bytes, which stand everywhere and cannot be kept inside; take it out of `dlp.secrets`"
     ))
 }
-
-type Pair = (String, Zeroizing<Vec<u8>>);
 
 fn with_password((name, value): Pair) -> impl Iterator<Item = Pair> {
     let password = password_of(&value).map(|password| (name.clone(), password));
@@ -152,6 +163,17 @@ fn password_of(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(Zeroizing::new(password.as_bytes().to_vec()))
 }
 
-fn worth_seeking(value: &[u8]) -> bool {
-    value.len() >= SHORTEST && !EVERYDAY.iter().any(|word| word.as_bytes() == value)
+fn judged(name: String, value: Secret, but: &[&str]) -> Judged {
+    let sought = value.is_sought() && !but.iter().any(|word| word.as_bytes() == value.dangerous_expose());
+    (NamedSecret { name, value }, sought)
+}
+
+impl Exact {
+    fn add(&mut self, (value, sought): Judged) {
+        if sought {
+            self.sought.push(value);
+        } else {
+            self.unsought.push(value.name);
+        }
+    }
 }

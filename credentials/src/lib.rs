@@ -24,11 +24,11 @@ pub mod swap;
 mod dotenv;
 pub mod exact;
 
-pub use exact::{ExactError, ExactSource, NamedSecret, load_exact};
+pub use exact::{Exact, ExactError, ExactSource, NamedSecret, load_exact};
 pub use inject::{InjectError, Injected, inject};
 pub use placeholder::{Placeholder, PlaceholderFormat};
 pub use reference::{AuthScheme, Binding, Slot, TokenRef};
 pub use remote::{Fresh, Handed, Sources};
-pub use secret::Secret;
+pub use secret::{SHORTEST_SOUGHT, Secret};
 pub use swap::{BodyKind, BodySwapper};
-pub use vault::{Resolution, SlotSpec, Unavailable, Vault};
+pub use vault::{Resolution, SlotSpec, Unavailable, Vault, unsought};

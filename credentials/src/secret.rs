@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<Vec<u8>>>);
 
+/// A shorter value would be found everywhere: no scanner seeks it and no scrubber takes it out of an answer. In bytes.
+pub const SHORTEST_SOUGHT: usize = 8;
+
 impl Secret {
     /// Takes the bytes.
     pub fn new(bytes: Vec<u8>) -> Secret {
@@ -17,6 +20,11 @@ impl Secret {
     /// The bytes. Never for anything but the wire and the scanner.
     pub fn dangerous_expose(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Whether it is long enough to be sought in what leaves and taken out of what comes.
+    pub fn is_sought(&self) -> bool {
+        self.0.len() >= SHORTEST_SOUGHT
     }
 }
 

@@ -178,6 +178,12 @@ impl Vault {
         self.inner.cells.values().flat_map(values).collect()
     }
 
+    /// Slots with a value too short to be sought.
+    pub fn unsought(&self) -> Vec<Slot> {
+        let short = |cell: &Cell| cell.held().every_value().iter().any(|value| !value.is_sought());
+        self.inner.cells.iter().filter(|(_, cell)| short(cell)).map(|(slot, _)| *slot).collect()
+    }
+
     /// Changes with every new value.
     pub fn generation(&self) -> u64 {
         self.inner.generation.load(Ordering::Acquire)
@@ -207,6 +213,14 @@ impl SlotSpec {
     fn unavailable(&self, why: String) -> Unavailable {
         Unavailable { slot: self.slot, reference: self.source.clone(), why }
     }
+}
+
+/// Of slots whose secret is a variable or a file, those whose value now is too short to be sought. Starts nothing; what
+/// cannot be had is left out.
+pub fn unsought(slots: &[SlotSpec]) -> Vec<Slot> {
+    let at_rest = |spec: &&SlotSpec| !matches!(spec.source, TokenRef::Command { .. });
+    let short = |spec: &&SlotSpec| Host.fetch(&spec.source).is_ok_and(|answer| !answer.value.is_sought());
+    slots.iter().filter(at_rest).filter(short).map(|spec| spec.slot).collect()
 }
 
 /// All at once; the answers in the order of the slots.

@@ -23,7 +23,8 @@ const SHOWN: usize = 400;
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
 const LONGEST_NAP: Duration = Duration::from_millis(20);
 
-/// Runs it, without a shell and with nothing to read.
+/// Runs it, without a shell, with nothing to read, and in `/`: in the project it would find what the agent wrote
+/// (modules that an interpreter loads from the current folder, settings of tools, a script by a relative name).
 pub(crate) fn fetch(argv: &[String], limit: Duration) -> Result<Answer, String> {
     let Some(program) = argv.first() else {
         return Err("the command is empty; name a program".to_owned());
@@ -246,7 +247,8 @@ mod tests {
     fn a_hung_command_ends_with_all_its_children() {
         let folder = tempfile::tempdir().unwrap();
         let number = folder.path().join("pid");
-        let script = format!("sleep 600 & echo $! > {}; wait", number.display());
+        // Longer than the patience below, and short enough that a broken limit is a red test and no hang.
+        let script = format!("sleep 20 & echo $! > {}; wait", number.display());
         let argv = ["sh", "-c", &script].map(str::to_owned);
         let begun = Instant::now();
         let why = fetch(&argv, Duration::from_secs(1)).err().unwrap();

@@ -4,7 +4,7 @@ use crate::PlaceholderFormat;
 use crate::source::file::Stamp;
 use jiff::Timestamp;
 use std::path::Path;
-use std::sync::Barrier;
+use std::sync::Condvar;
 use std::time::Duration;
 
 /// 2026-11-24, about.
@@ -19,7 +19,40 @@ struct Still {
     says: Mutex<Option<(String, Option<i64>)>>,
     file: Mutex<Option<Stamp>>,
     /// Where a slow source waits.
-    gate: Option<Barrier>,
+    gate: Option<Gate>,
+}
+
+/// A source that is slow until it is let through. Whoever waits longer than a test can take goes on, so that a broken
+/// guard is a red test and no hang.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<(u32, bool)>,
+    moved: Condvar,
+}
+
+/// Far above what a loaded machine needs for a step of the tests below.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Gate {
+    /// As the source: says that it is asked, and answers when let through.
+    fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.0 += 1;
+        self.moved.notify_all();
+        let _late = self.moved.wait_timeout_while(state, PATIENCE, |(_, open)| !*open).unwrap();
+    }
+    /// Until the source is being asked.
+    fn wait_for_one(&self) {
+        let state = self.state.lock().unwrap();
+        let (state, late) =
+            self.moved.wait_timeout_while(state, PATIENCE, |(inside, _)| *inside == 0).unwrap();
+        drop(state);
+        assert!(!late.timed_out(), "the source was never asked");
+    }
+    fn open(&self) {
+        self.state.lock().unwrap().1 = true;
+        self.moved.notify_all();
+    }
 }
 
 impl Still {
@@ -52,8 +85,7 @@ impl World for Arc<Still> {
         if self.asked.fetch_add(1, Ordering::SeqCst) > 0
             && let Some(gate) = &self.gate
         {
-            gate.wait();
-            gate.wait();
+            gate.pass();
         }
         let (token, end) = self.says.lock().unwrap().clone().ok_or("log in first")?;
         let expires_at = end.map(|end| Timestamp::from_second(end).unwrap());
@@ -239,19 +271,22 @@ fn a_file_is_looked_at_once_a_second_and_denied_when_it_is_gone() {
 
 #[test]
 fn many_who_need_a_value_ask_once() {
-    let world = Arc::new(Still { gate: Some(Barrier::new(2)), ..Still::default() });
+    let world = Arc::new(Still { gate: Some(Gate::default()), ..Still::default() });
     world.says("one", None);
     let vault = vault_in(&world, command(Some(60), 0));
     world.says("two", None);
     world.pass(60);
+    let gate = world.gate.as_ref().unwrap();
     thread::scope(|scope| {
         let first = scope.spawn(|| vault.refresh(SLOT));
-        world.gate.as_ref().unwrap().wait();
+        gate.wait_for_one();
         // The source is being asked: nobody else blocks on a look, and whoever needs the value waits for this answer.
+        let begun = std::time::Instant::now();
         assert!(matches!(vault.current(SLOT).unwrap(), Resolution::RefreshDue));
+        assert!(begun.elapsed() < PATIENCE / 2, "a look waited for the source");
         let others: Vec<_> = (0..8).map(|_| scope.spawn(|| vault.refresh(SLOT))).collect();
         thread::sleep(Duration::from_millis(50));
-        world.gate.as_ref().unwrap().wait();
+        gate.open();
         for thread in others.into_iter().chain([first]) {
             assert_eq!(text(&thread.join().unwrap().unwrap()), "two");
         }

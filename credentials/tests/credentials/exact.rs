@@ -10,7 +10,7 @@ fn load(name: &str, content: &str) -> Result<Vec<(String, String)>, String> {
     let loaded =
         load_exact(&[ExactSource::File { path }]).map_err(|mut wrong| wrong.remove(0).to_string())?;
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-    Ok(loaded.into_iter().map(|secret| (secret.name, text(secret.value.dangerous_expose()))).collect())
+    Ok(loaded.sought.into_iter().map(|secret| (secret.name, text(secret.value.dangerous_expose()))).collect())
 }
 
 #[test]
@@ -62,5 +62,20 @@ fn what_cannot_be_read_is_told_at_once() {
     let wrong = load_exact(&sources).unwrap_err();
     assert_eq!(wrong.len(), 2);
     assert!(wrong[0].why.contains("export NOBODY_SETS_THIS=…") && wrong[1].why.contains("/no/such/file"));
-    assert_eq!(load_exact(&sources[1..2]).unwrap()[0].name, "env:CARGO_PKG_NAME");
+    assert_eq!(load_exact(&sources[1..2]).unwrap().sought[0].name, "env:CARGO_PKG_NAME");
+}
+
+/// What nobody looks for is told, by name; a file that is one secret has no names to tell.
+#[test]
+fn values_that_are_not_sought_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let unsought = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        load_exact(&[ExactSource::File { path }]).unwrap().unsought
+    };
+    let content = "PIN=1234567\nMODE=production\nEMPTY=\nDB_PASSWORD=12345678\n";
+    assert_eq!(unsought(".env", content), [".env:PIN", ".env:MODE"]);
+    assert_eq!(unsought(".env", "PIN=1234\nA=1\n"), [".env:PIN", ".env:A"]);
+    assert_eq!(unsought("key", "c2VjcmV0LWtleS1ieXRlcw==\n"), [] as [&str; 0]);
 }

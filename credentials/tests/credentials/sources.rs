@@ -81,7 +81,11 @@ fn a_pipe_is_no_file_and_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    assert!(why(file(&path, None)).contains("not a regular file"));
+    // In a thread of its own: opening a pipe that nobody writes to would wait for ever.
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(why(file(&path, None))));
+    let told = told.recv_timeout(Duration::from_secs(10)).expect("it is waited for");
+    assert!(told.contains("not a regular file"), "{told}");
 }
 
 #[test]
@@ -111,6 +115,7 @@ fn commands_get_no_shell_and_nothing_to_read() {
         stale_secs: 0,
     };
     assert_eq!(one(echo).unwrap(), b"$HOME;x");
+    assert_eq!(one(shell("pwd")).unwrap(), b"/", "in the project it would find what the agent wrote");
     assert_eq!(one(shell("read line || echo nothing-to-read")).unwrap(), b"nothing-to-read");
     assert_eq!(
         one(shell("echo '{\"token\":\"json-token\",\"expires_at\":4102444800}'")).unwrap(),
@@ -156,7 +161,7 @@ fn endless_output_ends_the_command() {
 fn a_child_in_the_background_ends_with_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let number = folder.path().join("pid");
-    let told = why(shell(&format!("sleep 600 & echo $! > {}; echo token", number.display())));
+    let told = why(shell(&format!("sleep 20 & echo $! > {}; echo token", number.display())));
     assert!(told.contains("left a process behind"), "{told}");
     let begun = Instant::now();
     while is_alive(&number) {
@@ -244,4 +249,18 @@ fn values_that_arrive_by_descriptor_keep_their_placeholders() {
     let second = Vault::from_values(handed.collect());
     assert_eq!(second.placeholder(Slot(0)), first.placeholder(Slot(0)));
     assert_eq!(second.refresh(Slot(0)).unwrap().dangerous_expose(), b"hush");
+}
+
+/// A value of seven bytes is injected like any other, and nobody can look for it.
+#[test]
+fn tokens_too_short_to_be_sought_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    fs::write(&path, "1234567").unwrap();
+    let ran = folder.path().join("ran");
+    let command = shell(&format!("touch {}; echo 1234567", ran.display()));
+    let specs = [spec(0, file(&path, None)), spec(1, shell("echo 12345678")), spec(2, command)];
+    assert_eq!(credentials::unsought(&specs), [Slot(0)]);
+    assert!(!ran.exists(), "a look starts nothing");
+    assert_eq!(Vault::resolve(&specs).unwrap().unsought(), [Slot(0), Slot(2)]);
 }

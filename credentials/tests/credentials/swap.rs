@@ -153,6 +153,8 @@ proptest! {
 
     #[test]
     fn json_stays_json_and_means_the_value(before in any::<String>(), after in any::<String>(), value in "\\PC{1,40}") {
+        // As the name of a member it would stand for the other one.
+        prop_assume!(value != "k");
         let meant = serde_json::json!({ "k": format!("{before} {STAND_IN} {after}"), STAND_IN: [1, STAND_IN] });
         let text = body(BodyKind::Json, &meant.to_string(), &value);
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
