@@ -22,10 +22,10 @@ struct Findings {
 
 /// The registries that the package tools of this machine are configured for.
 pub fn registries(workspace: &Path) -> Registries {
-    let tools: [fn() -> Findings; 5] = [npm::find, python::find, cargo::find, go::find, apt::find];
+    let tools: [fn(&Path) -> Findings; 5] = [npm::find, python::find, cargo::find, go::find, apt::find];
     // Some tools have to be asked, and some of those are slow to answer.
     let found: Vec<Findings> = std::thread::scope(|scope| {
-        let asked: Vec<_> = tools.into_iter().map(|find| scope.spawn(find)).collect();
+        let asked: Vec<_> = tools.into_iter().map(|find| scope.spawn(move || find(workspace))).collect();
         asked.into_iter().map(|tool| tool.join().unwrap_or_default()).collect()
     });
     let mut registries = Registries::default();

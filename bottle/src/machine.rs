@@ -2,6 +2,7 @@
 use crate::detect;
 use crate::failure::Failure;
 use manifest::{Host, Registries};
+use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -18,12 +19,13 @@ impl Machine {
     /// # Errors
     /// When `HOME` is no absolute path.
     pub fn this() -> Result<Machine, Failure> {
-        let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()).ok_or_else(
-            || {
-                Failure::new("`HOME` is not set to an absolute path")
+        let home = std::env::var_os("HOME")
+            .map(PathBuf::from)
+            .filter(|home| home.is_absolute() && home.to_str().is_some())
+            .ok_or_else(|| {
+                Failure::new("`HOME` is not set to an absolute path of UTF-8 text")
                     .help("set it: paths with `~` and the bottle's own home need it")
-            },
-        )?;
+            })?;
         // `places` knows the folder of bottles; a manifest wants the one above it.
         let state = crate::places::state_root()?;
         let state = state.parent().map_or_else(|| state.clone(), Path::to_path_buf);
@@ -48,8 +50,8 @@ impl Host for Machine {
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
         path.canonicalize().ok()
     }
-    fn has_program(&self, name: &str) -> bool {
-        program(name).is_some()
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        program(name)
     }
     fn registries(&self, workspace: &Path) -> Registries {
         detect::registries(workspace)
@@ -58,13 +60,54 @@ impl Host for Machine {
 
 /// Where a program is, looked for as a shell would.
 pub fn program(name: &str) -> Option<PathBuf> {
+    program_outside(name, None)
+}
+
+/// The same, but not in the workspace: a virtual environment there comes first in many a `PATH`, and the agent writes
+/// what is in it.
+pub fn program_outside(name: &str, workspace: Option<&Path>) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|path| is_program(path));
     }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| is_program(path))
+    found_in(&std::env::var_os("PATH")?, name, workspace)
+}
+
+/// Folders that begin elsewhere each time (`.`, `node_modules/.bin`) are nothing to find a program in.
+fn found_in(path: &OsStr, name: &str, workspace: Option<&Path>) -> Option<PathBuf> {
+    let outside = |folder: &PathBuf| {
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        !workspace.is_some_and(|workspace| folder.starts_with(workspace) || real.starts_with(workspace))
+    };
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute()).filter(outside);
+    folders.map(|folder| folder.join(name)).find(|path| is_program(path))
 }
 
 fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A virtual environment of the project is first in `PATH`, and holds what the agent put there.
+    #[test]
+    fn no_program_of_the_workspace_is_run() {
+        let place = tempfile::tempdir().expect("a folder");
+        let workspace = place.path().join("project");
+        let make = |folder: &Path| {
+            std::fs::create_dir_all(folder).expect("made");
+            std::fs::write(folder.join("pip"), "").expect("written");
+            std::fs::set_permissions(folder.join("pip"), std::fs::Permissions::from_mode(0o755))
+                .expect("set");
+        };
+        let (venv, own) = (workspace.join(".venv/bin"), place.path().join("bin"));
+        make(&venv);
+        make(&own);
+        let link = place.path().join("link");
+        std::os::unix::fs::symlink(&venv, &link).expect("linked");
+        let path = std::env::join_paths([Path::new("."), &link, &venv, &own]).expect("a list");
+        assert_eq!(found_in(&path, "pip", Some(&workspace)), Some(own.join("pip")));
+        assert_eq!(found_in(&path, "pip", None), Some(link.join("pip")));
+    }
 }

@@ -21,8 +21,8 @@ impl Host for Machine {
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
         Some(path.to_owned())
     }
-    fn has_program(&self, _name: &str) -> bool {
-        true
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        Some(Path::new("/usr/bin").join(name))
     }
     fn registries(&self, _workspace: &Path) -> Registries {
         Registries::default()

@@ -14,8 +14,8 @@ pub trait Host {
     fn exists(&self, path: &Path) -> bool;
     /// The path with every link resolved, when it exists.
     fn canonical(&self, path: &Path) -> Option<PathBuf>;
-    /// Whether a program of this name would be found.
-    fn has_program(&self, name: &str) -> bool;
+    /// Where the program of this name is, looked for as a shell would in the absolute folders of `PATH`.
+    fn program(&self, name: &str) -> Option<PathBuf>;
     /// The registries that this machine's package tools are configured for. Asked only for `presets: [packages]`.
     fn registries(&self, workspace: &Path) -> Registries;
 }

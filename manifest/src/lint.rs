@@ -1,5 +1,5 @@
 //! What is well formed and still cannot be meant.
-use crate::host::Host as Machine;
+use crate::host::{Host as Machine, Registry};
 use crate::plan::Plan;
 use crate::problem::{Problem, Span};
 use crate::written::{Manifest, Route as Written};
@@ -120,6 +120,19 @@ pub(crate) fn address(written: &Written, host: &HostPattern, problems: &mut Vec<
     }
 }
 
+/// A registry at an address that no route opens: a mirror on this machine's own loopback.
+pub(crate) fn never_reached(registry: &Registry) -> Option<Problem> {
+    let Host::Ip(ip) = registry.host else { return None };
+    let refusal = policy::vet(&registry.host, registry.port, &[ip], registry.configured).err()?;
+    let kind = refusal.addresses.first().map_or("special", |(_, kind)| kind);
+    let message = format!(
+        "the registry `{}:{}` of {} is left out, because a bottle never reaches this address ({kind})",
+        registry.host, registry.port, registry.tool
+    );
+    let hint = "give it a name: a route for `NAME`, and `resolve: { NAME: ADDRESS:PORT }`";
+    Some(Problem::warning(Span::default(), message).hint(hint))
+}
+
 /// Folders of the system: as a workspace they would be writable.
 pub(crate) fn is_system(path: &Path) -> bool {
     const SYSTEM: &[&str] =
@@ -222,7 +235,8 @@ pub(crate) fn whole_plan(plan: &Plan, user: &Manifest, problems: &mut Vec<Proble
         problems.push(Problem::warning(name.span, message).hint(hint));
     }
     twice_held(plan, problems);
-    if plan.egress.policy.routes().is_empty() {
+    let is_right = !problems.iter().any(Problem::is_error);
+    if is_right && plan.egress.policy.routes().is_empty() {
         let message = "no route: the bottle reaches nothing";
         let problem = Problem { span: None, ..Problem::warning(Span::default(), message) };
         problems.push(problem.hint("add `presets:` or `egress.routes`"));

@@ -1,6 +1,7 @@
 //! As written → as meant. [`load`] is the story; each chapter has its module. Every chapter tells all it finds wrong and
 //! goes on; only when nothing is wrong there is a plan.
 mod agent;
+mod apart;
 mod auth;
 mod backend;
 mod egress;
@@ -18,6 +19,7 @@ use crate::presets;
 use crate::problem::{Problem, Problems, Span};
 use crate::written::Manifest;
 use crate::{lint, node, shape};
+use apart::Purpose;
 use std::path::{Path, PathBuf};
 
 /// Where a manifest is.
@@ -109,11 +111,15 @@ pub(crate) struct Lower<'a> {
     place: Place<'a>,
     host: &'a dyn Host,
     pub(crate) problems: Vec<Problem>,
+    /// Noted by each chapter, looked at when all that the agent sees is known.
+    host_paths: Vec<apart::HostPath>,
+    /// Optional credentials that could not be had, for people.
+    not_at_hand: Vec<String>,
 }
 
 impl<'a> Lower<'a> {
     fn new(place: Place<'a>, host: &'a dyn Host, problems: Vec<Problem>) -> Lower<'a> {
-        Lower { place, host, problems }
+        Lower { place, host, problems, host_paths: Vec::new(), not_at_hand: Vec::new() }
     }
 
     fn error(&mut self, span: Span, message: impl Into<String>) {
@@ -124,6 +130,12 @@ impl<'a> Lower<'a> {
         self.problems.push(Problem::error(span, message).hint(hint));
     }
 
+    /// An error that may have no place in a file: the command line or the current folder is at fault then.
+    fn error_somewhere(&mut self, span: Option<Span>, message: impl Into<String>, hint: impl Into<String>) {
+        let problem = Problem::error(span.unwrap_or_default(), message).hint(hint);
+        self.problems.push(Problem { span, ..problem });
+    }
+
     /// Every chapter, in the order of [`Plan`]; `None` when a part could not be made at all.
     fn plan(&mut self, layers: &[Layer], registries_at: Option<Span>) -> Option<Plan> {
         let user = &layers.first()?.manifest;
@@ -132,9 +144,12 @@ impl<'a> Lower<'a> {
         let name = self.name(user, workspace.as_deref());
         let agent = self.agent(layers);
         let egress = self.egress(layers, registries_at, workspace.as_deref());
-        let sandbox = self.sandbox(layers, name.as_deref(), workspace);
+        let mut sandbox = self.sandbox(layers, name.as_deref(), workspace);
         let docker = self.docker(user, backend);
         let audit_file = self.audit_file(user, name.as_deref());
+        if let Some(sandbox) = &mut sandbox {
+            self.keep_apart(sandbox);
+        }
         let plan = Plan {
             name: name?,
             backend: backend?,
@@ -145,32 +160,51 @@ impl<'a> Lower<'a> {
             audit_file: audit_file?,
         };
         lint::whole_plan(&plan, user, &mut self.problems);
+        self.agent_without_credential(layers, &plan);
         Some(plan)
+    }
+
+    /// An agent that takes whichever key there is, and there is none.
+    fn agent_without_credential(&mut self, layers: &[Layer], plan: &Plan) {
+        let presets = layers.iter().filter_map(|layer| layer.preset.as_deref());
+        let is_agent = |name: &str| presets::PRESETS.iter().any(|p| p.name == name && p.is_agent());
+        let Some(agent) = presets.into_iter().find(|name| is_agent(name)) else { return };
+        if !plan.egress.slots.is_empty() || self.not_at_hand.is_empty() {
+            return;
+        }
+        let message = format!("no credential for `{agent}` is at hand: {}", self.not_at_hand.join(", "));
+        let problem = Problem { span: None, ..Problem::warning(Span::default(), message) };
+        self.problems.push(problem.hint("set one of them before `bottle run`"));
     }
 
     fn name(&mut self, user: &Manifest, workspace: Option<&Path>) -> Option<String> {
         let (name, span) = match (self.place.overrides.name, &user.name) {
-            (Some(name), _) => (name, Span::default()),
-            (None, Some(name)) => (name.as_str(), name.span),
+            (Some(name), _) => (name, None),
+            (None, Some(name)) => (name.as_str(), Some(name.span)),
             (None, None) => return workspace.map(name_of),
         };
         if is_name(name) {
             return Some(name.to_owned());
         }
         let rule = "lower-case letters, digits and `-`, at most 40, the first one no `-`";
-        self.error_hint(
-            span,
-            format!("`{name}` is not a name for a bottle"),
-            format!("{rule}: `{}`", slug(name)),
-        );
+        let message = format!("`{name}` is not a name for a bottle");
+        self.error_somewhere(span, message, format!("{rule}: `{}`", slug(name)));
         None
     }
 
     fn audit_file(&mut self, user: &Manifest, name: Option<&str>) -> Option<PathBuf> {
-        match user.audit.as_ref().and_then(|audit| audit.file.as_ref()) {
-            Some(file) => self.path(file),
-            None => Some(self.host.state().join("bottle").join(name?).join("audit.jsonl")),
+        let written = user.audit.as_ref().and_then(|audit| audit.file.as_ref());
+        let file = match written {
+            Some(file) => self.path(file)?,
+            None => self.host.state().join("bottle").join(name?).join("audit.jsonl"),
+        };
+        // A file that is to be made: where its folder leads is where it will be.
+        let real = file.parent().and_then(|folder| self.host.canonical(folder));
+        self.apart(written.map(|file| file.span), &file, Purpose::Audit);
+        if let Some((folder, name)) = real.zip(file.file_name()) {
+            self.apart(written.map(|file| file.span), &folder.join(name), Purpose::Audit);
         }
+        Some(file)
     }
 }
 

@@ -167,7 +167,8 @@ pub struct Egress {
     pub dlp: Option<Dlp>,
     /// A proxy that everything goes through after it was allowed.
     pub upstream_proxy: Option<UpstreamProxy>,
-    /// PEM files with more root certificates to trust upstream, besides this machine's.
+    /// PEM files with more root certificates to trust upstream, besides this machine's. In the workspace they are
+    /// write-protected.
     #[serde(default)]
     pub upstream_roots: Vec<At<String>>,
     /// Names that are not looked up: `host` or `host:port` → `address` or `address:port`. These addresses may be private
@@ -205,7 +206,9 @@ pub struct Route {
     pub methods: Option<At<Vec<At<String>>>>,
     /// Which paths: `*` stands for anything within one segment, `**` for any number of segments. Default: all.
     pub paths: Option<At<Vec<At<String>>>>,
-    /// The host may resolve to a private address. Default: `false`.
+    /// The host may resolve to a private address: RFC 1918, shared address space (100.64.0.0/10) and unique local IPv6
+    /// (fc00::/7). Never to this machine itself, its link, or a metadata service, which only `resolve` can name.
+    /// Default: `false`.
     pub allow_private: Option<At<bool>>,
     /// The credential of the route, or a list of which the first one at hand is taken. Default: none.
     pub auth: Option<At<AuthChoice>>,
@@ -292,11 +295,12 @@ pub enum AuthScheme {
 pub struct Token {
     /// A variable of this machine's environment.
     pub env: Option<At<String>>,
-    /// A file, read again when it changes.
+    /// A file, read again when it changes. Nowhere that the agent can look: not in the workspace, not in a mount.
     pub file: Option<At<String>>,
     /// With `file`: the place in JSON content, as in RFC 6901: `/tokens/access`.
     pub json_pointer: Option<At<String>>,
-    /// A program and its arguments; no shell. It prints the secret, or JSON `{"token": …, "expires_at": …}`.
+    /// A program and its arguments; no shell. It runs on this machine, in `/`, and prints the secret, or JSON
+    /// `{"token": …, "expires_at": …}`. Nowhere that the agent can write: not in the workspace.
     pub command: Option<At<Vec<At<String>>>>,
     /// With `command`: how long an answer is good: `10m`. Default: for the whole run, or until `expires_at`.
     pub ttl: Option<At<String>>,
@@ -344,7 +348,9 @@ pub enum Format {
 pub struct Dlp {
     /// What happens to a request in which a secret was found. Default: `block`.
     pub action: Option<DlpAction>,
-    /// More values to keep inside, besides every token.
+    /// More values to keep inside, besides every token. Files in the workspace are write-protected, or the agent could
+    /// take out what is to be looked for; `unprotect` sets them free. Values of fewer than 8 bytes are not looked for:
+    /// they would be found everywhere; `bottle check` and the preflight name them.
     #[serde(default)]
     pub secrets: Vec<At<DlpSecret>>,
 }
@@ -393,7 +399,7 @@ pub struct UpstreamProxy {
 #[derive(Debug, Clone, Default, Derive, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Audit {
-    /// The file. Default: `~/.local/state/bottle/NAME/audit.jsonl`.
+    /// The file, outside the workspace. Default: `~/.local/state/bottle/NAME/audit.jsonl`.
     pub file: Option<At<String>>,
 }
 

@@ -1,15 +1,17 @@
 //! Asks a tool of this machine for its configuration.
-use crate::machine::program;
+use crate::machine::program_outside;
 use std::io::Read as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_ANSWER: u64 = 16 * 1024;
 
-/// What a program prints, when it does so in time. It runs in `/`: in the project it could read what the agent wrote.
-pub(super) fn ask(name: &str, arguments: &[&str]) -> Option<String> {
-    let mut child = Command::new(program(name)?)
+/// What a program prints, when it does so in time. It is none of the workspace's, and runs in `/`: in the project it
+/// could be, or read, what the agent wrote.
+pub(super) fn ask(name: &str, arguments: &[&str], workspace: &Path) -> Option<String> {
+    let mut child = Command::new(program_outside(name, Some(workspace))?)
         .args(arguments)
         .current_dir("/")
         // Without this, `go` may fetch another version of itself first.
@@ -44,8 +46,9 @@ mod tests {
 
     #[test]
     fn answers_of_failing_and_missing_programs_are_no_answers() {
-        assert_eq!(ask("sh", &["-c", "echo yes; pwd"]).as_deref(), Some("yes\n/\n"));
-        assert_eq!(ask("sh", &["-c", "echo yes; exit 1"]), None);
-        assert_eq!(ask("a-program-that-nobody-has", &[]), None);
+        let workspace = Path::new("/nonexistent");
+        assert_eq!(ask("sh", &["-c", "echo yes; pwd"], workspace).as_deref(), Some("yes\n/\n"));
+        assert_eq!(ask("sh", &["-c", "echo yes; exit 1"], workspace), None);
+        assert_eq!(ask("a-program-that-nobody-has", &[], workspace), None);
     }
 }

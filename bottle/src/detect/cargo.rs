@@ -4,7 +4,7 @@ use super::files::{named_by, read, setting, urls};
 use crate::machine::program;
 use std::path::Path;
 
-pub(super) fn find() -> Findings {
+pub(super) fn find(_workspace: &Path) -> Findings {
     let mut found = Findings::default();
     for (name, url) in
         std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)))

@@ -2,10 +2,11 @@
 use super::Findings;
 use super::ask::ask;
 use super::files::urls;
+use std::path::Path;
 
-pub(super) fn find() -> Findings {
+pub(super) fn find(workspace: &Path) -> Findings {
     let mut found = Findings::default();
-    if let Some(answer) = ask("go", &["env", "GOPROXY", "GOSUMDB"]) {
+    if let Some(answer) = ask("go", &["env", "GOPROXY", "GOSUMDB"], workspace) {
         let mut lines = answer.lines();
         environment(lines.next().unwrap_or(""), lines.next().unwrap_or(""), &mut found);
     }

@@ -4,9 +4,9 @@ use super::files::{named_by, read, setting};
 use super::{Findings, url};
 use credentials::{AuthScheme, PlaceholderFormat, TokenRef};
 use manifest::RegistryAuth;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-pub(super) fn find() -> Findings {
+pub(super) fn find(workspace: &Path) -> Findings {
     let user = named_by("NPM_CONFIG_USERCONFIG", ".npmrc");
     let mut found = Findings::default();
     for file in user.into_iter().chain([PathBuf::from("/etc/npmrc")]) {
@@ -18,7 +18,7 @@ pub(super) fn find() -> Findings {
         found.add("npm", "the variable `NPM_CONFIG_REGISTRY`", &url, true);
     }
     if found.list.is_empty()
-        && let Some(url) = ask("npm", &["config", "get", "registry"])
+        && let Some(url) = ask("npm", &["config", "get", "registry"], workspace)
     {
         found.add("npm", "`npm config get registry`", url.trim(), false);
     }

@@ -3,12 +3,12 @@ use super::Findings;
 use super::ask::ask;
 use super::files::{at_home, named_by, read, setting, urls};
 use crate::machine::program;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What pip itself would use: the address of its index, and the host that this index keeps its files at.
 const DEFAULTS: &str = "from pip._internal.models.index import PyPI; print(PyPI.simple_url); print('https://' + PyPI.file_storage_domain)";
 
-pub(super) fn find() -> Findings {
+pub(super) fn find(workspace: &Path) -> Findings {
     let mut found = Findings::default();
     for variable in [
         "PIP_INDEX_URL",
@@ -29,7 +29,7 @@ pub(super) fn find() -> Findings {
         }
     }
     if found.list.is_empty() {
-        defaults(&mut found);
+        defaults(&mut found, workspace);
     }
     found
 }
@@ -64,8 +64,8 @@ fn indexes(text: &str, from: &str, found: &mut Findings) {
     }
 }
 
-fn defaults(found: &mut Findings) {
-    if let Some(answer) = ask("python3", &["-I", "-c", DEFAULTS]) {
+fn defaults(found: &mut Findings, workspace: &Path) {
+    if let Some(answer) = ask("python3", &["-I", "-c", DEFAULTS], workspace) {
         urls(&answer).for_each(|url| found.add("pip", "pip itself", url, false));
     } else if let Some(tool) = ["pip", "pip3", "uv"].into_iter().find(|tool| program(tool).is_some()) {
         found.unknown.push(format!(

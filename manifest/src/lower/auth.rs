@@ -1,11 +1,13 @@
 //! Credentials: which one a route gets, and the slots they live in.
 use super::Lower;
+use super::apart::Purpose;
 use crate::at::At;
 use crate::problem::Problem;
 use crate::written::{self, Auth, AuthChoice, Token};
 use credentials::reference::SlotPlan;
 use credentials::{AuthScheme, Binding, PlaceholderFormat, Slot, TokenRef};
 use policy::{Host, HostPattern};
+use std::path::{Path, PathBuf};
 
 /// While a command fails its old answer serves this long.
 const STALE_SECS: u64 = 300;
@@ -69,8 +71,14 @@ impl Lower<'_> {
         let at_hand = understood.iter().position(|(_, at_hand, _)| *at_hand);
         if at_hand.is_none() && !optional {
             let message = format!("no credential at hand for this route: {}", names.join(", "));
-            let hint = "set it before `bottle run`, or say `optional: true` beside the token";
+            let ways: Vec<&str> = understood.iter().filter_map(|(wanted, ..)| way(&wanted.source)).collect();
+            let usual = "set it before `bottle run`, or say `optional: true` beside the token";
+            let hint = if ways.is_empty() { usual.to_owned() } else { ways.join("; ") };
             self.problems.push(Problem::warning(choice.span, message).hint(hint));
+        } else if at_hand.is_none() {
+            self.not_at_hand.extend(
+                names.into_iter().filter(|name| !self.not_at_hand.contains(name)).collect::<Vec<_>>(),
+            );
         }
         let first = if optional { None } else { Some(0) };
         at_hand.or(first).and_then(|i| understood.into_iter().nth(i)).map(|(wanted, _, _)| wanted)
@@ -192,13 +200,12 @@ impl Lower<'_> {
                     let message = format!("`{}` is not a JSON pointer", pointer.value);
                     self.error_hint(pointer.span, message, "it begins with `/`, as in `/tokens/access`");
                 }
-                Some(TokenRef::File {
-                    path: self.path(file)?,
-                    json_pointer: pointer.map(|p| p.value.clone()),
-                })
+                let path = self.path(file)?;
+                self.apart(Some(file.span), &path, Purpose::Secret);
+                Some(TokenRef::File { path, json_pointer: pointer.map(|p| p.value.clone()) })
             }
             (None, None, Some(command)) => Some(TokenRef::Command {
-                argv: self.command(command)?,
+                argv: self.program_on_the_host(command)?,
                 ttl_secs: match &token.ttl {
                     Some(ttl) => Some(self.seconds(ttl)?),
                     None => None,
@@ -210,6 +217,34 @@ impl Lower<'_> {
                 None
             }
         }
+    }
+
+    /// A command of this machine: its program is looked up now, once and for all. Whatever it or an argument names by
+    /// its whole path must not be what the agent wrote.
+    fn program_on_the_host(&mut self, written: &At<Vec<At<String>>>) -> Option<Vec<String>> {
+        let mut argv = self.command(written)?;
+        let program = self.program(written.first()?)?;
+        if let Some(path) = &program {
+            self.apart(Some(written.span), path, Purpose::Executed);
+            argv[0] = self.as_text(written.first()?, path)?;
+        }
+        for argument in written.iter().skip(1).filter(|argument| argument.starts_with('/')) {
+            self.apart(Some(argument.span), Path::new(&argument.value), Purpose::Executed);
+        }
+        Some(argv)
+    }
+
+    /// Where a program is; `Some(None)` when it is nowhere, which the start tells.
+    fn program(&mut self, name: &At<String>) -> Option<Option<PathBuf>> {
+        if name.contains('/') { self.path(name).map(Some) } else { Some(self.host.program(name)) }
+    }
+
+    fn as_text(&mut self, written: &At<String>, path: &Path) -> Option<String> {
+        let text = path.to_str().map(str::to_owned);
+        if text.is_none() {
+            self.error(written.span, format!("the path `{}` is not text", path.display()));
+        }
+        text
     }
 
     fn source_keys(&mut self, token: &Token) {
@@ -248,8 +283,9 @@ impl Lower<'_> {
         if let Some(file) = &token.file {
             return self.path(file).is_some_and(|path| self.host.exists(&path));
         }
-        let program = token.command.as_ref().and_then(|command| command.first());
-        program.is_some_and(|program| self.host.has_program(program))
+        let Some(name) = token.command.as_ref().and_then(|command| command.first()) else { return false };
+        let place = self.program(name).flatten();
+        place.is_some_and(|place| !name.contains('/') || self.host.exists(&place))
     }
 }
 
@@ -261,6 +297,25 @@ fn source_for_people(source: &TokenRef) -> String {
             format!("the program `{}` is not found", argv.first().map_or("", String::as_str))
         }
     }
+}
+
+/// How people who log in instead of holding a key get one. Files of a login stay outside: they hold real tokens, which
+/// an agent would renew and write down itself.
+fn way(source: &TokenRef) -> Option<&'static str> {
+    let TokenRef::Env { name } = source else { return None };
+    Some(match name.as_str() {
+        "ANTHROPIC_API_KEY" => "`export ANTHROPIC_API_KEY=…`, a key of the Anthropic console",
+        "CLAUDE_CODE_OAUTH_TOKEN" => {
+            "or, with a Claude login, `export CLAUDE_CODE_OAUTH_TOKEN=…`, which `claude setup-token` prints"
+        }
+        "OPENAI_API_KEY" => {
+            "`export OPENAI_API_KEY=…`, a key of the OpenAI platform; a ChatGPT login cannot be used yet"
+        }
+        "GEMINI_API_KEY" => {
+            "`export GEMINI_API_KEY=…`, a key of Google AI Studio; a Google login cannot be used yet"
+        }
+        _ => return None,
+    })
 }
 
 fn is_pointer(text: &str) -> bool {

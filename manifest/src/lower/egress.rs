@@ -1,5 +1,7 @@
 //! What the bottle reaches.
+use super::apart::Purpose;
 use super::{Layer, Lower};
+use crate::at::At;
 use crate::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan, UpstreamProxyPlan};
 use crate::problem::Span;
 use crate::written::{self, Egress, Manifest, UpstreamProxy};
@@ -37,7 +39,7 @@ impl Lower<'_> {
         let upstream_proxy = user.upstream_proxy.as_ref().map(|proxy| self.proxy(proxy));
         let roots = user.upstream_roots.iter();
         let upstream_roots: Vec<Option<PathBuf>> =
-            roots.map(|r| self.existing(r, "the root certificate")).collect();
+            roots.map(|r| self.trusted(r, "the root certificate")).collect();
         Some(EgressPlan {
             policy: Policy::new(routes.list, resolve),
             bindings: routes.bindings,
@@ -60,7 +62,7 @@ impl Lower<'_> {
         let user = layers.first().and_then(|layer| dlp(&layer.manifest)).unwrap_or_default();
         let secrets = user.secrets.iter().filter_map(|secret| match (&secret.env, &secret.file) {
             (Some(name), None) => self.variable(name).then(|| DlpSecret::Env { name: name.value.clone() }),
-            (None, Some(file)) => self.existing(file, "the file").map(|path| DlpSecret::File { path }),
+            (None, Some(file)) => self.trusted(file, "the file").map(|path| DlpSecret::File { path }),
             _ => {
                 self.error(
                     secret.span,
@@ -73,9 +75,16 @@ impl Lower<'_> {
         DlpPlan { action: user.action.map_or(DlpAction::Block, action), routes, secrets }
     }
 
+    /// A file that is there and is believed.
+    fn trusted(&mut self, written: &At<String>, what: &str) -> Option<PathBuf> {
+        let path = self.existing(written, what)?;
+        self.apart(Some(written.span), &path, Purpose::Trusted);
+        Some(path)
+    }
+
     fn proxy(&mut self, proxy: &UpstreamProxy) -> Option<UpstreamProxyPlan> {
         let ca = match &proxy.ca {
-            Some(ca) => Some(self.existing(ca, "the root certificate")?),
+            Some(ca) => Some(self.trusted(ca, "the root certificate")?),
             None => None,
         };
         let url = &proxy.url;

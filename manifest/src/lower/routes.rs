@@ -209,8 +209,10 @@ impl Lower<'_> {
 
     fn registries(&mut self, routes: &mut Routes, registries: &Registries, span: Span) {
         for registry in &registries.list {
-            let understood = registry_route(registry);
-            self.add(routes, understood);
+            match lint::never_reached(registry) {
+                Some(problem) => self.problems.push(Problem { span: Some(span), ..problem }),
+                None => self.add(routes, registry_route(registry)),
+            }
         }
         for unknown in &registries.unknown {
             self.problems.push(Problem::warning(span, unknown.clone()));
@@ -241,7 +243,8 @@ fn registry_route(registry: &Registry) -> Understood {
         tls: TlsMode::Open,
         methods: None,
         paths: None,
-        // A mirror inside a company is what the operator's own tools are configured for.
+        // A mirror inside a company is what the operator's own tools are configured for. This opens private networks,
+        // never this machine, its link or a metadata service.
         allow_private: registry.configured,
     };
     Understood { route, wanted, dlp: None, span: None }

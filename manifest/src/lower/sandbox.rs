@@ -10,24 +10,33 @@ use std::path::{Path, PathBuf};
 impl Lower<'_> {
     /// The folder that the agent works in, with every link resolved: what is mounted must be what was looked at.
     pub(super) fn workspace(&mut self, user: &Manifest) -> Option<PathBuf> {
-        let span = user.workspace.as_ref().map(|w| w.span).unwrap_or_default();
+        // What the command line says, or the folder that one is in, has no place in the manifest.
+        let written = user.workspace.as_ref().filter(|_| self.place.overrides.workspace.is_none());
+        let span = written.map(|written| written.span);
         let path = match (self.place.overrides.workspace, &user.workspace) {
             (Some(path), _) => path.to_path_buf(),
             (None, Some(written)) => self.path(written)?,
             (None, None) => self.place.folder.to_path_buf(),
         };
         let Some(workspace) = self.host.canonical(&path) else {
-            self.error(span, format!("the workspace `{}` does not exist", path.display()));
+            let message = format!("the workspace `{}` does not exist", path.display());
+            self.error_somewhere(span, message, "name a folder that is there");
             return None;
         };
         let home = self.host.canonical(&self.host.home()).unwrap_or_else(|| self.host.home());
         if home.starts_with(&workspace) || lint::is_system(&workspace) {
             let message = format!("the workspace `{}` would show more than a project", workspace.display());
-            self.error_hint(
+            self.error_somewhere(
                 span,
                 message,
                 "put the project into a folder of its own and name that: `workspace: ~/project`",
             );
+            return None;
+        }
+        if workspace.to_str().is_none() {
+            let message =
+                format!("the workspace `{}` has a name that is not UTF-8 text", workspace.display());
+            self.error_somewhere(span, message, "give the folder another name");
             return None;
         }
         Some(workspace)

@@ -196,3 +196,98 @@ fn a_path_to_protect_is_inside_the_workspace() {
         ("protect: [a]\nunprotect: [a]\n", "under `protect` and under `unprotect`"),
     ]);
 }
+
+/// The agent writes the workspace and reads it: what this machine runs, reads or writes for the bottle is elsewhere.
+#[test]
+fn what_this_machine_relies_on_is_out_of_the_agents_reach() {
+    let host = Paper {
+        programs: vec!["/home/ada/project/.venv/bin/token", "/usr/bin/sh"],
+        files: vec![
+            "/home/ada/project/tok",
+            "/home/ada/tokens",
+            "/home/ada/shared",
+            "/home/ada/.local/state",
+            "/home/ada/.local/state/bottle/project",
+        ],
+        links: vec![("/home/ada/link", "/home/ada/project/tok"), ("/home/ada/project/out", "/home/ada/x")],
+        ..Paper::default()
+    };
+    let token = |source: &str| {
+        routes(&format!(
+            "    - {{ host: a.test, auth: {{ scheme: bearer, token: {{ {source} }}, placeholder_env: [T] }} }}\n"
+        ))
+    };
+    let mount = |path: &str, mode: &str| format!("mounts: [{{ path: {path}, mode: {mode} }}]\n");
+    for (text, wanted) in [
+        (token("file: tok"), "could read the secret itself"),
+        (token("file: ~/link"), "could read the secret itself"),
+        (token("file: out"), "could read the secret itself"),
+        (mount("~/tokens", "ro") + &token("file: ~/tokens/api"), "could read the secret itself"),
+        (token("file: ~/.local/state/bottle/project/home/t"), "the bottle's private home"),
+        (token("command: [./get.sh]"), "run or read there what the agent wrote"),
+        (token("command: [../project/get.sh]"), "run or read there what the agent wrote"),
+        (token("command: [token]"), "run or read there what the agent wrote"),
+        (token("command: [sh, /home/ada/project/get.sh]"), "run or read there what the agent wrote"),
+        (mount("~/shared", "rw") + &token("command: [~/shared/get]"), "the mount `/home/ada/shared`"),
+        ("audit: { file: audit.jsonl }\n".to_owned(), "could rewrite it"),
+        (mount("~/.local/state", "rw"), "could rewrite it"),
+        ("workspace: ~/.local/state\n".to_owned(), "could rewrite it"),
+    ] {
+        let told = load_on(&text, &host).expect_err(&text).to_string();
+        assert!(told.contains(wanted), "about\n{text}\nit says\n{told}");
+    }
+    for text in [
+        token("file: ~/tokens/api"),
+        token("command: [sh, -c, x]"),
+        token("command: [~/shared/get]"),
+        mount("~/shared", "ro") + &token("command: [~/shared/get]"),
+    ] {
+        load_on(&text, &host).unwrap_or_else(|problems| panic!("{text}\n{problems}"));
+    }
+}
+
+/// Roots, certificates and lists of secrets may lie in the workspace; the agent reads them there and changes nothing.
+#[test]
+fn what_is_trusted_in_the_workspace_is_write_protected() {
+    let host = Paper {
+        files: vec![
+            "/home/ada/project/root.pem",
+            "/home/ada/project/.env",
+            "/home/ada/shared",
+            "/home/ada/shared/ca.pem",
+        ],
+        ..Paper::default()
+    };
+    let egress = "egress:\n  upstream_roots: [root.pem]\n  upstream_proxy: { url: \"http://p:1\", ca: root.pem }\n  dlp: { secrets: [{ file: .env }] }\n";
+    let protected = |text: &str| load_on(text, &host).unwrap_or_else(|p| panic!("{p}")).plan.sandbox.protect;
+    let all = protected(egress);
+    for file in ["root.pem", ".env"] {
+        let path = std::path::Path::new("/home/ada/project").join(file);
+        assert_eq!(all.iter().filter(|protected| **protected == path).count(), 1, "{file}: {all:?}");
+    }
+    assert!(!protected(&format!("unprotect: [.env]\n{egress}")).iter().any(|path| path.ends_with(".env")));
+    let mounted = "mounts: [{ path: ~/shared, mode: rw }]\negress: { upstream_roots: [~/shared/ca.pem] }\n";
+    assert!(
+        load_on(mounted, &host).expect_err("writable").to_string().contains("could change what is trusted")
+    );
+}
+
+#[test]
+fn a_command_of_this_machine_is_looked_up_once() {
+    let host = Paper { programs: vec!["/usr/bin/gh"], ..Paper::default() };
+    let text = |command: &str| {
+        routes(&format!(
+            "    - {{ host: a.test, auth: {{ scheme: bearer, token: {{ command: {command} }} }} }}\n"
+        ))
+    };
+    let argv = |command: &str| {
+        let plan = load_on(&text(command), &host).unwrap_or_else(|problems| panic!("{problems}")).plan;
+        match &plan.egress.slots[0].source {
+            credentials::TokenRef::Command { argv, .. } => argv.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(argv("[gh, auth, token]"), ["/usr/bin/gh", "auth", "token"]);
+    assert_eq!(argv("[~/bin/get]"), ["/home/ada/bin/get"]);
+    assert_eq!(argv("[nowhere]"), ["nowhere"], "the start says that it is not there");
+}

@@ -12,7 +12,7 @@ fn plan_on(text: &str, host: &Paper) -> Plan {
 fn machine() -> Paper {
     Paper {
         variables: vec!["ANTHROPIC_API_KEY"],
-        programs: vec!["gh"],
+        programs: vec!["/usr/bin/gh"],
         files: vec![
             "/home/ada/.nvm",
             "/home/ada/project/.env",
@@ -166,11 +166,14 @@ fn the_first_credential_at_hand_is_taken() {
 
 #[test]
 fn an_optional_credential_that_is_not_at_hand_leaves_the_route() {
-    let plan = plan_on("presets: [github]\n", &Paper { programs: vec!["gh"], ..Paper::default() });
+    let plan = plan_on("presets: [github]\n", &Paper { programs: vec!["/usr/bin/gh"], ..Paper::default() });
     assert!(plan.egress.slots.is_empty(), "`gh` is here and its user is not logged in");
     assert!(!plan.egress.policy.routes().is_empty());
-    let logged_in =
-        Paper { programs: vec!["gh"], files: vec!["/home/ada/.config/gh/hosts.yml"], ..Paper::default() };
+    let logged_in = Paper {
+        programs: vec!["/usr/bin/gh"],
+        files: vec!["/home/ada/.config/gh/hosts.yml"],
+        ..Paper::default()
+    };
     let plan = plan_on("presets: [github]\n", &logged_in);
     assert_eq!(plan.egress.slots.len(), 1);
     assert_eq!(plan.egress.slots[0].env, ["GH_TOKEN"]);

@@ -21,7 +21,7 @@ fn rich() -> Paper {
             "BITBUCKET_TOKEN",
             "CODEBERG_TOKEN",
         ],
-        programs: vec!["gh"],
+        programs: vec!["/usr/bin/gh"],
         registries: registries(),
         ..Paper::default()
     }
@@ -141,4 +141,35 @@ fn every_example_is_a_manifest() {
         }
     }
     assert!(seen >= 5, "{seen} examples");
+}
+
+/// What a package tool is configured for may be inside a company, and nothing else that is special.
+#[test]
+fn a_mirror_may_be_private_and_never_this_machine_or_a_metadata_service() {
+    let at = |host: &str| {
+        let registries = Registries { list: vec![registry(host, true, None)], unknown: vec![] };
+        let loaded = load_on("presets: [packages]\n", &Paper { registries, ..Paper::default() });
+        loaded.unwrap_or_else(|problems| panic!("{problems}"))
+    };
+    for inside in ["10.1.2.3", "192.168.1.1", "100.64.0.1", "[fd12::1]", "mirror.test"] {
+        assert_eq!(at(inside).plan.egress.policy.routes().len(), 1, "{inside}");
+    }
+    for never in [
+        "127.0.0.1",
+        "[::1]",
+        "169.254.169.254",
+        "[fd00:ec2::254]",
+        "168.63.129.16",
+        "100.100.100.200",
+        "192.0.0.192",
+        "[fe80::1]",
+    ] {
+        let loaded = at(never);
+        assert!(loaded.plan.egress.policy.routes().is_empty(), "{never}");
+        assert!(loaded.warnings.to_string().contains("a bottle never reaches this address"), "{never}");
+    }
+    let list = vec![registry("10.1.2.3", false, None)];
+    let unsaid = Paper { registries: Registries { list, unknown: vec![] }, ..Paper::default() };
+    let plan = load_on("presets: [packages]\n", &unsaid).expect("a plan").plan;
+    assert!(plan.egress.policy.routes().is_empty(), "a tool's default may not lead inside");
 }

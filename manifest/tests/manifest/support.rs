@@ -8,6 +8,8 @@ pub(crate) struct Paper {
     pub(crate) variables: Vec<&'static str>,
     pub(crate) files: Vec<&'static str>,
     pub(crate) programs: Vec<&'static str>,
+    /// Names and where they lead.
+    pub(crate) links: Vec<(&'static str, &'static str)>,
     pub(crate) registries: Registries,
 }
 
@@ -26,10 +28,12 @@ impl Host for Paper {
         always.iter().chain(&self.files).any(|known| path == Path::new(known))
     }
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
-        self.exists(path).then(|| path.to_path_buf())
+        let linked = self.links.iter().find(|(name, _)| path == Path::new(name));
+        linked.map(|(_, to)| PathBuf::from(to)).or_else(|| self.exists(path).then(|| path.to_path_buf()))
     }
-    fn has_program(&self, name: &str) -> bool {
-        self.programs.contains(&name)
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        let known = |path: &&&str| Path::new(path).file_name().is_some_and(|file| file == name);
+        self.programs.iter().find(known).map(PathBuf::from)
     }
     fn registries(&self, _workspace: &Path) -> Registries {
         self.registries.clone()
