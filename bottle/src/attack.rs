@@ -63,7 +63,7 @@ fn attempt_inside(
 /// The hostile program's own main, inside the bottle: a report a line on standard output.
 pub fn inside(arguments: &[String]) -> ExitCode {
     let Some(world) = arguments.first().and_then(|text| serde_json::from_str::<World>(text).ok()) else {
-        eprintln!("this is what `bottle doctor --attack` runs inside a bottle");
+        crate::say::err("this is what `bottle doctor --attack` runs inside a bottle\n");
         return ExitCode::from(2);
     };
     let only = arguments.get(1).map_or("", String::as_str);

@@ -7,6 +7,7 @@ mod scene;
 pub use inside::{Scene, inside};
 
 use crate::failure::{Failure, Outcome};
+use crate::say;
 use crate::style::{self, Style};
 use credentials::{Placeholder, PlaceholderFormat};
 use egress::{CertificateAuthority, loopback};
@@ -30,19 +31,17 @@ pub fn command() -> Outcome {
     let token = Placeholder::random(PlaceholderFormat::Opaque).as_str().replacen("bottle_", "real_", 1);
     let upstream = Upstream::start(&token)?;
     folder.furnish(&upstream.root_pem, upstream.port, &token)?;
-    println!(
-        "{}",
-        style.bold("A bottle, offline: an API on this machine's loopback stands for the world.\n")
-    );
-    println!("{}\n", indented(&folder.manifest()?));
+    let title = "A bottle, offline: an API on this machine's loopback stands for the world.\n";
+    say::line(&style.bold(title));
+    say::line(&format!("{}\n", indented(&folder.manifest()?)));
     let held = run_inside(&folder, upstream.port)?;
-    println!("{}", style.bold("Outside the bottle, afterwards"));
+    say::line(&style.bold("Outside the bottle, afterwards"));
     let seen = u64::from(upstream.seen.load(Ordering::SeqCst));
-    println!("  the API saw the real credential {}", style::count(seen, "time"));
+    say::line(&format!("  the API saw the real credential {}", style::count(seen, "time")));
     let (lines, _) = audit::verify(&folder.audit())?;
-    println!("  the audit holds {lines} lines, each chained to the one before");
+    say::line(&format!("  the audit holds {lines} lines, each chained to the one before"));
     let all = held && seen > 0;
-    println!("{}", if all { style.green("  all of it held") } else { style.red("  NOT all of it held") });
+    say::line(&if all { style.green("  all of it held") } else { style.red("  NOT all of it held") });
     Ok(ExitCode::from(u8::from(!all)))
 }
 
@@ -70,7 +69,7 @@ impl Upstream {
         let host = Host::parse(ALLOWED)?;
         runtime.spawn(async move {
             if let Err(error) = loopback::serve(listener, &ca, &host, answer).await {
-                eprintln!("bottle: the demonstration's API ended: {error}");
+                say::err(&format!("bottle: the demonstration's API ended: {error}\n"));
             }
         });
         Ok(Upstream { port, root_pem, seen, _runtime: runtime })

@@ -1,7 +1,7 @@
 //! From the plan to what an engine is told. `bottle run` and `bottle egress` start the same engine.
 use crate::failure::Failure;
 use credentials::remote::HandedExact;
-use credentials::{ExactSource, TokenRef, Vault, load_exact};
+use credentials::{Exact, ExactSource, Slot, TokenRef, Vault, load_exact};
 use egress::{CertificateAuthority, Config, DlpTerms, Limits, Upstream, UpstreamProxy};
 use manifest::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan};
 use serde::{Deserialize, Serialize};
@@ -39,18 +39,47 @@ pub struct Supplies {
     pub proxy_ca_pem: Option<String>,
     /// Values that must stay inside, besides the slots'.
     pub exact: Vec<HandedExact>,
+    /// Names of values that are not looked for, for people on the host.
+    #[serde(skip)]
+    pub unsought: Vec<String>,
 }
 
 impl Supplies {
     /// Reads all of it.
     pub fn read(plan: &EgressPlan) -> Result<Supplies, Failure> {
         let proxy_ca = plan.upstream_proxy.as_ref().and_then(|proxy| proxy.ca.as_deref());
+        let Exact { sought, unsought } = exact_values(&plan.dlp.secrets)?;
+        let handed = sought.into_iter().map(|value| HandedExact { name: value.name, value: value.value });
         Ok(Supplies {
             roots_pem: plan.upstream_roots.iter().map(|path| read_pem(path)).collect::<Result<_, _>>()?,
             proxy_ca_pem: proxy_ca.map(read_pem).transpose()?,
-            exact: exact_values(&plan.dlp.secrets)?,
+            exact: handed.collect(),
+            unsought,
         })
     }
+}
+
+/// Why a value is not looked for.
+pub const UNSOUGHT: &str = "too short or too common to be looked for";
+
+/// Secrets that are not looked for in what leaves, nor taken out of answers, by name.
+pub fn unsought(plan: &EgressPlan, vault: &Vault, supplies: &Supplies) -> Vec<String> {
+    named(plan, &vault.unsought(), supplies.unsought.clone())
+}
+
+/// The same before a start. Starts nothing, and leaves out what cannot be read now.
+pub fn unsought_on_host(plan: &EgressPlan) -> Vec<String> {
+    let sources: Vec<ExactSource> = plan.dlp.secrets.iter().map(exact_source).collect();
+    let exact = sources.into_iter().filter_map(|source| load_exact(&[source]).ok());
+    let exact: Vec<String> = exact.flat_map(|exact| exact.unsought).collect();
+    named(plan, &credentials::unsought(&plan.slots), exact)
+}
+
+/// Slots by name and source, then the rest.
+fn named(plan: &EgressPlan, slots: &[Slot], exact: Vec<String>) -> Vec<String> {
+    let slots = plan.slots.iter().filter(|slot| slots.contains(&slot.slot));
+    let slots = slots.map(|slot| format!("{} ({})", slot.slot, source(&slot.source)));
+    slots.chain(exact.into_iter().map(|name| format!("`{name}`"))).collect()
 }
 
 /// Everything the engine needs.
@@ -62,7 +91,7 @@ pub fn config(
     ca: CertificateAuthority,
     audit: audit::Auditor,
 ) -> Config {
-    let Supplies { roots_pem, proxy_ca_pem, exact } = supplies;
+    let Supplies { roots_pem, proxy_ca_pem, exact, unsought: _ } = supplies;
     let proxy = plan.upstream_proxy.as_ref();
     Config {
         bottle: bottle.to_owned(),
@@ -105,14 +134,13 @@ fn dlp_action(action: DlpAction) -> egress::DlpAction {
 }
 
 /// A value that is to stay inside and cannot be read is a reason not to start: it would not be sought.
-fn exact_values(sources: &[DlpSecret]) -> Result<Vec<HandedExact>, Failure> {
+fn exact_values(sources: &[DlpSecret]) -> Result<Exact, Failure> {
     let sources: Vec<ExactSource> = sources.iter().map(exact_source).collect();
-    let values = load_exact(&sources).map_err(|wrong| {
+    load_exact(&sources).map_err(|wrong| {
         let lines: Vec<String> = wrong.iter().map(|one| format!("\n  - {one}")).collect();
         Failure::new(format!("values that `dlp.secrets` names cannot be read:{}", lines.concat()))
             .help("provide them and start again, or take them out of `dlp.secrets`")
-    })?;
-    Ok(values.into_iter().map(|value| HandedExact { name: value.name, value: value.value }).collect())
+    })
 }
 
 fn exact_source(secret: &DlpSecret) -> ExactSource {
@@ -140,7 +168,7 @@ mod tests {
             DlpSecret::File { path }
         };
         let values = |source: DlpSecret| -> Vec<String> {
-            let found = exact_values(&[source]).expect("readable");
+            let found = exact_values(&[source]).expect("readable").sought;
             found.iter().map(|v| String::from_utf8_lossy(v.value.dangerous_expose()).into_owned()).collect()
         };
         let lines = "# comment\nA=plain-value-of-a # why\nexport B=\"with # sign\"\n\nEMPTY=\n";
@@ -156,5 +184,20 @@ mod tests {
         let failure = exact_values(&[missing, unset]).expect_err("not there");
         assert!(failure.what.contains("`/nonexistent/.env`"), "{}", failure.what);
         assert!(failure.what.contains("BOTTLE_TEST_UNSET_VARIABLE"), "{}", failure.what);
+    }
+
+    /// Who holds secrets and who seeks them must agree on what is too short, or a value is neither sought nor told.
+    #[test]
+    fn what_the_scanner_leaves_out_is_what_is_told() {
+        for length in 1..20 {
+            let value = credentials::Secret::new(vec![b'x'; length]);
+            let known = dlp::KnownValue {
+                name: "v".into(),
+                replacement: "r".into(),
+                value: value.dangerous_expose(),
+            };
+            let (_, short) = dlp::KnownValues::new(&[known]);
+            assert_eq!(value.is_sought(), short.is_empty(), "{length} bytes");
+        }
     }
 }

@@ -36,10 +36,8 @@ impl Failure {
     }
     /// Prints it and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        eprintln!("bottle: error: {}", self.what);
-        if let Some(help) = &self.help {
-            eprintln!("  help: {help}");
-        }
+        let help = self.help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
+        crate::say::err(&format!("bottle: error: {}\n{help}", self.what));
         ExitCode::from(self.code)
     }
 }

@@ -37,6 +37,6 @@ fn told(outcome: Result<(), SandboxError>) -> ExitCode {
 }
 
 fn misused(what: &str) -> ExitCode {
-    eprintln!("this is {what}");
+    crate::say::err(&format!("this is {what}\n"));
     ExitCode::from(2)
 }

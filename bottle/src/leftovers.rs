@@ -84,15 +84,15 @@ impl Leftovers {
     pub fn remove(&self, parts: &[Part]) -> Result<(), Failure> {
         let left = self.runtime.block_on(clean::remove(&self.engine, parts));
         for part in parts.iter().filter(|part| !left.iter().any(|(other, _)| other == *part)) {
-            println!("removed {}", part.name);
+            crate::say::line(&format!("removed {}", part.name));
         }
         for (part, error) in &left {
-            eprintln!(
-                "bottle: warning: `{}` was not removed: {}; clean up with `{}`",
+            crate::say::err(&format!(
+                "bottle: warning: `{}` was not removed: {}; clean up with `{}`\n",
                 part.name,
                 error.what,
                 part.by_hand(self.podman)
-            );
+            ));
         }
         match left.len() {
             0 => Ok(()),
@@ -120,7 +120,7 @@ impl Leftovers {
     pub fn prune_images(&self) -> Result<(), Failure> {
         let binary = Binary::running().ok();
         let removed = self.runtime.block_on(image::prune(&self.engine, binary.as_ref()));
-        removed.map_err(walls_failure)?.iter().for_each(|name| println!("removed {name}"));
+        removed.map_err(walls_failure)?.iter().for_each(|name| crate::say::line(&format!("removed {name}")));
         Ok(())
     }
 }

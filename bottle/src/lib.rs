@@ -2,6 +2,8 @@
 //!
 //! Not here: decisions (`policy`), bytes on the wire (`egress`), namespaces (`sandbox`), YAML (`manifest`).
 #![forbid(unsafe_code)]
+// They panic when the reader has gone: `say` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod attack;
 pub mod cli;
@@ -21,5 +23,6 @@ pub mod places;
 pub mod process;
 pub mod registry;
 pub mod run;
+pub mod say;
 pub mod sidecar;
 pub mod style;

@@ -47,7 +47,13 @@ impl From<NoPlan> for Failure {
     fn from(no: NoPlan) -> Failure {
         match no {
             NoPlan::Unreadable(failure) => failure,
-            NoPlan::Wrong(problems) => Failure::new(sentence(&problems)),
+            NoPlan::Wrong(problems) => match problems.list.as_slice() {
+                // No line of a manifest is at fault.
+                [only] if only.span.is_none() => {
+                    Failure { help: only.hint.clone(), ..Failure::new(&only.message) }
+                }
+                _ => Failure::new(sentence(&problems)),
+            },
         }
     }
 }
@@ -114,7 +120,8 @@ fn read(name: String, file: &Path) -> Result<Written, Failure> {
         file.take(LARGEST as u64 + 1).read_to_string(&mut text).map(|_| text)
     };
     let text = File::open(file).and_then(bounded).map_err(|error| {
-        Failure::new(format!("cannot read the manifest `{name}`: {error}")).help("`bottle init` writes one")
+        Failure::new(format!("cannot read the manifest `{name}`: {error}"))
+            .help("correct its permissions, or name another with `--manifest FILE`")
     })?;
     Ok(Written { name, file: Some(file.to_path_buf()), text })
 }

@@ -6,6 +6,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+/// When a folder of ours cannot be used.
+pub const WAY_OUT: &str = "make it writable for you and free some space, or name others: `XDG_STATE_HOME` for what lasts, \
+                           `XDG_RUNTIME_DIR` for what runs";
+
 /// Folder of everything that lasts: private homes, audit files, logs.
 pub fn state_root() -> Result<PathBuf, Failure> {
     if let Some(state) = absolute("XDG_STATE_HOME") {
@@ -68,7 +72,7 @@ fn absolute(name: &str) -> Option<PathBuf> {
 }
 
 fn unusable(folder: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot use the folder `{}`: {error}", folder.display()))
+    Failure::new(format!("cannot use the folder `{}`: {error}", folder.display())).help(WAY_OUT)
 }
 
 #[cfg(test)]

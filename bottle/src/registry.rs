@@ -182,7 +182,9 @@ fn remove(folder: &Path, lock: File) {
 
 /// Readers see the old content or the new one, never a part.
 fn replace(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::new(format!("cannot write `{}`: {error}", path.display()));
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("cannot write `{}`: {error}", path.display())).help(places::WAY_OUT)
+    };
     let new = path.with_extension(format!("new-{}", std::process::id()));
     let write = || {
         let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&new)?;

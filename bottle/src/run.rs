@@ -19,6 +19,7 @@ use crate::failure::{Failure, Outcome};
 use crate::places;
 use crate::process::Identity;
 use crate::registry::{Claim, Record, Registry};
+use crate::say;
 use crate::style::Style;
 use attend::{Attendance, Attended};
 use audit::Auditor;
@@ -28,11 +29,12 @@ use manifest::plan::Backend;
 use ports::Ports;
 use preflight::Walls;
 use relay::Relay;
+use rustix::fs::Access;
 use sandbox::linux::{Appeared, Survey};
 use sandbox::{Ended, Stdio};
 use signals::Signals;
 use start::{Ready, Start, walls_failure};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use summary::End;
@@ -64,6 +66,7 @@ pub struct Run<'a> {
 /// Holds an agent in a bottle until it ends; gives its exit code.
 pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     memory::keep_secrets_in()?;
+    usable(&plan.sandbox.workspace)?;
     let vault = engine::resolve(&plan.egress)?;
     let claim = Registry::open()?.claim(&plan.name)?;
     plan.audit_file = claim.own_file(&plan.audit_file);
@@ -71,7 +74,7 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     let record = record(&plan, &claim)?;
     journal::open_log(&record.log)?;
     places::private_folders(&plan.sandbox.home)?;
-    let auditor = Auditor::open(&plan.audit_file, claim.slug())?;
+    let auditor = journal::open_audit(&plan.audit_file, claim.slug())?;
     let run = Run { plan: &plan, wishes, vault: &vault, claim: &claim, auditor: &auditor };
     let started = Instant::now();
     journal::step(&auditor, "bottle-started", Some(format!("`{}`", plan.agent.command.join(" "))));
@@ -82,6 +85,20 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     run.finish(outcome, started.elapsed())
 }
 
+/// The agent works in it, and places in it are held.
+fn usable(workspace: &Path) -> Result<(), Failure> {
+    let shown = workspace.display();
+    let other = "choose a folder of yours: `--workspace DIR`, or `workspace:` in the manifest";
+    if !workspace.is_dir() && workspace.exists() {
+        return Err(Failure::new(format!("the workspace `{shown}` is not a folder")).help(other));
+    }
+    let all = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    rustix::fs::access(workspace, all).map_err(|error| {
+        let why = std::io::Error::from(error);
+        Failure::new(format!("you may not read and write the workspace `{shown}`: {why}")).help(other)
+    })
+}
+
 impl Run<'_> {
     /// Between the first line of the audit and the last. On every way out all is torn down by the values that go: the
     /// agent first, then the engine, then the published ports.
@@ -89,9 +106,10 @@ impl Run<'_> {
         let ports = Ports::open(&self.plan.sandbox.ports)?;
         let terminal = Terminal::find(!self.wishes.no_terminal);
         leave_keyboard_to_the_pipeline()?;
-        let Ready { mut prepared, egress, missing } = self.start(terminal.is_some()).make()?;
+        let Ready { mut prepared, egress, missing, unsought } = self.start(terminal.is_some()).make()?;
         let survey = prepared.take_survey();
-        self.show_preflight(&missing, &Walls::of(&survey, prepared.limits(&self.plan.sandbox.limits)));
+        let walls = Walls::of(&survey, prepared.limits(&self.plan.sandbox.limits));
+        self.show_preflight(&missing, &Walls { unsought, ..walls });
         self.claim.publish(record)?;
         let relay =
             terminal.zip(prepared.take_pty()).map(|(terminal, pty)| Relay::new(terminal, pty)).transpose()?;
@@ -139,7 +157,7 @@ impl Run<'_> {
             tracing::warn!("{what}");
         }
         if !self.wishes.quiet {
-            eprint!("{}", preflight::text(self.plan, self.claim.slug(), walls, Style::stderr()));
+            say::err(&preflight::text(self.plan, self.claim.slug(), walls, Style::stderr()));
         }
     }
 
@@ -167,7 +185,7 @@ impl Run<'_> {
             workspace: &self.plan.sandbox.workspace,
             audit: &self.plan.audit_file,
         };
-        eprint!("{}", summary::text(&end, Style::stderr()));
+        say::err(&summary::text(&end, Style::stderr()));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What held, as a table or as JSON.
 use crate::failure::Failure;
+use crate::say;
 use crate::style::{self, Style};
 use sandbox::attack::{Outcome, Report};
 
@@ -19,9 +20,9 @@ pub enum Held {
 /// When they cannot be written as JSON.
 pub fn print(reports: &[Report], json: bool) -> Result<Held, Failure> {
     if json {
-        println!("{}", serde_json::to_string_pretty(reports)?);
+        say::out(format!("{}\n", serde_json::to_string_pretty(reports)?))?;
     } else {
-        print!("{}", table(reports, Style::stdout()));
+        say::out(table(reports, Style::stdout()))?;
     }
     Ok(if reports.iter().any(|r| matches!(r.outcome, Outcome::Broke(_))) { Held::NotAll } else { Held::All })
 }

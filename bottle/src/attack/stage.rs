@@ -18,7 +18,10 @@ impl Stage {
     pub(super) fn new() -> Result<Stage, Failure> {
         let home = std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
         let root = home.join(format!(".bottle-attack-{:016x}", rand::random::<u64>()));
-        fs::DirBuilder::new().mode(0o700).create(&root)?;
+        fs::DirBuilder::new().mode(0o700).create(&root).map_err(|error| {
+            Failure::new(format!("cannot make the folder `{}`: {error}", root.display()))
+                .help("set `HOME` to a folder of yours")
+        })?;
         let half = || format!("mark{:08x}", rand::random::<u32>());
         let stage = Stage { root: fs::canonicalize(root)?, marker: (half(), half()) };
         stage.furnish()?;

@@ -1,7 +1,9 @@
 //! `bottle audit`: look after audit files.
 use crate::commands::logs;
 use crate::failure::{Failure, Outcome};
+use crate::say;
 use clap::{Args, Subcommand};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -48,10 +50,27 @@ pub fn run(args: &AuditArgs) -> Outcome {
 
 fn verify(target: &Path) -> Outcome {
     let file = if target.exists() { target.to_owned() } else { of_bottle(target)? };
+    readable(&file)?;
     let (lines, hash) = audit::verify(&file)
         .map_err(|error| Failure::new(format!("audit file `{}`: {error}", file.display())).code(1))?;
-    println!("{} is whole: {lines} lines, last hash {hash}", file.display());
+    let shown = file.display();
+    say::out(match lines {
+        0 => format!("{shown} holds no line: none was written, or all were removed\n"),
+        _ => format!("{shown} is whole: {lines} lines, last hash {hash}\n"),
+    })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What cannot be read is not broken.
+fn readable(file: &Path) -> Result<(), Failure> {
+    let is_file = File::open(file).and_then(|open| open.metadata()).map(|found| found.is_file());
+    let why = match is_file {
+        Ok(true) => return Ok(()),
+        Ok(false) => "it is no file".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Failure::new(format!("cannot read the audit file `{}`: {why}", file.display()))
+        .help("name a file of yours, or a bottle that ran here"))
 }
 
 /// The audit file of the last run of a slug.

@@ -2,6 +2,8 @@
 use crate::engine;
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice, NoPlan};
+use crate::run::memory;
+use crate::say;
 use crate::style::{self, Style};
 use clap::Args;
 use credentials::reference::SlotPlan;
@@ -9,7 +11,6 @@ use manifest::{Plan, Problems};
 use policy::{HostPattern, Method, Protocol, Route, TlsMode};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,7 +36,7 @@ pub struct CheckArgs {
 }
 
 const AFTER_HELP: &str = "\
-Nothing is started and no secret is read.
+Nothing is started. Of secrets in variables and files the length is looked at: what is too short is not looked for later.
 
 Examples:
   bottle check
@@ -50,40 +51,38 @@ Exit code: 0 when there is a plan, 2 when the manifest is wrong or cannot be rea
 /// When the manifest is wrong and people are to read why.
 pub fn run(args: &CheckArgs) -> Outcome {
     if args.schema {
-        show(&format!("{:#}\n", manifest::schema()));
+        say::out(format!("{:#}\n", manifest::schema()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let choice = Choice { manifest: args.manifest.as_deref(), presets: &args.preset, ..Choice::default() };
+    memory::keep_secrets_in()?;
     match load::load(&choice) {
         Ok((_, loaded)) if args.json => {
-            show(&format!(
+            let unsought = engine::unsought_on_host(&loaded.plan.egress);
+            say::out(format!(
                 "{:#}\n",
-                json!({ "ok": true, "plan": loaded.plan, "problems": loaded.warnings.reports() })
-            ));
+                json!({ "ok": true, "plan": loaded.plan, "problems": loaded.warnings.reports(), "unsought": unsought })
+            ))?;
             Ok(ExitCode::SUCCESS)
         }
         Ok((_, loaded)) => {
             warn(&loaded.warnings);
-            show(&text(&loaded.plan, Style::stdout()));
+            let unsought = engine::unsought_on_host(&loaded.plan.egress);
+            say::out(text(&loaded.plan, &unsought, Style::stdout()))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(no_plan) if args.json => {
-            show(&format!("{:#}\n", json!({ "ok": false, "problems": reports(&no_plan) })));
+            say::out(format!("{:#}\n", json!({ "ok": false, "problems": reports(&no_plan) })))?;
             Ok(ExitCode::from(WRONG))
         }
         Err(no_plan) => Err(Failure::from(no_plan).code(WRONG)),
     }
 }
 
-/// Prints. A reader who has seen enough (`| head`) is no failure: the exit code is the answer.
-pub(super) fn show(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
 /// Warnings, for people.
 pub(super) fn warn(warnings: &Problems) {
     if !warnings.list.is_empty() {
-        eprintln!("{}\n", warnings.render(load::colours()));
+        say::err(&format!("{}\n\n", warnings.render(load::colours())));
     }
 }
 
@@ -99,7 +98,7 @@ pub(super) fn reports(no_plan: &NoPlan) -> Value {
 }
 
 /// The whole plan, for people.
-fn text(plan: &Plan, style: Style) -> String {
+fn text(plan: &Plan, unsought: &[String], style: Style) -> String {
     let mut out = format!("bottle {}\n", style.bold(&plan.name));
     let command = plan.agent.command.join(" ");
     let command = if command.is_empty() { "nothing yet: `bottle run -- CMD`" } else { &command };
@@ -108,7 +107,7 @@ fn text(plan: &Plan, style: Style) -> String {
     section(&mut out, style, "sees", &sight(plan));
     section(&mut out, style, "reaches", &reach(plan));
     section(&mut out, style, "tokens", &plan.egress.slots.iter().map(slot).collect::<Vec<_>>());
-    section(&mut out, style, "keeps", &keeps(plan));
+    section(&mut out, style, "keeps", &keeps(plan, unsought));
     section(&mut out, style, "limits", &limits(plan));
     section(&mut out, style, "audit", &[plan.audit_file.display().to_string()]);
     out
@@ -207,12 +206,15 @@ fn slot(slot: &SlotPlan) -> String {
     format!("{}  {}; {held}", slot.slot, engine::source(&slot.source))
 }
 
-fn keeps(plan: &Plan) -> Vec<String> {
+fn keeps(plan: &Plan, unsought: &[String]) -> Vec<String> {
     let dlp = &plan.egress.dlp;
     let more = dlp.secrets.len();
     let more =
         if more == 0 { String::new() } else { format!(" and {}", style::count(more as u64, "more source")) };
-    vec![format!("every token{more} inside; what is found on its way out: {}", word(&dlp.action))]
+    let mut lines =
+        vec![format!("every token{more} inside; what is found on its way out: {}", word(&dlp.action))];
+    lines.extend(unsought.iter().map(|name| format!("but not {name}: {}", engine::UNSOUGHT)));
+    lines
 }
 
 fn limits(plan: &Plan) -> Vec<String> {

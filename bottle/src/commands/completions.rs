@@ -1,6 +1,7 @@
 //! `bottle completions`: what a shell needs to complete our arguments.
 use crate::cli::Cli;
 use crate::failure::Outcome;
+use crate::say;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use std::process::ExitCode;
@@ -21,6 +22,9 @@ Examples:
 
 /// Prints them.
 pub fn run(args: &CompletionsArgs) -> Outcome {
-    clap_complete::generate(args.shell, &mut Cli::command(), "bottle", &mut std::io::stdout());
+    // Into memory first: the generator panics when nobody reads.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "bottle", &mut script);
+    say::out(script)?;
     Ok(ExitCode::SUCCESS)
 }

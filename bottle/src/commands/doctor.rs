@@ -1,5 +1,6 @@
 //! `bottle doctor`: can this machine hold a bottle?
 use crate::failure::{Failure, Outcome};
+use crate::say;
 use crate::style::{self, Style};
 use clap::{Args, ValueEnum};
 use sandbox::linux::Check;
@@ -51,9 +52,9 @@ pub fn run(args: &DoctorArgs) -> Outcome {
         Backend::Docker => of_engine(args.engine.as_deref())?,
     };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&checks)?);
+        say::out(format!("{}\n", serde_json::to_string_pretty(&checks)?))?;
     } else {
-        print!("{}", report(&checks, Style::stdout()));
+        say::out(report(&checks, Style::stdout()))?;
     }
     // Nothing looked at is nothing known.
     let can_run = !checks.is_empty() && checks.iter().all(|check| check.ok || !check.required);

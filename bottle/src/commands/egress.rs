@@ -6,6 +6,7 @@ use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice};
 use crate::registry::{Claim, Registry};
 use crate::run::{journal, memory, preflight, summary};
+use crate::say;
 use crate::style::Style;
 use audit::Auditor;
 use clap::Args;
@@ -79,7 +80,7 @@ pub fn run(args: &EgressArgs) -> Outcome {
     let ca = authority(args, &plan.name)?;
     let claim = Registry::open()?.claim(&plan.name)?;
     plan.audit_file = claim.own_file(&plan.audit_file);
-    let auditor = Auditor::open(&plan.audit_file, claim.slug())?;
+    let auditor = journal::open_audit(&plan.audit_file, claim.slug())?;
     let serving = Serving { args, plan: &plan, vault: &vault, claim: &claim, auditor: &auditor };
     serving.serve(ca)
 }
@@ -88,7 +89,7 @@ fn plan(args: &EgressArgs) -> Result<Plan, Failure> {
     let choice = Choice { manifest: args.manifest.as_deref(), presets: &args.preset, ..Choice::default() };
     let (_, loaded) = load::load(&choice)?;
     if !args.quiet && !loaded.warnings.list.is_empty() {
-        eprintln!("{}", loaded.warnings.render(load::colours()));
+        say::err(&format!("{}\n", loaded.warnings.render(load::colours())));
     }
     Ok(loaded.plan)
 }
@@ -115,7 +116,8 @@ fn warn_of_mode(key: &Path) {
     let others =
         std::fs::metadata(key).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o077 != 0);
     if others {
-        eprintln!("bottle: warning: other users may read the key `{}`: `chmod 600` it", key.display());
+        let key = key.display();
+        say::err(&format!("bottle: warning: other users may read the key `{key}`: `chmod 600` it\n"));
     }
 }
 
@@ -136,10 +138,11 @@ impl Serving<'_> {
         let certificate = ca.certificate_pem().to_owned();
         let (slug, auditor) = (self.claim.slug(), self.auditor.clone());
         let supplies = Supplies::read(&self.plan.egress)?;
+        let unsought = engine::unsought(&self.plan.egress, self.vault, &supplies);
         let config = engine::config(&self.plan.egress, supplies, slug, self.vault.clone(), ca, auditor);
         let started = Instant::now();
         let engine = start(&runtime, config, listeners)?;
-        self.show_preflight();
+        self.show_preflight(&unsought);
         paper::write(self.args, &certificate, addresses[0], &self.vault.agent_env())?;
         journal::step(self.auditor, "egress-listening", Some(list(&addresses)));
         let ended = runtime.block_on(until_signal(engine, &list(&addresses)));
@@ -154,13 +157,16 @@ impl Serving<'_> {
         self.args.listen.iter().map(|address| listen(*address, self.args.expose)).collect()
     }
 
-    fn show_preflight(&self) {
+    fn show_preflight(&self, unsought: &[String]) {
         if self.args.quiet {
             return;
         }
-        eprintln!("egress {}  audit {}", self.claim.slug(), self.plan.audit_file.display());
-        for line in preflight::reach(&self.plan.egress, Style::stderr()) {
-            eprintln!("  {line}");
+        say::err(&format!("egress {}  audit {}\n", self.claim.slug(), self.plan.audit_file.display()));
+        let style = Style::stderr();
+        for line in
+            preflight::reach(&self.plan.egress, style).iter().chain(&preflight::careful(unsought, style))
+        {
+            say::err(&format!("  {line}\n"));
         }
     }
 
@@ -177,7 +183,7 @@ impl Serving<'_> {
             workspace: &self.plan.sandbox.workspace,
             audit: &self.plan.audit_file,
         };
-        eprint!("{}", summary::text(&end, Style::stderr()));
+        say::err(&summary::text(&end, Style::stderr()));
     }
 }
 
@@ -213,12 +219,12 @@ fn start(runtime: &Runtime, config: egress::Config, tcp: Vec<TcpListener>) -> Re
 async fn until_signal(engine: Engine, addresses: &str) -> Result<(), Failure> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hup = signal(SignalKind::hangup())?;
-    eprintln!("listening on {addresses}");
+    say::err(&format!("listening on {addresses}\n"));
     loop {
         tokio::select! {
             _ = term.recv() => break,
             _ = int.recv() => break,
-            _ = hup.recv() => eprintln!("bottle: warning: SIGHUP changes nothing; start `bottle egress` anew"),
+            _ = hup.recv() => say::err("bottle: warning: SIGHUP changes nothing; start `bottle egress` anew\n"),
         }
     }
     engine.shutdown().await;

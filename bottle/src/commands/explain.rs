@@ -3,6 +3,7 @@ use super::check;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice};
+use crate::say;
 use crate::style;
 use clap::Args;
 use credentials::AuthScheme;
@@ -50,16 +51,16 @@ pub fn run(args: &ExplainArgs) -> Outcome {
     let (written, loaded) = match load::load(&choice) {
         Ok(found) => found,
         Err(no_plan) if args.json => {
-            check::show(&format!("{:#}\n", json!({ "ok": false, "problems": check::reports(&no_plan) })));
+            say::out(format!("{:#}\n", json!({ "ok": false, "problems": check::reports(&no_plan) })))?;
             return Ok(ExitCode::from(check::WRONG));
         }
         Err(no_plan) => return Err(Failure::from(no_plan).code(check::WRONG)),
     };
     let verdict = judge(&loaded.plan.egress, &args.method, &args.url);
     if args.json {
-        check::show(&format!("{:#}\n", verdict.json(&loaded.plan.egress)));
+        say::out(format!("{:#}\n", verdict.json(&loaded.plan.egress)))?;
     } else {
-        check::show(&verdict.text(&loaded.plan.egress, &written.name));
+        say::out(verdict.text(&loaded.plan.egress, &written.name))?;
     }
     Ok(if verdict.goes_out() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -100,7 +101,14 @@ impl Verdict {
     fn text(&self, egress: &EgressPlan, manifest: &str) -> String {
         let (word, route, url) = match self {
             Verdict::Denied(denial) => {
-                let help = format!("to allow it, add a route to {manifest}");
+                let help = format!(
+                    "to allow it, add a route to {}",
+                    if egress.policy.routes().is_empty() && manifest == "no manifest" {
+                        "a manifest; `bottle init` writes one"
+                    } else {
+                        manifest
+                    }
+                );
                 return format!("refused  {} ({})\n  {help}\n", denial.sentence, denial.code.as_str());
             }
             Verdict::Allowed { route, url } => ("allowed", route, url),

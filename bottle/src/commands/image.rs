@@ -73,8 +73,10 @@ fn build(args: &BuildArgs) -> Outcome {
     runtime.block_on(async {
         let engine = Engine::connect(args.engine.as_deref()).await?;
         let facts = Facts::of(&engine).await?;
-        let image = image::ensure(&engine, &facts, named.as_deref(), &|said| eprintln!("{said}")).await?;
-        println!("{} {}", image.name, if image.made { "made" } else { "there already" });
+        let image =
+            image::ensure(&engine, &facts, named.as_deref(), &|said| crate::say::err(&format!("{said}\n")))
+                .await?;
+        crate::say::out(format!("{} {}\n", image.name, if image.made { "made" } else { "there already" }))?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -88,7 +90,7 @@ fn export(output: Option<&Path>) -> Outcome {
         }
         None => image::export(&binary, &mut standard_output()?)?,
     }
-    eprintln!("{}", binary.image_name());
+    crate::say::err(&format!("{}\n", binary.image_name()));
     Ok(ExitCode::SUCCESS)
 }
 

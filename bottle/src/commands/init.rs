@@ -3,6 +3,7 @@ use crate::detect::project;
 use crate::failure::{Failure, Outcome};
 use crate::find::FILE_NAME;
 use crate::machine::Machine;
+use crate::say;
 use clap::Args;
 use manifest::presets::{self, PACKAGES, PRESETS};
 use manifest::{Overrides, Place};
@@ -47,14 +48,16 @@ pub fn run(args: &InitArgs) -> Outcome {
     let text = text(&chosen);
     checked(&text, &here)?;
     if args.stdout {
-        super::check::show(&text);
+        say::out(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
     write(&here.join(FILE_NAME), &text, args.force)?;
     let names: Vec<&str> = chosen.agent.iter().chain(&chosen.others).copied().collect();
     let with =
         if names.is_empty() { "without presets".to_owned() } else { format!("with {}", names.join(", ")) };
-    println!("wrote {FILE_NAME} {with}; `bottle check` shows what it means, `bottle run` starts it");
+    say::out(format!(
+        "wrote {FILE_NAME} {with}; `bottle check` shows what it means, `bottle run` starts it\n"
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

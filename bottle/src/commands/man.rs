@@ -24,7 +24,11 @@ pub fn run(args: &ManArgs) -> Outcome {
     let mut root = Cli::command();
     root.build();
     match &args.out {
-        None => clap_mangen::Man::new(root).render(&mut std::io::stdout())?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(root).render(&mut page)?;
+            crate::say::out(page)?;
+        }
         Some(folder) => write_pages(folder, &root)?,
     }
     Ok(ExitCode::SUCCESS)

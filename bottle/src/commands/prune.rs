@@ -4,10 +4,11 @@ use crate::leftovers::Leftovers;
 use crate::places;
 use crate::registry::Registry;
 use crate::run::start::walls_failure;
+use crate::say;
 use crate::style;
 use clap::Args;
 use std::collections::BTreeSet;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ pub fn run(args: &PruneArgs) -> Outcome {
     let registry = Registry::open()?;
     prune_containers(args)?;
     for slug in registry.prune()? {
-        println!("removed the record of `{slug}`");
+        say::out(format!("removed the record of `{slug}`\n"))?;
     }
     if args.homes {
         prune_homes(&registry, args.yes)?;
@@ -74,7 +75,7 @@ fn prune_homes(registry: &Registry, yes: bool) -> Result<(), Failure> {
     for home in &homes {
         remove_tree(home)
             .map_err(|error| Failure::new(format!("cannot remove `{}`: {error}", home.display())))?;
-        println!("removed {}", home.display());
+        say::out(format!("removed {}\n", home.display()))?;
     }
     Ok(())
 }
@@ -94,10 +95,9 @@ fn confirmed(homes: &[PathBuf]) -> Result<bool, Failure> {
         );
     }
     for home in homes {
-        eprintln!("  {}", home.display());
+        say::err(&format!("  {}\n", home.display()));
     }
-    eprint!("remove {}? [y/N] ", style::count(homes.len() as u64, "private home"));
-    std::io::stderr().flush()?;
+    say::err(&format!("remove {}? [y/N] ", style::count(homes.len() as u64, "private home")));
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

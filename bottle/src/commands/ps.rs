@@ -2,6 +2,7 @@
 use crate::failure::Outcome;
 use crate::leftovers::Leftovers;
 use crate::registry::{Record, Registry};
+use crate::say;
 use crate::style::{self, Style};
 use clap::Args;
 use sandbox::docker::clean;
@@ -30,12 +31,14 @@ Examples:
 pub fn run(args: &PsArgs) -> Outcome {
     let registry = Registry::open()?;
     let records = registry.running()?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&records.iter().map(as_json).collect::<Vec<_>>())?);
+    say::out(if args.json {
+        format!("{}\n", serde_json::to_string_pretty(&records.iter().map(as_json).collect::<Vec<_>>())?)
     } else if args.quiet {
-        records.iter().for_each(|record| println!("{}", record.slug));
+        records.iter().map(|record| format!("{}\n", record.slug)).collect()
     } else {
-        print!("{}", table(&records));
+        table(&records)
+    })?;
+    if !args.json && !args.quiet {
         show_orphans();
     }
     Ok(ExitCode::SUCCESS)
@@ -46,16 +49,16 @@ fn show_orphans() {
     let leftovers = match Leftovers::look_if_known() {
         Ok(Some(leftovers)) => leftovers,
         Ok(None) => return,
-        Err(failure) => return eprintln!("bottle: warning: {}", failure.what),
+        Err(failure) => return say::err(&format!("bottle: warning: {}\n", failure.what)),
     };
     let orphans = leftovers.orphans(false);
     for (slug, parts) in clean::by_slug(&orphans) {
         let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
         let slug = style::neutral(slug);
-        eprintln!(
-            "bottle: `{slug}` has no launcher any more and left {}: `bottle prune` removes it",
+        crate::say::err(&format!(
+            "bottle: `{slug}` has no launcher any more and left {}: `bottle prune` removes it\n",
             names.join(", ")
-        );
+        ));
     }
 }
 

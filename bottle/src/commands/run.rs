@@ -2,6 +2,7 @@
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice};
 use crate::run::{Wishes, hold};
+use crate::say;
 use clap::Args;
 use manifest::Plan;
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ pub struct RunArgs {
     #[arg(long, short)]
     pub quiet: bool,
     /// The program and its arguments, instead of the manifest's.
-    #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub command: Vec<String>,
 }
 
@@ -49,7 +50,7 @@ Examples:
   bottle run --manifest ci/bottle.yaml --quiet -- make check
 
 Exit code: the agent's own (128 and the signal's number when one ended it); 124 when its time limit was over; 125 when
-the bottle itself failed; 126 when the program cannot be executed, 127 when it is not there.";
+the bottle itself failed or was told wrong; 126 when the program cannot be executed, 127 when it is not there.";
 
 /// Holds it.
 pub fn run(args: &RunArgs) -> Outcome {
@@ -73,7 +74,7 @@ fn plan(args: &RunArgs) -> Result<Plan, Failure> {
     };
     let (_, loaded) = load::load(&choice)?;
     if !args.quiet && !loaded.warnings.list.is_empty() {
-        eprintln!("{}", loaded.warnings.render(load::colours()));
+        say::err(&format!("{}\n", loaded.warnings.render(load::colours())));
     }
     let mut plan = loaded.plan;
     if !args.command.is_empty() {

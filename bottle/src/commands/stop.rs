@@ -3,6 +3,7 @@ use crate::failure::{Failure, Outcome};
 use crate::leftovers::Leftovers;
 use crate::process::Handle;
 use crate::registry::{Record, Registry};
+use crate::say;
 use clap::Args;
 use rustix::process::Signal;
 use sandbox::docker::clean::Part;
@@ -61,7 +62,7 @@ fn is_chosen(args: &StopArgs, record: &Record) -> bool {
 fn report_missing(args: &StopArgs, running: &[Record]) {
     for wanted in &args.bottles {
         if !running.iter().any(|record| *wanted == record.slug || *wanted == record.name) {
-            eprintln!("bottle: `{wanted}` does not run");
+            say::err(&format!("bottle: `{wanted}` does not run\n"));
         }
     }
 }
@@ -76,7 +77,7 @@ fn stop_all(chosen: &[&Record], time: Duration) -> Result<(), Failure> {
     let deadline = std::time::Instant::now() + time;
     for (record, handle) in &handles {
         finish(handle, deadline.saturating_duration_since(std::time::Instant::now()))?;
-        println!("{}", record.slug);
+        say::out(format!("{}\n", record.slug))?;
     }
     Ok(())
 }

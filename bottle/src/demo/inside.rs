@@ -1,5 +1,6 @@
 //! The program inside the demonstration's bottle: tries four things and says what came of each.
 use super::ALLOWED;
+use crate::say;
 use egress::loopback;
 use policy::Host;
 use std::io::{self, Read, Write};
@@ -29,7 +30,7 @@ pub struct Scene {
 /// The program's main, inside.
 pub fn inside(arguments: &[String]) -> ExitCode {
     let Some(port) = arguments.first().and_then(|port| port.parse().ok()) else {
-        eprintln!("this is what `bottle demo` runs inside a bottle");
+        say::err("this is what `bottle demo` runs inside a bottle\n");
         return ExitCode::from(2);
     };
     let scene = Scene { port };
@@ -92,11 +93,11 @@ impl Scene {
 }
 
 fn title(text: &str) {
-    println!("{text}");
+    say::line(text);
 }
 
 fn told(what: &str, outcome: &str) {
-    println!("     {what}: {outcome}");
+    say::line(&format!("     {what}: {outcome}"));
 }
 
 fn outcome<E: std::fmt::Display>(result: Result<String, E>) -> String {
@@ -104,7 +105,7 @@ fn outcome<E: std::fmt::Display>(result: Result<String, E>) -> String {
 }
 
 fn verdict(held: Held) -> Held {
-    println!("     {}\n", if held { "held" } else { "DID NOT HOLD" });
+    say::line(&format!("     {}\n", if held { "held" } else { "DID NOT HOLD" }));
     held
 }
 
@@ -113,14 +114,14 @@ fn shown(response: io::Result<String>) -> String {
     let text = response.unwrap_or_else(|error| format!("no answer: {error}"));
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or(("", &text));
     let matters = |line: &&str| line.starts_with("HTTP/") || line.to_lowercase().starts_with("bottle-");
-    head.lines().filter(matters).chain(body.lines()).for_each(|line| println!("     | {line}"));
+    head.lines().filter(matters).chain(body.lines()).for_each(|line| say::line(&format!("     | {line}")));
     text
 }
 
 /// By `curl`, as an agent would; by ourselves where there is none.
 fn fetch(host: &str, path: &str) -> io::Result<String> {
     let url = format!("https://{host}{path}");
-    println!("     $ curl -i {url}");
+    say::line(&format!("     $ curl -i {url}"));
     match Command::new("curl")
         .args([
             "-sS",

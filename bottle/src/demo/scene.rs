@@ -13,7 +13,10 @@ pub(super) struct Folder {
 impl Folder {
     pub(super) fn make() -> Result<Folder, Failure> {
         let root = std::env::temp_dir().join(format!("bottle-demo-{:016x}", rand::random::<u64>()));
-        fs::DirBuilder::new().mode(0o700).create(&root)?;
+        fs::DirBuilder::new().mode(0o700).create(&root).map_err(|error| {
+            Failure::new(format!("cannot make the folder `{}`: {error}", root.display()))
+                .help("set `TMPDIR` to a folder of yours")
+        })?;
         let folder = Folder { root: root.canonicalize()? };
         fs::create_dir(folder.workspace())?;
         Ok(folder)

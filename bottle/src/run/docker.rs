@@ -321,7 +321,7 @@ impl<'a> Yard<'a> {
         walls.gaps.iter().for_each(|gap| tracing::warn!("{gap}"));
         if !self.run.wishes.quiet {
             let notes = self.notes();
-            eprint!(
+            crate::say::err(&format!(
                 "{}",
                 preflight::text_with(
                     self.run.plan,
@@ -330,7 +330,7 @@ impl<'a> Yard<'a> {
                     walls,
                     crate::style::Style::stderr()
                 )
-            );
+            ));
         }
     }
 
@@ -385,6 +385,6 @@ fn port() -> Result<u16, Failure> {
 
 fn tell(quiet: bool, sentence: &str) {
     if !quiet {
-        eprintln!("bottle: {}", crate::style::neutral(sentence));
+        crate::say::err(&format!("bottle: {}\n", crate::style::neutral(sentence)));
     }
 }

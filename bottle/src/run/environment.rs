@@ -8,8 +8,6 @@ use std::path::Path;
 /// Of the launcher's own environment, besides what the plan passes on: who and where one is.
 const OF_THE_HOST: [&str; 4] = ["PATH", "USER", "LOGNAME", "SHELL"];
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Shorter values occur by chance, and are not sought anywhere else either.
-const SHORTEST_SECRET: usize = 8;
 
 /// Variables, as they are put together.
 pub type Variables = BTreeMap<String, String>;
@@ -36,7 +34,7 @@ pub fn base(
 pub fn refuse_secrets(vault: &Vault, variables: &Variables, command: &[String]) -> Result<(), Failure> {
     for (slot, _, secret) in vault.expose_to_scanner() {
         let value = secret.dangerous_expose();
-        let holds = |text: &str| value.len() >= SHORTEST_SECRET && contains(text.as_bytes(), value);
+        let holds = |text: &str| secret.is_sought() && contains(text.as_bytes(), value);
         if let Some((name, _)) = variables.iter().find(|(_, text)| holds(text)) {
             return Err(Failure::new(format!("variable `{name}` would show the agent the value of {slot}"))
                 .help(format!(

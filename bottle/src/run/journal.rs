@@ -22,10 +22,17 @@ pub fn step(auditor: &Auditor, step: &str, detail: Option<String>) {
     auditor.record(Event::Lifecycle(Lifecycle { step: step.to_owned(), detail }));
 }
 
+/// Opens the audit.
+pub fn open_audit(file: &Path, slug: &str) -> Result<Auditor, Failure> {
+    Auditor::open(file, slug)
+        .map_err(|error| Failure::new(error).help("name a file that you may write: `audit: { file: … }`"))
+}
+
 /// Sends what our crates have to say to the log, which starts anew with every run.
 pub fn open_log(path: &Path) -> Result<(), Failure> {
-    let failed =
-        |error: io::Error| Failure::new(format!("cannot write the log `{}`: {error}", path.display()));
+    let failed = |error: io::Error| {
+        Failure::new(format!("cannot write the log `{}`: {error}", path.display())).help(places::WAY_OUT)
+    };
     places::private_folders(path.parent().unwrap_or(Path::new("/")))?;
     let file =
         OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path).map_err(failed)?;

@@ -12,6 +12,8 @@ use std::fmt::Write as _;
 const MOST_ROUTES: usize = 16;
 /// Unprotected things that are shown; the log has all.
 const MOST_GAPS: usize = 8;
+/// Values that are not looked for, the same.
+const MOST_UNSOUGHT: usize = 4;
 
 /// What was found when the walls were built.
 #[derive(Debug, Default)]
@@ -22,12 +24,14 @@ pub struct Walls {
     pub gaps: Vec<String>,
     /// How limits are kept, a clause each.
     pub limits: Vec<String>,
+    /// Secrets that are not looked for, by name.
+    pub unsought: Vec<String>,
 }
 
 impl Walls {
     /// From what the backend found.
     pub fn of(survey: &Survey, limits: Vec<String>) -> Walls {
-        Walls { nested: survey.counts(), gaps: survey.gaps().to_vec(), limits }
+        Walls { nested: survey.counts(), gaps: survey.gaps().to_vec(), limits, unsought: Vec::new() }
     }
 }
 
@@ -47,6 +51,7 @@ pub fn text_with(plan: &Plan, slug: &str, runs_in: &[String], walls: &Walls, sty
     block(&mut out, style, "guards", &guarded(walls, style));
     block(&mut out, style, "limits", &walls.limits);
     block(&mut out, style, "serves", &served(plan));
+    block(&mut out, style, "careful", &careful(&walls.unsought, style));
     block(&mut out, style, "audit", &[plan.audit_file.display().to_string()]);
     out
 }
@@ -190,6 +195,19 @@ fn mount_row(mount: &MountPlan) -> Vec<String> {
     vec![mount.at.display().to_string(), format!("{mode}{from}")]
 }
 
+/// Secrets that leave unnoticed, a line each up to a few.
+pub fn careful(unsought: &[String], style: Style) -> Vec<String> {
+    let told = |name: &String| {
+        let what = format!("{name} is {}", engine::UNSOUGHT);
+        style.yellow(&style::neutral(&what))
+    };
+    let mut lines: Vec<String> = unsought.iter().take(MOST_UNSOUGHT).map(told).collect();
+    let more = unsought.len().saturating_sub(MOST_UNSOUGHT) as u64;
+    lines
+        .extend((more > 0).then(|| format!("and {} that `bottle check` shows", style::count(more, "value"))));
+    lines
+}
+
 fn served(plan: &Plan) -> Vec<String> {
     let line = |port: &manifest::plan::PortPlan| format!("127.0.0.1:{} → {} inside", port.host, port.inside);
     plan.sandbox.ports.iter().map(line).collect()
@@ -204,7 +222,7 @@ mod tests {
         let plain = Style::plain();
         assert!(guarded(&Walls::default(), plain).is_empty());
         let gaps = (0..10).map(|n| format!("gap {n}")).collect();
-        let lines = guarded(&Walls { nested: (1, 2), gaps, limits: Vec::new() }, plain);
+        let lines = guarded(&Walls { nested: (1, 2), gaps, limits: Vec::new(), unsought: Vec::new() }, plain);
         assert_eq!(lines[0], "1 repository and 2 files in folders of the workspace, as its own");
         assert_eq!(lines[8..], ["gap 7", "and 2 more that are not protected: `bottle logs` has all"]);
     }

@@ -41,6 +41,8 @@ pub struct Ready {
     pub egress: EngineRoom,
     /// What programs inside will miss, for the preflight.
     pub missing: Vec<String>,
+    /// Secrets that are not looked for, by name.
+    pub unsought: Vec<String>,
 }
 
 impl Start<'_> {
@@ -54,19 +56,21 @@ impl Start<'_> {
             let prepared = sandbox::linux::prepare(&spec);
             (prepared, engine.join())
         });
-        let (runtime, config) = engine.map_err(|_| Failure::new("the engine's preparation failed"))??;
+        let (runtime, config, unsought) =
+            engine.map_err(|_| Failure::new("the engine's preparation failed"))??;
         let mut prepared = prepared.map_err(walls_failure)?;
         let egress = EngineRoom::start(runtime, config, prepared.take_listeners())?;
-        Ok(Ready { prepared, egress, missing })
+        Ok(Ready { prepared, egress, missing, unsought })
     }
 
-    fn engine_parts(&self, ca: CertificateAuthority) -> Result<(Runtime, Config), Failure> {
+    fn engine_parts(&self, ca: CertificateAuthority) -> Result<(Runtime, Config, Vec<String>), Failure> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
         let supplies = Supplies::read(&self.plan.egress)?;
+        let unsought = engine::unsought(&self.plan.egress, self.vault, &supplies);
         let (vault, auditor) = (self.vault.clone(), self.auditor.clone());
         let config = engine::config(&self.plan.egress, supplies, self.slug, vault, ca, auditor);
-        Ok((runtime, config))
+        Ok((runtime, config, unsought))
     }
 
     fn spec(&self, ca_pem: &str) -> Result<(Spec, Vec<String>), Failure> {
