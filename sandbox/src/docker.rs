@@ -1,8 +1,8 @@
 //! Containers of an engine that speaks Docker's API: Docker, Docker Desktop, rootless Docker, Podman.
 //!
-//! The story: [`connect`] finds the engine as the user's own client would; [`facts`] asks it what it is; [`plan`] turns a
-//! bottle into steps, which [`bottle::Bottle`] does and undoes; [`agent`] is the agent that runs. Nothing of the API's
-//! client shows in a public signature.
+//! The story: [`connect`] finds the engine as the user's own client would; [`facts`] asks it what it is; [`user_image`]
+//! gets what the agent's container is made of; [`plan`] turns a bottle into steps, which [`bottle::Bottle`] does and
+//! undoes; [`agent`] is the agent that runs. Nothing of the API's client shows in a public signature.
 
 pub mod agent;
 pub mod bottle;
@@ -24,4 +24,5 @@ pub use bottle::{Bottle, Created, Owner};
 pub use connect::Engine;
 pub use diagnose::diagnose;
 pub use facts::Facts;
+pub use user_image::UserImage;
 pub use wire::Wire;

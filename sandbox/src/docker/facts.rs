@@ -122,7 +122,7 @@ fn cgroup_version(version: SystemInfoCgroupVersionEnum) -> Option<u8> {
 }
 
 /// Docker says what the kernel says, Podman what Go calls it.
-fn machine(name: &str) -> &str {
+pub(super) fn machine(name: &str) -> &str {
     match name {
         "amd64" => "x86_64",
         "arm64" => "aarch64",

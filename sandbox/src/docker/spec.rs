@@ -13,6 +13,8 @@ pub mod label {
     pub const ROLE: &str = "bot-bottle.role";
     /// The launcher: boot, PID namespace, pid and start time, joined by `:`.
     pub const LAUNCHER: &str = "bot-bottle.launcher";
+    /// Of an image: which build it comes from. Images without it are none of ours to remove.
+    pub const BUILT_FOR: &str = "bot-bottle.built-for";
 }
 
 /// A part of a bottle.
