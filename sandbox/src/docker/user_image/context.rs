@@ -192,7 +192,7 @@ impl Packer<'_> {
             other => other?,
         };
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => self.subfolder(folder, name, path, &stat, stays, &matched),
+            FileType::Directory => self.subfolder(folder, name, path, stays, &matched),
             FileType::RegularFile if !stays => Ok(self.file(folder, name, path)?),
             FileType::Symlink if !stays => Ok(self.link(folder, name, path, &stat)?),
             // Sockets, pipes and devices mean nothing elsewhere.
@@ -205,7 +205,6 @@ impl Packer<'_> {
         folder: &OwnedFd,
         name: &OsStr,
         path: &Path,
-        stat: &Stat,
         stays: bool,
         matched: &Matched,
     ) -> Result<(), Failed> {
@@ -214,7 +213,7 @@ impl Packer<'_> {
         }
         let below = openat(folder, name, OFlags::DIRECTORY | STEP, Mode::empty())?;
         let untold = self.untold.len();
-        self.untold.push((path.to_owned(), *stat));
+        self.untold.push((path.to_owned(), fstat(&below)?));
         if !stays {
             self.tell_folders()?;
         }
