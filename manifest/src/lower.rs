@@ -144,8 +144,8 @@ impl<'a> Lower<'a> {
         let name = self.name(user, workspace.as_deref());
         let agent = self.agent(layers);
         let egress = self.egress(layers, registries_at, workspace.as_deref());
+        let docker = self.docker(user, backend, workspace.as_deref());
         let mut sandbox = self.sandbox(layers, name.as_deref(), workspace);
-        let docker = self.docker(user, backend);
         let audit_file = self.audit_file(user, name.as_deref());
         if let Some(sandbox) = &mut sandbox {
             self.keep_apart(sandbox);

@@ -77,7 +77,8 @@ pub enum Backend {
 #[derive(Debug, Clone, Default, Derive, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
-    /// The folder that is sent. What its `.dockerignore` names stays here.
+    /// The folder that is sent. What its `.dockerignore` names stays here. In the workspace it is write-protected, and it
+    /// cannot be the whole workspace: a build is no bottle, and must not run what an agent wrote.
     pub context: At<String>,
     /// The file to follow, as seen from that folder. Default: `Dockerfile`.
     pub dockerfile: Option<At<String>>,

@@ -7,6 +7,7 @@ use crate::say;
 use crate::style::{self, Style};
 use clap::Args;
 use credentials::reference::SlotPlan;
+use manifest::plan::{ImagePlan, NetworkLayout};
 use manifest::{Plan, Problems};
 use policy::{HostPattern, Method, Protocol, Route, TlsMode};
 use serde_json::{Value, json};
@@ -103,6 +104,7 @@ fn text(plan: &Plan, unsought: &[String], style: Style) -> String {
     let command = plan.agent.command.join(" ");
     let command = if command.is_empty() { "nothing yet: `bottle run -- CMD`" } else { &command };
     section(&mut out, style, "runs", &[command.to_owned()]);
+    section(&mut out, style, "runs in", &containers(plan));
     section(&mut out, style, "with", &variables(plan));
     section(&mut out, style, "sees", &sight(plan));
     section(&mut out, style, "reaches", &reach(plan));
@@ -118,6 +120,20 @@ fn section(out: &mut String, style: Style, label: &str, lines: &[String]) {
         let label = if i == 0 { label } else { "" };
         let _ = writeln!(out, "  {} {}", style.dim(&format!("{label:<8}")), style::neutral(line));
     }
+}
+
+fn containers(plan: &Plan) -> Vec<String> {
+    let Some(docker) = &plan.docker else { return Vec::new() };
+    let image = match &docker.image {
+        ImagePlan::Named(name) => format!("a container of `{name}`"),
+        ImagePlan::Build(build) => format!("a container of what `{}` builds", build.context.display()),
+    };
+    let network = match docker.network {
+        NetworkLayout::Sealed => "without any network of its own (`sealed`)",
+        NetworkLayout::Internal => "on a network of the engine without a way out (`internal`)",
+    };
+    let outward = format!("its egress on the network `{}`", docker.outward);
+    vec![image, network.to_owned(), outward]
 }
 
 fn variables(plan: &Plan) -> Vec<String> {

@@ -6,7 +6,7 @@ use super::signals::Signals;
 use super::start::{code_hosts, walls_failure};
 use super::terminal::{Terminal, leave_keyboard_to_the_pipeline};
 use super::{Run, environment, journal, preflight};
-use crate::engine::Supplies;
+use crate::engine::{self, Supplies};
 use crate::failure::Failure;
 use crate::launcher_label::{self, Launcher};
 use crate::leftovers;
@@ -53,7 +53,8 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     let created = yard.create_agent(&mut containers, places.as_ref(), tty)?;
     yard.furnish(&created, &sidecar.ca_pem)?;
     let survey = places.as_ref().map(|places| places.survey.clone()).unwrap_or_default();
-    yard.show_preflight(&preflight::Walls::of(&survey, Vec::new()));
+    let walls = preflight::Walls::of(&survey, Vec::new());
+    yard.show_preflight(&preflight::Walls { unsought: yard.unsought.clone(), ..walls });
     let size = terminal.as_ref().and_then(Terminal::size);
     let mut inmate: Inmate = created.launch(size).map_err(walls_failure)?;
     journal::step(run.auditor, "agent-started", None);
@@ -111,6 +112,8 @@ struct Yard<'a> {
     engine: Engine,
     facts: Facts,
     supplies: std::cell::RefCell<Option<Supplies>>,
+    /// Values that are too short to be sought, by name.
+    unsought: Vec<String>,
     ours: image::Image,
     theirs: UserImage,
     port: u16,
@@ -122,6 +125,7 @@ impl<'a> Yard<'a> {
         let docker = run.plan.docker.as_ref().ok_or_else(|| Failure::new("the plan has no containers"))?;
         let port = port()?;
         let mut supplies = Supplies::read(&run.plan.egress)?;
+        let unsought = engine::unsought(&run.plan.egress, run.vault, &supplies);
         // A sidecar has no machine of its own whose roots it could trust.
         supplies.roots_pem.extend(HostTrust::read().bundle_pem);
         let named = std::env::var(image::OVERRIDE).ok();
@@ -137,7 +141,7 @@ impl<'a> Yard<'a> {
             })
             .map_err(walls_failure)?;
         let supplies = std::cell::RefCell::new(Some(supplies));
-        Ok(Yard { run, docker, runtime, engine, facts, supplies, ours, theirs, port })
+        Ok(Yard { run, docker, runtime, engine, facts, supplies, unsought, ours, theirs, port })
     }
 
     /// What a dead launcher of this slug left stands in the way.
@@ -321,16 +325,8 @@ impl<'a> Yard<'a> {
         walls.gaps.iter().for_each(|gap| tracing::warn!("{gap}"));
         if !self.run.wishes.quiet {
             let notes = self.notes();
-            crate::say::err(&format!(
-                "{}",
-                preflight::text_with(
-                    self.run.plan,
-                    self.run.claim.slug(),
-                    &notes,
-                    walls,
-                    crate::style::Style::stderr()
-                )
-            ));
+            let (plan, slug) = (self.run.plan, self.run.claim.slug());
+            crate::say::err(&preflight::text_with(plan, slug, &notes, walls, crate::style::Style::stderr()));
         }
     }
 

@@ -1,10 +1,12 @@
 //! What starts the bottle, and what it needs to know for that.
 use super::Lower;
+use super::apart::Purpose;
 use crate::at::At;
 use crate::plan::{Backend, BuildPlan, DockerPlan, ImagePlan, NetworkLayout};
 use crate::problem::{Problem, Span};
 use crate::written::{self, Build, Manifest, Network};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The network of the engine that every installation has.
 const OUTWARD: &str = "bridge";
@@ -34,8 +36,13 @@ impl Lower<'_> {
     }
 
     /// `Some(None)` for a backend without containers, `None` when something is wrong.
-    pub(super) fn docker(&mut self, user: &Manifest, backend: Option<Backend>) -> Option<Option<DockerPlan>> {
-        let image = self.image(user);
+    pub(super) fn docker(
+        &mut self,
+        user: &Manifest,
+        backend: Option<Backend>,
+        workspace: Option<&Path>,
+    ) -> Option<Option<DockerPlan>> {
+        let image = self.image(user, workspace);
         let outward = user.outward_network.as_ref().map(|network| self.reference(network, "a network"));
         if backend? == Backend::Linux {
             self.warn_of_unused(user);
@@ -74,11 +81,11 @@ impl Lower<'_> {
     }
 
     /// `Some(None)` when there is none.
-    fn image(&mut self, user: &Manifest) -> Option<Option<ImagePlan>> {
+    fn image(&mut self, user: &Manifest, workspace: Option<&Path>) -> Option<Option<ImagePlan>> {
         match (&user.image, &user.build) {
             (None, None) => Some(None),
             (Some(image), None) => self.reference(image, "an image").map(|name| Some(ImagePlan::Named(name))),
-            (None, Some(build)) => self.build(build).map(|build| Some(ImagePlan::Build(build))),
+            (None, Some(build)) => self.build(build, workspace).map(|build| Some(ImagePlan::Build(build))),
             (Some(_), Some(build)) => {
                 self.error_hint(
                     build.span,
@@ -90,8 +97,19 @@ impl Lower<'_> {
         }
     }
 
-    fn build(&mut self, build: &Build) -> Option<BuildPlan> {
+    /// A build runs on the engine's own network, with all that is in its folder: what the agent wrote there would be
+    /// executed past the egress at the next start.
+    fn build(&mut self, build: &Build, workspace: Option<&Path>) -> Option<BuildPlan> {
         let context = self.existing(&build.context, "the folder to build")?;
+        let real = self.host.canonical(&context).unwrap_or_else(|| context.clone());
+        if workspace.is_some_and(|workspace| workspace.starts_with(&real)) {
+            let message =
+                "the whole workspace would be built, outside of the bottle, with what the agent wrote there";
+            let hint = "put the Dockerfile and what it needs into a folder of its own, which is write-protected then";
+            self.error_hint(build.context.span, message, hint);
+            return None;
+        }
+        self.apart(Some(build.context.span), &context, Purpose::Trusted);
         let dockerfile =
             build.dockerfile.as_ref().map_or_else(|| "Dockerfile".to_owned(), |d| d.value.clone());
         if dockerfile.starts_with('/') || dockerfile.split('/').any(|part| part == "..") {

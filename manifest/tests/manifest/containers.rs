@@ -42,6 +42,13 @@ fn everything_can_be_said() {
     assert_eq!(docker(text), expected);
 }
 
+/// The next start would run it past the egress.
+#[test]
+fn what_is_built_cannot_be_written_by_the_agent() {
+    let loaded = load_on("backend: docker\nbuild: { context: agent }\n", &host()).expect("a plan");
+    assert!(loaded.plan.sandbox.protect.contains(&"/home/ada/project/agent".into()));
+}
+
 #[test]
 fn what_cannot_be_meant_is_told() {
     for (text, expected) in [
@@ -51,6 +58,7 @@ fn what_cannot_be_meant_is_told() {
         ("backend: docker\nimage: -x\n", "is not the name of an image"),
         ("backend: docker\nimage: x\noutward_network: \"a b\"\n", "is not the name of a network"),
         ("backend: docker\nbuild: { context: nowhere }\n", "does not exist"),
+        ("backend: docker\nbuild: { context: . }\n", "the whole workspace would be built"),
         (
             "backend: docker\nbuild: { context: agent, dockerfile: ../Dockerfile }\n",
             "is not a file of the folder",
