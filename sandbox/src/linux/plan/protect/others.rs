@@ -25,7 +25,8 @@ pub(super) fn protect(found: &mut Found<'_>, area: &Area, folder: &Path) -> Resu
     if found.host.kind(folder) != Kind::Dir {
         return found.protect(area, folder, Hold::Nothing);
     }
-    let files: &[(&str, Hold)] = if folder.file_name().is_some_and(|name| name == ".hg") { &MERCURIAL } else { &JUJUTSU };
+    let files: &[(&str, Hold)] =
+        if folder.file_name().is_some_and(|name| name == ".hg") { &MERCURIAL } else { &JUJUTSU };
     for (name, hold) in files {
         let path = folder.join(name);
         if *name == "repo" && found.host.kind(&path) == Kind::Dir {
