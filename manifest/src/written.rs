@@ -395,10 +395,11 @@ pub struct UpstreamProxy {
     /// `http://host:port`, or `https://host:port` for TLS to the proxy itself. Never with a password: `auth` has it.
     pub url: At<String>,
     /// A PEM file with the certificate authority that the proxy signs with, when it opens TLS. It is trusted for what
-    /// comes through the proxy and for nothing else; not for the proxy's own certificate either.
+    /// comes through the proxy and for nothing else; not for the proxy's own certificate either. In the workspace it is
+    /// write-protected.
     pub ca: Option<At<String>>,
     /// With `https://`: a PEM file with the roots of the proxy's own certificate. No others verify it then. Default: this
-    /// machine's and `upstream_roots`.
+    /// machine's and `upstream_roots`. In the workspace it is write-protected.
     pub roots: Option<At<String>>,
     /// What the proxy asks for: Basic authentication.
     pub auth: Option<At<ProxyAuth>>,
