@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    audit, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, prune, ps, run,
-    stop,
+    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, prune, ps,
+    run, stop,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -42,6 +42,8 @@ pub enum Command {
     Engine(engine::EngineArgs),
     /// Make or write out the image that container engines start the egress from.
     Image(image::ImageArgs),
+    /// Write a certificate authority for another program, such as an intercepting proxy.
+    Ca(ca::CaArgs),
     /// Write a commented bottle.yaml from the tools found here and the presets chosen.
     Init(init::InitArgs),
     /// List running bottles.
@@ -74,6 +76,7 @@ impl Cli {
             Command::Egress(args) => egress::run(&args),
             Command::Engine(args) => engine::run(&args),
             Command::Image(args) => image::run(&args),
+            Command::Ca(args) => ca::run(&args),
             Command::Init(args) => init::run(&args),
             Command::Ps(args) => ps::run(&args),
             Command::Stop(args) => stop::run(&args),

@@ -1,6 +1,7 @@
 //! One file per command: its arguments and its work.
 
 pub mod audit;
+pub mod ca;
 pub mod check;
 pub mod completions;
 pub mod demo;

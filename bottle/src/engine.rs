@@ -2,8 +2,8 @@
 use crate::failure::Failure;
 use credentials::remote::HandedExact;
 use credentials::{Exact, ExactSource, Slot, TokenRef, Vault, load_exact};
-use egress::{CertificateAuthority, Config, DlpTerms, Limits, Upstream, UpstreamProxy};
-use manifest::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan};
+use egress::{CertificateAuthority, Config, DlpTerms, Limits, ProxyAuth, Upstream, UpstreamProxy};
+use manifest::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan, UpstreamProxyPlan};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,8 +35,10 @@ pub fn source(reference: &TokenRef) -> String {
 pub struct Supplies {
     /// More roots to trust upstream, PEM.
     pub roots_pem: Vec<String>,
-    /// The roots that the next hop is trusted by, PEM.
+    /// The certificate authority that the next hop signs with, PEM.
     pub proxy_ca_pem: Option<String>,
+    /// The roots of the next hop's own certificate, PEM.
+    pub proxy_roots_pem: Option<String>,
     /// Values that must stay inside, besides the slots'.
     pub exact: Vec<HandedExact>,
     /// Names of values that are not looked for, for people on the host.
@@ -47,12 +49,15 @@ pub struct Supplies {
 impl Supplies {
     /// Reads all of it.
     pub fn read(plan: &EgressPlan) -> Result<Supplies, Failure> {
-        let proxy_ca = plan.upstream_proxy.as_ref().and_then(|proxy| proxy.ca.as_deref());
+        let proxy = plan.upstream_proxy.as_ref();
+        let proxy_ca = proxy.and_then(|proxy| proxy.ca.as_deref());
+        let proxy_roots = proxy.and_then(|proxy| proxy.roots.as_deref());
         let Exact { sought, unsought } = exact_values(&plan.dlp.secrets)?;
         let handed = sought.into_iter().map(|value| HandedExact { name: value.name, value: value.value });
         Ok(Supplies {
             roots_pem: plan.upstream_roots.iter().map(|path| read_pem(path)).collect::<Result<_, _>>()?,
             proxy_ca_pem: proxy_ca.map(read_pem).transpose()?,
+            proxy_roots_pem: proxy_roots.map(read_pem).transpose()?,
             exact: handed.collect(),
             unsought,
         })
@@ -91,8 +96,13 @@ pub fn config(
     ca: CertificateAuthority,
     audit: audit::Auditor,
 ) -> Config {
-    let Supplies { roots_pem, proxy_ca_pem, exact, unsought: _ } = supplies;
+    let Supplies { roots_pem, proxy_ca_pem, proxy_roots_pem, exact, unsought: _ } = supplies;
     let proxy = plan.upstream_proxy.as_ref();
+    let proxy = proxy.map(|proxy| UpstreamProxy {
+        ca_pem: proxy_ca_pem,
+        roots_pem: proxy_roots_pem,
+        ..upstream_proxy(proxy, &vault)
+    });
     Config {
         bottle: bottle.to_owned(),
         policy: Arc::new(plan.policy.clone()),
@@ -100,14 +110,39 @@ pub fn config(
         vault,
         dlp: dlp_terms(&plan.dlp, exact),
         ca,
-        upstream: Upstream {
-            extra_roots_pem: roots_pem,
-            proxy: proxy.map(|proxy| UpstreamProxy { url: proxy.url.clone(), ca_pem: proxy_ca_pem }),
-            ..Upstream::default()
-        },
+        upstream: Upstream { extra_roots_pem: roots_pem, proxy, ..Upstream::default() },
         limits: Limits::default(),
         audit,
     }
+}
+
+fn upstream_proxy(plan: &UpstreamProxyPlan, vault: &Vault) -> UpstreamProxy {
+    let auth = plan.auth.as_ref().map(|auth| ProxyAuth {
+        username: auth.username.clone(),
+        slot: auth.slot,
+        vault: vault.clone(),
+    });
+    UpstreamProxy { auth, except: plan.except.clone(), ..UpstreamProxy::at(plan.url.clone()) }
+}
+
+/// What goes through an upstream proxy and what does not, for people.
+pub fn next_hop(plan: &EgressPlan) -> Vec<String> {
+    let Some(proxy) = &plan.upstream_proxy else { return Vec::new() };
+    let mut lines =
+        vec![format!("through {}, which resolves the names: what they lead to is not vetted", proxy.url)];
+    if proxy.ca.is_some() {
+        lines.push("  it opens TLS: it reads what goes through it, credentials included".to_owned());
+    }
+    if let Some(auth) = &proxy.auth {
+        let slot = plan.slots.iter().find(|slot| slot.slot == auth.slot);
+        let password = slot.map_or_else(|| auth.slot.to_string(), |slot| source(&slot.source));
+        lines.push(format!("  as `{}`, with the password from {password}", auth.username));
+    }
+    if !proxy.except.is_empty() {
+        let except: Vec<String> = proxy.except.iter().map(ToString::to_string).collect();
+        lines.push(format!("  but direct: {}", except.join(", ")));
+    }
+    lines
 }
 
 fn read_pem(path: &Path) -> Result<String, Failure> {

@@ -26,3 +26,4 @@ pub mod run;
 pub mod say;
 pub mod sidecar;
 pub mod style;
+pub mod whole;

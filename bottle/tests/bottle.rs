@@ -2,6 +2,8 @@
 //!
 //! Each test that starts a bottle does so as every user that it can be: root and an ordinary one, or ourselves.
 
+#[path = "bottle/ca.rs"]
+mod ca;
 #[path = "bottle/cli.rs"]
 mod cli;
 #[path = "bottle/demo.rs"]

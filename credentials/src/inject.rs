@@ -50,6 +50,34 @@ pub fn inject(
     Ok(Injected { in_head: true, swap_body: false })
 }
 
+/// The value of `Proxy-Authorization` for an upstream proxy that asks for Basic (RFC 7617), marked sensitive.
+/// # Errors
+/// When user name or value cannot stand there.
+pub fn proxy_authorization(slot: Slot, username: &str, secret: &Secret) -> Result<HeaderValue, InjectError> {
+    if secret.dangerous_expose().is_empty() {
+        return Err(InjectError::Unfit(slot, "a request: it is empty"));
+    }
+    basic_header(slot, username, secret)
+}
+
+fn basic_header(slot: Slot, username: &str, secret: &Secret) -> Result<HeaderValue, InjectError> {
+    if username.contains(':') {
+        return Err(InjectError::Unfit(slot, "basic authentication: the username has a colon"));
+    }
+    if secret.dangerous_expose().iter().any(u8::is_ascii_control) {
+        return Err(InjectError::Unfit(slot, "basic authentication"));
+    }
+    let pair = Zeroizing::new([username.as_bytes(), b":", secret.dangerous_expose()].concat());
+    sensitive(slot, &basic(&pair))
+}
+
+/// `HeaderValue` keeps a copy that is not zeroed; it lives as long as the request.
+fn sensitive(slot: Slot, text: &[u8]) -> Result<HeaderValue, InjectError> {
+    let mut value = HeaderValue::from_bytes(text).map_err(|_| InjectError::Unfit(slot, "a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 struct Head<'a> {
     slot: Slot,
     secret: &'a Secret,
@@ -65,14 +93,7 @@ impl Head<'_> {
     }
 
     fn put_basic(&mut self, username: &str) -> Result<(), InjectError> {
-        if username.contains(':') {
-            return Err(self.unfit("basic authentication: the username has a colon"));
-        }
-        if self.secret.dangerous_expose().iter().any(u8::is_ascii_control) {
-            return Err(self.unfit("basic authentication"));
-        }
-        let pair = Zeroizing::new([username.as_bytes(), b":", self.secret.dangerous_expose()].concat());
-        let value = self.header_value(&basic(&pair))?;
+        let value = basic_header(self.slot, username, self.secret)?;
         self.replace(AUTHORIZATION, value);
         Ok(())
     }
@@ -95,11 +116,8 @@ impl Head<'_> {
         self.headers.insert(name, value);
     }
 
-    /// `HeaderValue` keeps a copy that is not zeroed; it lives as long as the request.
     fn header_value(&self, text: &[u8]) -> Result<HeaderValue, InjectError> {
-        let mut value = HeaderValue::from_bytes(text).map_err(|_| self.unfit("a header"))?;
-        value.set_sensitive(true);
-        Ok(value)
+        sensitive(self.slot, text)
     }
 
     fn put_query(&mut self, parameter: &str) -> Result<(), InjectError> {

@@ -25,7 +25,7 @@ mod dotenv;
 pub mod exact;
 
 pub use exact::{Exact, ExactError, ExactSource, NamedSecret, load_exact};
-pub use inject::{InjectError, Injected, inject};
+pub use inject::{InjectError, Injected, inject, proxy_authorization};
 pub use placeholder::{Placeholder, PlaceholderFormat};
 pub use reference::{AuthScheme, Binding, Slot, TokenRef};
 pub use remote::{Fresh, Handed, Sources};

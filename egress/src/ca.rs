@@ -5,6 +5,7 @@
 mod cache;
 mod load;
 
+use credentials::Secret;
 use policy::Host;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyIdMethod,
@@ -59,7 +60,7 @@ impl CertificateAuthority {
     pub fn generate(bottle: &str) -> Result<CertificateAuthority, CaError> {
         let key = KeyPair::generate().map_err(|e| CaError::because("no key", e))?;
         let now = SystemTime::now();
-        let params = ca_params(bottle, &key, now);
+        let params = ca_params(bottle, &key, now, now + CA_LIFE);
         let certificate = params.self_signed(&key).map_err(|e| CaError::because("not signed", e))?;
         Ok(CertificateAuthority(Arc::new(Inner {
             certificate_pem: certificate.pem(),
@@ -120,14 +121,35 @@ impl CertificateAuthority {
     }
 }
 
+/// A CA for another program to sign with (`bottle ca`). The engine never makes one.
+pub struct WrittenCa {
+    /// PEM.
+    pub certificate_pem: String,
+    /// PKCS#8, PEM.
+    pub key_pem: Secret,
+}
+
+/// A CA of the same make as [`CertificateAuthority::generate`] gives, good for `life` from now and back-dated an hour.
+/// # Errors
+/// When key generation fails.
+pub fn dangerous_written_ca(name: &str, life: Duration) -> Result<WrittenCa, CaError> {
+    let key = KeyPair::generate().map_err(|e| CaError::because("no key", e))?;
+    let now = SystemTime::now();
+    let certificate = ca_params(name, &key, now, now + life)
+        .self_signed(&key)
+        .map_err(|e| CaError::because("not signed", e))?;
+    let key_pem = Secret::new(key.serialize_pem().into_bytes());
+    Ok(WrittenCa { certificate_pem: certificate.pem(), key_pem })
+}
+
 impl std::fmt::Debug for CertificateAuthority {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("CertificateAuthority")
     }
 }
 
-fn ca_params(bottle: &str, key: &KeyPair, now: SystemTime) -> CertificateParams {
-    let mut params = params(key, now, now + CA_LIFE);
+fn ca_params(bottle: &str, key: &KeyPair, now: SystemTime, until: SystemTime) -> CertificateParams {
+    let mut params = params(key, now, until);
     params.distinguished_name.push(DnType::CommonName, ca_name(bottle, key));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];

@@ -1,6 +1,6 @@
 //! What an engine is told. Plain data: `bottle` translates the plan into it.
-use credentials::{Binding, Secret, Vault};
-use policy::{Policy, RouteId};
+use credentials::{Binding, Secret, Slot, Vault};
+use policy::{Policy, ProxyException, RouteId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub enum DlpAction {
 pub struct Upstream {
     /// PEM roots besides the system's and the built-in ones.
     pub extra_roots_pem: Vec<String>,
-    /// The next hop.
+    /// The next hop of everything but its exceptions.
     pub proxy: Option<UpstreamProxy>,
     /// Name servers to ask instead of the system's; empty: the system's.
     pub nameservers: Vec<std::net::SocketAddr>,
@@ -63,10 +63,34 @@ pub struct Upstream {
 
 /// The next hop.
 pub struct UpstreamProxy {
-    /// `http://host:port` or `https://host:port`.
+    /// `http://host:port` or `https://host:port`; never with a password.
     pub url: String,
-    /// Its interception CA, PEM.
+    /// Its interception CA, PEM: trusted for what comes through it, and for nothing else.
     pub ca_pem: Option<String>,
+    /// The roots of its own certificate (`https://`), PEM, instead of those of all upstreams.
+    pub roots_pem: Option<String>,
+    /// What it asks for.
+    pub auth: Option<ProxyAuth>,
+    /// What goes direct.
+    pub except: Vec<ProxyException>,
+}
+
+impl UpstreamProxy {
+    /// One that opens nothing, asks for nothing and takes everything.
+    pub fn at(url: impl Into<String>) -> UpstreamProxy {
+        UpstreamProxy { url: url.into(), ca_pem: None, roots_pem: None, auth: None, except: Vec::new() }
+    }
+}
+
+/// Basic authentication (RFC 7617) with the next hop.
+#[derive(Clone)]
+pub struct ProxyAuth {
+    /// Before the colon.
+    pub username: String,
+    /// The password's slot.
+    pub slot: Slot,
+    /// Holds it.
+    pub vault: Vault,
 }
 
 /// Bounds. Each has a default that fits real clients; none may be absent.

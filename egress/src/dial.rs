@@ -1,4 +1,5 @@
 //! Opens connections: to vetted addresses, all raced and none other, or to the operator's next hop.
+mod connect;
 mod failure;
 mod next_hop;
 mod race;
@@ -26,6 +27,8 @@ pub type SharedPolicy = Arc<ArcSwap<Policy>>;
 #[derive(Debug, thiserror::Error)]
 #[error("upstream: {0}")]
 pub struct SetupError(pub String);
+
+const NO_WAY_THROUGH: &str = "no connection through the upstream proxy";
 
 /// Bytes to an upstream.
 pub(crate) type Stream = Box<dyn Duplex>;
@@ -95,23 +98,23 @@ impl Dialer {
         })
     }
 
-    /// The next hop, when plain requests go to it in absolute form.
-    pub(crate) fn next_hop(&self) -> Option<&NextHop> {
-        self.next_hop.as_ref()
+    /// The next hop of this host; `None`: it goes direct, because there is no proxy or the host is an exception.
+    pub(crate) fn next_hop(&self, host: &Host) -> Option<&NextHop> {
+        self.next_hop.as_ref().filter(|hop| hop.takes(host))
     }
 
     /// Bytes to the destination: direct, or through the next hop by CONNECT.
     pub(crate) async fn connect(&self, to: &impl Destination) -> Result<Dialled, Box<Denial>> {
-        let connecting = async {
-            match &self.next_hop {
-                None => self.connect_directly(to).await,
-                Some(hop) => {
-                    self.check_for_next_hop(to)?;
-                    hop.tunnel(self.connect_to_next_hop(hop).await?, to).await
-                }
-            }
+        let connected = match self.next_hop(to.host()) {
+            None => self.in_time("no connection", self.connect_directly(to)).await,
+            Some(hop) => self.in_time(NO_WAY_THROUGH, self.connect_through(hop, to)).await,
         };
-        self.in_time(connecting).await.map_err(|failure| failure.denial(to))
+        connected.map_err(|failure| failure.denial(to))
+    }
+
+    async fn connect_through(&self, hop: &NextHop, to: &impl Destination) -> Result<Dialled, Failure> {
+        self.check_for_next_hop(to)?;
+        hop.tunnel(self.connect_to_next_hop(hop).await?, to).await
     }
 
     /// Bytes to the next hop itself, for a plain request in absolute form.
@@ -124,11 +127,15 @@ impl Dialer {
             self.check_for_next_hop(to)?;
             self.connect_to_next_hop(hop).await
         };
-        self.in_time(connecting).await.map_err(|failure| failure.denial(to))
+        self.in_time(NO_WAY_THROUGH, connecting).await.map_err(|failure| failure.denial(to))
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let late = || Failure::Timeout(format!("no connection within {} s", self.connect_time.as_secs_f32()));
+    async fn in_time<T>(
+        &self,
+        what: &str,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let late = || Failure::Timeout(format!("{what} within {} s", self.connect_time.as_secs_f32()));
         tokio::time::timeout(self.connect_time, work).await.unwrap_or_else(|_| Err(late()))
     }
 
@@ -164,8 +171,13 @@ impl Dialer {
         }
     }
 
-    /// The operator named the next hop: its addresses count as vetted.
+    /// Whatever is wrong on the way there is the proxy's matter, and no reason to go around it.
     async fn connect_to_next_hop(&self, hop: &NextHop) -> Result<Dialled, Failure> {
+        self.reach_next_hop(hop).await.map_err(Failure::at_the_proxy)
+    }
+
+    /// The operator named the next hop: its addresses count as vetted.
+    async fn reach_next_hop(&self, hop: &NextHop) -> Result<Dialled, Failure> {
         let addresses = match hop.host() {
             Host::Ip(ip) => vec![*ip],
             Host::Name(name) => self.look_up(name).await?,

@@ -13,6 +13,7 @@ pub mod dns;
 pub mod engine;
 mod exchange;
 pub mod framing;
+mod fresh;
 mod headers;
 mod inbound;
 mod interim;
@@ -31,6 +32,6 @@ pub mod tunnel;
 pub mod upstream;
 pub mod websocket;
 
-pub use ca::CertificateAuthority;
-pub use config::{Config, DlpAction, DlpTerms, Limits, Upstream, UpstreamProxy};
+pub use ca::{CertificateAuthority, WrittenCa, dangerous_written_ca};
+pub use config::{Config, DlpAction, DlpTerms, Limits, ProxyAuth, Upstream, UpstreamProxy};
 pub use engine::{Engine, Listeners};

@@ -112,9 +112,10 @@ fn status_of(code: DenialCode, shape: Shape) -> StatusCode {
 /// An upstream's failure is not a decision against the agent.
 fn word(code: DenialCode) -> &'static str {
     match code {
-        DenialCode::UpstreamCertificate | DenialCode::UpstreamUnreachable | DenialCode::UpstreamTimeout => {
-            "failed"
-        }
+        DenialCode::UpstreamCertificate
+        | DenialCode::UpstreamUnreachable
+        | DenialCode::UpstreamTimeout
+        | DenialCode::UpstreamProxy => "failed",
         _ => "denied",
     }
 }

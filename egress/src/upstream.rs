@@ -65,7 +65,8 @@ pub enum WsAnswer {
 
 /// Connections of two keys are never exchanged. One client serves one bottle, so that the bottle is part of every key.
 /// The route is in it because routes differ in which addresses they may reach; the host, because connections are not
-/// coalesced, whatever other names a certificate has.
+/// coalesced, whatever other names a certificate has; the way, because what was verified by the upstream proxy's CA is
+/// worth nothing for what goes direct.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     scheme: Scheme,
@@ -73,10 +74,11 @@ pub(crate) struct Key {
     port: u16,
     route: RouteId,
     identity: PoolIdentity,
+    through_proxy: bool,
 }
 
 impl Key {
-    fn new(permitted: &Permitted, identity: PoolIdentity) -> Key {
+    fn new(permitted: &Permitted, identity: PoolIdentity, through_proxy: bool) -> Key {
         let request = permitted.request();
         Key {
             scheme: request.scheme,
@@ -84,6 +86,7 @@ impl Key {
             port: request.port,
             route: permitted.route().id,
             identity,
+            through_proxy,
         }
     }
 }
@@ -102,9 +105,10 @@ impl Client {
     /// # Errors
     /// When roots or the proxy are unusable.
     pub fn new(upstream: &Upstream, policy: SharedPolicy, limits: &Limits) -> Result<Client, SetupError> {
-        let roots = Arc::new(roots(upstream)?);
+        let roots = Arc::new(tls::roots(&upstream.extra_roots_pem)?);
         let dialer = Arc::new(Dialer::new(upstream, &roots, policy, limits)?);
-        let connector = Arc::new(Connector::new(dialer.clone(), &roots, limits)?);
+        let behind_proxy = Arc::new(roots_behind_proxy(upstream, &roots)?);
+        let connector = Arc::new(Connector::new(dialer.clone(), &roots, &behind_proxy, limits)?);
         let checkout_time = limits.connect_time + limits.handshake_time;
         let pool = Pool::new(limits.idle_time, checkout_time);
         Ok(Client { dialer, connector, pool, answer_time: limits.stream_idle_time })
@@ -127,7 +131,8 @@ impl Client {
         identity: PoolIdentity,
         request: Request<Body>,
     ) -> Result<Answer, Box<Denial>> {
-        let key = Key::new(permitted, identity);
+        let through_proxy = self.dialer.next_hop(&permitted.request().host).is_some();
+        let key = Key::new(permitted, identity, through_proxy);
         let connection = self.pool.checkout(&key, &self.connector, permitted).await?;
         let spare = request::spare(&request, connection.is_reused());
         match self.send_on(connection, permitted, request).await {
@@ -158,7 +163,7 @@ impl Client {
         request: Request<Body>,
     ) -> Result<Answer, SendFailure> {
         let address = connection.address();
-        let shape = self.connector.shape_of(permitted);
+        let shape = self.connector.shape_of(permitted).await.map_err(SendFailure::of)?;
         Ok(Answer { response: connection.send(shape, permitted, request).await?, address })
     }
 
@@ -187,8 +192,12 @@ impl Client {
     }
 }
 
-fn roots(upstream: &Upstream) -> Result<rustls::RootCertStore, SetupError> {
-    let mut roots = tls::roots(&upstream.extra_roots_pem)?;
+/// Those of all upstreams, and the proxy's own CA: a proxy that opens TLS signs what comes through it.
+fn roots_behind_proxy(
+    upstream: &Upstream,
+    roots: &rustls::RootCertStore,
+) -> Result<rustls::RootCertStore, SetupError> {
+    let mut roots = roots.clone();
     if let Some(pem) = upstream.proxy.as_ref().and_then(|proxy| proxy.ca_pem.as_ref()) {
         tls::add_pem(&mut roots, pem)?;
     }

@@ -11,6 +11,7 @@ mod egress {
     mod secrets;
     mod streams;
     mod upstream;
+    mod upstream_proxy;
     mod websockets;
     mod wire;
     mod world;

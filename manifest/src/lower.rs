@@ -6,6 +6,7 @@ mod auth;
 mod backend;
 mod egress;
 mod paths;
+mod proxy;
 mod resolve;
 mod routes;
 pub(crate) use routes::{is_passthrough, is_tcp};

@@ -1,7 +1,7 @@
 //! What will be done: every default applied, nothing left to look up; serialisable; names secrets, never holds them.
-use credentials::Binding;
 use credentials::reference::SlotPlan;
-use policy::{Policy, RouteId};
+use credentials::{Binding, Slot};
+use policy::{Host, Policy, ProxyException, RouteId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -210,8 +210,30 @@ pub enum DlpSecret {
 /// The next hop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamProxyPlan {
-    /// `http://host:port` or `https://host:port`.
+    /// `http://host:port` or `https://host:port`; never with a password.
     pub url: String,
-    /// Its interception CA, if it has one.
+    /// Its interception CA, if it has one (absolute).
     pub ca: Option<PathBuf>,
+    /// The roots of its own certificate, instead of all others (absolute).
+    pub roots: Option<PathBuf>,
+    /// What it asks for.
+    pub auth: Option<ProxyAuthPlan>,
+    /// What goes direct.
+    pub except: Vec<ProxyException>,
+}
+
+impl UpstreamProxyPlan {
+    /// Whether a host goes through it.
+    pub fn takes(&self, host: &Host) -> bool {
+        !self.except.iter().any(|exception| exception.covers(host))
+    }
+}
+
+/// Basic authentication with the next hop; the password is in its slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyAuthPlan {
+    /// Before the colon.
+    pub username: String,
+    /// Of the password.
+    pub slot: Slot,
 }

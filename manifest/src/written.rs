@@ -166,14 +166,14 @@ pub struct Egress {
     pub routes: Vec<At<Route>>,
     /// The search for secrets in what leaves. Every token is always sought.
     pub dlp: Option<Dlp>,
-    /// A proxy that everything goes through after it was allowed.
+    /// A proxy that everything goes through after it was allowed, but for its exceptions.
     pub upstream_proxy: Option<UpstreamProxy>,
     /// PEM files with more root certificates to trust upstream, besides this machine's. In the workspace they are
     /// write-protected.
     #[serde(default)]
     pub upstream_roots: Vec<At<String>>,
     /// Names that are not looked up: `host` or `host:port` → `address` or `address:port`. These addresses may be private
-    /// ones. A route is needed all the same.
+    /// ones. A route is needed all the same. What goes through `upstream_proxy` is looked up there, and not here.
     pub resolve: Option<Table>,
 }
 
@@ -386,14 +386,41 @@ pub struct DlpSecret {
     pub file: Option<At<String>>,
 }
 
-/// A proxy that everything goes through after it was allowed.
+/// A proxy that everything goes through after it was allowed, but for its exceptions. TLS, WebSockets and raw bytes go
+/// through it by CONNECT, plain HTTP in absolute form. When it is down nothing goes around it. Names are resolved by the
+/// proxy, so that their addresses are not vetted here; an address that a request names is. Credentials of routes go
+/// through it inside TLS: it can read them only when it opens TLS, which needs `ca`.
 #[derive(Debug, Clone, Derive, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpstreamProxy {
-    /// `http://host:port` or `https://host:port`.
+    /// `http://host:port`, or `https://host:port` for TLS to the proxy itself. Never with a password: `auth` has it.
     pub url: At<String>,
-    /// A PEM file with the proxy's own certificate authority, when it opens TLS.
+    /// A PEM file with the certificate authority that the proxy signs with, when it opens TLS. It is trusted for what
+    /// comes through the proxy and for nothing else; not for the proxy's own certificate either. In the workspace it is
+    /// write-protected.
     pub ca: Option<At<String>>,
+    /// With `https://`: a PEM file with the roots of the proxy's own certificate. No others verify it then. Default: this
+    /// machine's and `upstream_roots`. In the workspace it is write-protected.
+    pub roots: Option<At<String>>,
+    /// What the proxy asks for: Basic authentication.
+    pub auth: Option<At<ProxyAuth>>,
+    /// What goes direct: one host (`api.example.com`, `10.0.0.1`), all names below one, without itself (`*.example.com`),
+    /// or a block of addresses (`10.0.0.0/8`), on every port. The host counts as it was asked for: a block covers
+    /// addresses that a request names and never a name, wherever that leads. What goes direct is looked up and vetted
+    /// here. A route is needed all the same. Default: nothing.
+    #[serde(default)]
+    pub except: Vec<At<String>>,
+}
+
+/// User name and password for an upstream proxy.
+#[derive(Debug, Clone, Derive, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyAuth {
+    /// The user name.
+    pub username: At<String>,
+    /// Where the password comes from. It is a secret like any other: searched for in what leaves, taken out of what comes
+    /// back, never inside the bottle.
+    pub token: At<Token>,
 }
 
 /// The record of what the bottle did.

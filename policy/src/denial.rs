@@ -45,6 +45,8 @@ pub enum DenialCode {
     UpstreamUnreachable,
     /// The upstream (or upstream proxy) did not answer in time.
     UpstreamTimeout,
+    /// The operator's upstream proxy could not be reached, verified or used, or did not let this through.
+    UpstreamProxy,
     /// The engine is ending or failed internally.
     EgressFailure,
 }
@@ -71,6 +73,7 @@ impl DenialCode {
             DenialCode::UpstreamCertificate => "upstream-certificate",
             DenialCode::UpstreamUnreachable => "upstream-unreachable",
             DenialCode::UpstreamTimeout => "upstream-timeout",
+            DenialCode::UpstreamProxy => "upstream-proxy",
             DenialCode::EgressFailure => "egress-failure",
         }
     }
@@ -85,6 +88,7 @@ impl DenialCode {
             | DenialCode::CredentialUnavailable
             | DenialCode::UpstreamCertificate
             | DenialCode::UpstreamUnreachable
+            | DenialCode::UpstreamProxy
             | DenialCode::EgressFailure => 502,
             DenialCode::UpstreamTimeout => 504,
             _ => 403,

@@ -43,7 +43,7 @@ pub struct HostError {
 }
 
 impl HostError {
-    fn new(text: &str, why: &'static str) -> HostError {
+    pub(crate) fn new(text: &str, why: &'static str) -> HostError {
         HostError { text: text::neutral(text, 100).replace('`', "'"), why }
     }
 }

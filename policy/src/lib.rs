@@ -22,6 +22,7 @@ pub mod route;
 pub mod address;
 pub mod decide;
 pub mod denial;
+pub mod exception;
 
 pub mod special;
 pub mod text;
@@ -29,6 +30,7 @@ pub mod text;
 pub use address::{AddressRefusal, Vetted, vet};
 pub use decide::{Opening, Permitted, PermittedTunnel, Policy, PolicyError, decide, open};
 pub use denial::{Denial, DenialCode};
+pub use exception::ProxyException;
 pub use host::{Authority, Host, HostError, HostName, HostPattern};
 pub use path::{NormalPath, PathPattern};
 pub use request::{Method, Request, Scheme};

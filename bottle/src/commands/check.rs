@@ -169,7 +169,7 @@ fn reach(plan: &Plan) -> Vec<String> {
     }
     let rows: Vec<Vec<String>> = routes.iter().map(|route| row(plan, route)).collect();
     let mut lines: Vec<String> = style::table(&rows).lines().map(str::to_owned).collect();
-    lines.extend(egress.upstream_proxy.iter().map(|proxy| format!("all of it through {}", proxy.url)));
+    lines.extend(engine::next_hop(egress));
     lines.extend(egress.upstream_roots.iter().map(|root| format!("trusting {} too", root.display())));
     lines
 }

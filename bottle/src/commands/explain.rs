@@ -119,6 +119,7 @@ impl Verdict {
             format!("  route       {} ({})", style::neutral(&route.name), check::address(route)),
         ];
         lines.extend(self.credential(egress));
+        lines.extend(way(egress, url).map(|way| format!("  way         {}", style::neutral(&way))));
         if let Verdict::Unread { .. } = self {
             lines.push(
                 "  inspection  none: method and path are not seen, and no credential is added".to_owned(),
@@ -156,13 +157,30 @@ impl Verdict {
             }),
             Verdict::Allowed { route, url } => json!({
                 "ok": true, "decision": "allowed", "url": url, "inspected": true, "route": route,
-                "credential": egress.bindings.get(&route.id),
+                "credential": egress.bindings.get(&route.id), "upstream_proxy": through(egress, url),
             }),
             Verdict::Unread { route, url } => json!({
                 "ok": true, "decision": "allowed", "url": url, "inspected": false, "route": route, "credential": null,
+                "upstream_proxy": through(egress, url),
             }),
         }
     }
+}
+
+/// The proxy that this request goes through; `None`: it goes direct.
+fn through<'e>(egress: &'e EgressPlan, url: &str) -> Option<&'e str> {
+    let proxy = egress.upstream_proxy.as_ref()?;
+    let host = Request::from_url("GET", url).ok()?.host;
+    proxy.takes(&host).then_some(proxy.url.as_str())
+}
+
+/// Its way out, where there are two.
+fn way(egress: &EgressPlan, url: &str) -> Option<String> {
+    egress.upstream_proxy.as_ref()?;
+    Some(match through(egress, url) {
+        Some(proxy) => format!("through {proxy}, which resolves the name"),
+        None => "direct, by `upstream_proxy.except`".to_owned(),
+    })
 }
 
 /// Where a credential stands.
@@ -237,5 +255,23 @@ mod tests {
     fn what_is_not_read_is_said_to_be_unread() {
         assert!(told("GET", "https://pinned.test/").contains("method and path are not seen"));
         assert!(told("GET", "https://db.test:5432/").contains("method and path are not seen"));
+    }
+
+    #[test]
+    fn the_way_out_is_said_where_there_are_two() {
+        let mut egress = egress();
+        assert!(!judge(&egress, "GET", "https://pinned.test/").text(&egress, "m").contains("  way "));
+        egress.upstream_proxy = Some(manifest::plan::UpstreamProxyPlan {
+            url: "http://proxy.test:8080".into(),
+            ca: None,
+            roots: None,
+            auth: None,
+            except: vec![policy::ProxyException::parse("db.test").expect("a host")],
+        });
+        let told = |url: &str| judge(&egress, "GET", url).text(&egress, "m");
+        assert!(told("https://api.test/v1/x").contains("through http://proxy.test:8080, which resolves"));
+        assert!(told("https://db.test:5432/").contains("direct, by `upstream_proxy.except`"));
+        let json = judge(&egress, "GET", "https://api.test/v1/x").json(&egress);
+        assert_eq!(json["upstream_proxy"], "http://proxy.test:8080");
     }
 }

@@ -141,12 +141,8 @@ fn credential(egress: &EgressPlan, binding: &Binding) -> String {
     format!("+ {source} {place}")
 }
 
-fn next_hop(egress: &EgressPlan) -> Option<String> {
-    let proxy = egress.upstream_proxy.as_ref()?;
-    // A proxy's URL may hold a password before the `@`.
-    let (scheme, rest) = proxy.url.split_once("://").unwrap_or(("http", &proxy.url));
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    Some(format!("all through {scheme}://{host}, which resolves the names"))
+fn next_hop(egress: &EgressPlan) -> Vec<String> {
+    engine::next_hop(egress).iter().map(|line| style::neutral(line)).collect()
 }
 
 fn sight(plan: &Plan) -> Vec<String> {

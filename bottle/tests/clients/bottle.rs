@@ -11,6 +11,9 @@ pub(crate) struct Bottle {
     name: String,
     folder: tempfile::TempDir,
     preset: Option<&'static str>,
+    egress: String,
+    port: u16,
+    passes_through: bool,
 }
 
 /// How it ended.
@@ -31,7 +34,26 @@ impl Bottle {
     pub(crate) fn new(name: &str) -> Bottle {
         let folder =
             tempfile::Builder::new().prefix("bottle-client.").tempdir_in("/var/tmp").expect("a workspace");
-        Bottle { name: name.into(), folder, preset: None }
+        let (egress, port, passes_through) = (String::new(), 443, false);
+        Bottle { name: name.into(), folder, preset: None, egress, port, passes_through }
+    }
+
+    /// More lines of the manifest below `egress`.
+    pub(crate) fn egress(mut self, lines: &str) -> Bottle {
+        self.egress = lines.into();
+        self
+    }
+
+    /// The world's hosts at another port than 443.
+    pub(crate) fn on_port(mut self, port: u16) -> Bottle {
+        self.port = port;
+        self
+    }
+
+    /// The package index with its TLS unopened and no credential.
+    pub(crate) fn passing_through(mut self) -> Bottle {
+        self.passes_through = true;
+        self
     }
 
     /// An agent's preset, with its routes and variables.
@@ -89,12 +111,19 @@ impl Bottle {
         }
         yaml.push_str("egress:\n  routes:\n");
         for (host, auth) in ROUTES {
-            let _ = writeln!(yaml, "    - {{ host: {host}, auth: {auth} }}");
+            let more = if self.passes_through && host == world::PACKAGES {
+                "tls: passthrough".into()
+            } else {
+                format!("auth: {auth}")
+            };
+            let _ = writeln!(yaml, "    - {{ host: {host}, port: {}, {more} }}", self.port);
         }
+        yaml.push_str("    - { host: plain.test, scheme: http }\n");
         let _ = writeln!(yaml, "  upstream_roots: [{}]\n  resolve:", world.root.display());
         for host in HOSTS {
             let _ = writeln!(yaml, "    {host}: \"127.0.0.1:{}\"", world.port);
         }
+        yaml.push_str(&self.egress);
         yaml
     }
 }

@@ -13,4 +13,5 @@ mod packages;
 mod streams;
 mod tokens;
 mod trust;
+mod upstream_proxy;
 mod world;

@@ -13,11 +13,15 @@ pub(crate) const OPENAI: &str = "sk-proj-real-58a6f3d7c9b12e40";
 /// Key of `generateContent`.
 pub(crate) const GEMINI: &str = "AIzaReal-1e40b7d2c9f35a6886aa53f9c27d0b1";
 
+/// Password of upstream proxies.
+pub(crate) const PROXY: &str = "real-proxy-3b90e4d7f1c8526a";
+
 /// Variable of the launcher and value, one for each.
-pub(crate) const ALL: [(&str, &str); 6] = [
+pub(crate) const ALL: [(&str, &str); 7] = [
     ("REAL_ECHO", ECHO),
     ("REAL_PACKAGES", PACKAGES),
     ("REAL_GIT", GIT),
+    ("REAL_PROXY", PROXY),
     ("ANTHROPIC_API_KEY", ANTHROPIC),
     ("OPENAI_API_KEY", OPENAI),
     ("GEMINI_API_KEY", GEMINI),

@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Certificate(String),
     /// The upstream speaks none of the protocols offered by ALPN.
     NoProtocol(String),
+    /// The operator's upstream proxy cannot be used, or does not let this through.
+    Proxy(String),
 }
 
 impl Failure {
@@ -28,6 +30,32 @@ impl Failure {
                 | TlsError::NoApplicationProtocol,
             ) => Failure::NoProtocol(text),
             _ => Failure::Unreachable(text),
+        }
+    }
+
+    /// What went wrong between here and the upstream proxy itself.
+    pub(super) fn at_the_proxy(self) -> Failure {
+        match self {
+            Failure::NotResolved(detail) => Failure::Proxy(format!("its name was not resolved: {detail}")),
+            Failure::Timeout(detail) => Failure::Timeout(format!("upstream proxy: {detail}")),
+            Failure::Certificate(detail) => {
+                Failure::Proxy(format!("{detail}; its own roots are `upstream_proxy.roots`"))
+            }
+            Failure::NotAllowed(detail)
+            | Failure::Unreachable(detail)
+            | Failure::NoProtocol(detail)
+            | Failure::Proxy(detail) => Failure::Proxy(detail),
+        }
+    }
+
+    /// What went wrong behind the upstream proxy, with the operator's way out.
+    pub(crate) fn behind_the_proxy(self) -> Failure {
+        match self {
+            Failure::Certificate(detail) => Failure::Certificate(format!(
+                "{detail}; it came through the upstream proxy: when that opens TLS, its certificate authority belongs \
+                 into `upstream_proxy.ca`"
+            )),
+            other => other,
         }
     }
 
@@ -48,6 +76,7 @@ impl Failure {
             }
             Failure::Timeout(detail) => (DenialCode::UpstreamTimeout, detail),
             Failure::Certificate(detail) => (DenialCode::UpstreamCertificate, detail),
+            Failure::Proxy(detail) => (DenialCode::UpstreamProxy, format!("upstream proxy: {detail}")),
         }
     }
 }
@@ -64,6 +93,10 @@ fn sentence(code: DenialCode, place: &str) -> String {
         DenialCode::UpstreamCertificate => {
             format!("{place} is allowed, but its certificate could not be verified, so nothing was sent")
         }
+        DenialCode::UpstreamProxy => format!(
+            "{place} is allowed, but the operator's upstream proxy cannot be used or does not let it through, and \
+             nothing goes around it"
+        ),
         _ => format!("{place} is allowed, but could not be reached or broke off"),
     }
 }

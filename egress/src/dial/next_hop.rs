@@ -1,23 +1,20 @@
 //! The operator's upstream proxy. Names go to it after the decision, unresolved; when it fails, nothing goes around it.
-use super::{Destination, Dialled, Failure, SetupError, Stream, secure};
-use crate::{Limits, UpstreamProxy, tls};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::{HeaderValue, Method, Request, Uri, header};
-use http_body_util::Empty;
-use hyper_util::rt::TokioIo;
-use percent_encoding::percent_decode_str;
-use policy::{Host, Scheme};
+use super::connect::{self, connect};
+use super::{Destination, Dialled, Failure, SetupError, secure};
+use crate::{Limits, ProxyAuth, UpstreamProxy, fresh, tls};
+use http::{HeaderMap, HeaderValue, Uri, header};
+use policy::{Host, ProxyException, Scheme};
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where everything goes that leaves.
+/// Where everything goes that leaves, but for the exceptions.
 pub(crate) struct NextHop {
     host: Host,
     port: u16,
     tls: Option<Arc<ClientConfig>>,
-    authorization: Option<HeaderValue>,
+    auth: Option<ProxyAuth>,
+    except: Vec<ProxyException>,
     handshake_time: Duration,
 }
 
@@ -34,16 +31,23 @@ impl NextHop {
             _ => return Err(bad("must begin with `http://` or `https://`")),
         };
         let authority = uri.authority().ok_or_else(|| bad("names no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(bad("must not hold a user name or password; they belong into `upstream_proxy.auth`"));
+        }
         let host = Host::parse(authority.host()).map_err(|e| bad(&e.to_string()))?;
-        let tls =
-            (scheme == Scheme::Https).then(|| tls::client(roots.clone(), &[b"http/1.1"])).transpose()?;
         Ok(NextHop {
             host,
             port: authority.port_u16().unwrap_or(scheme.default_port()),
-            tls,
-            authorization: authority.as_str().rsplit_once('@').map(|(user, _)| basic(user)).transpose()?,
+            tls: (scheme == Scheme::Https).then(|| own_tls(proxy, roots)).transpose()?,
+            auth: proxy.auth.clone(),
+            except: proxy.except.clone(),
             handshake_time: limits.handshake_time,
         })
+    }
+
+    /// Whether a host goes through it. Judged by the host as it was asked for; nothing is looked up.
+    pub(super) fn takes(&self, host: &Host) -> bool {
+        !self.except.iter().any(|exception| exception.covers(host))
     }
 
     pub(super) fn host(&self) -> &Host {
@@ -54,9 +58,19 @@ impl NextHop {
         self.port
     }
 
-    /// `Proxy-Authorization`, for requests in absolute form.
-    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
-        self.authorization.as_ref()
+    /// `Proxy-Authorization` as it is now, for CONNECT and for requests in absolute form.
+    pub(crate) async fn authorization(&self) -> Result<Option<HeaderValue>, Failure> {
+        let Some(ProxyAuth { username, slot, vault }) = &self.auth else { return Ok(None) };
+        let unfit = |why: String| Failure::Proxy(format!("its password ({slot}) is not to be had: {why}"));
+        let secret = fresh::current(vault, *slot).await.map_err(unfit)?;
+        let value = credentials::proxy_authorization(*slot, username, &secret);
+        value.map(Some).map_err(|error| unfit(error.to_string()))
+    }
+
+    /// What a 407 means that came back for a request in absolute form.
+    pub(crate) fn unauthorized(was_sent: bool, headers: &HeaderMap) -> Failure {
+        let values = headers.get_all(header::PROXY_AUTHENTICATE);
+        connect::unauthorized(was_sent, values.iter().any(|value| connect::offers_basic(value.as_bytes())))
     }
 
     /// TLS to the proxy itself, where its URL says so.
@@ -66,47 +80,27 @@ impl NextHop {
         Ok(Dialled { stream: Box::new(stream), address: dialled.address })
     }
 
-    /// CONNECT (RFC 9110 section 9.3.6).
+    /// A tunnel to the destination.
     pub(super) async fn tunnel(&self, dialled: Dialled, to: &impl Destination) -> Result<Dialled, Failure> {
-        let broken = |error: hyper::Error| Failure::Unreachable(format!("upstream proxy: {error}"));
-        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-            .title_case_headers(true)
-            .handshake(TokioIo::new(dialled.stream))
-            .await
-            .map_err(broken)?;
-        tokio::spawn(connection.with_upgrades());
-        let response = sender.send_request(self.connect_request(to)?).await.map_err(broken)?;
-        if !response.status().is_success() {
-            return Err(Failure::Unreachable(format!(
-                "upstream proxy answered CONNECT with {}",
-                response.status()
-            )));
-        }
-        let stream: Stream = Box::new(TokioIo::new(hyper::upgrade::on(response).await.map_err(broken)?));
-        Ok(Dialled { stream, address: dialled.address })
-    }
-
-    fn connect_request(&self, to: &impl Destination) -> Result<Request<Empty<bytes::Bytes>>, Failure> {
         let authority = format!("{}:{}", to.host(), to.port());
-        let mut request = Request::builder()
-            .method(Method::CONNECT)
-            .uri(&authority)
-            .header(header::HOST, &authority)
-            .body(Empty::new())
-            .map_err(|e| Failure::Unreachable(format!("upstream proxy: {e}")))?;
-        if let Some(value) = &self.authorization {
-            request.headers_mut().insert(header::PROXY_AUTHORIZATION, value.clone());
-        }
-        Ok(request)
+        let authorization = self.authorization().await?;
+        let stream = connect(dialled.stream, &authority, authorization.as_ref()).await?;
+        Ok(Dialled { stream, address: dialled.address })
     }
 }
 
-fn basic(user_info: &str) -> Result<HeaderValue, SetupError> {
-    let plain: Vec<u8> = percent_decode_str(user_info).collect();
-    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(plain)))
-        .map_err(|_| bad("has user information that no header can carry"))?;
-    value.set_sensitive(true);
-    Ok(value)
+/// The proxy's own certificate is verified by its own roots and no others, where it has some. What it signs for others
+/// (its interception CA) does not count for it.
+fn own_tls(proxy: &UpstreamProxy, roots: &Arc<RootCertStore>) -> Result<Arc<ClientConfig>, SetupError> {
+    let roots = match &proxy.roots_pem {
+        None => roots.clone(),
+        Some(pem) => {
+            let mut own = RootCertStore::empty();
+            tls::add_pem(&mut own, pem)?;
+            Arc::new(own)
+        }
+    };
+    tls::client(roots, &[b"http/1.1"])
 }
 
 /// Without the URL: it may hold a password.

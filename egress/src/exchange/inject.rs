@@ -3,11 +3,12 @@ use super::{Outbound, Screened};
 use crate::body::{Body, Pipeline, Stage, Staged};
 use crate::coding::narrowed;
 use crate::engine::Shared;
+use crate::fresh;
 use crate::record::Ledger;
 use crate::screen::body_kind;
 use crate::upstream::PoolIdentity;
 use bytes::Bytes;
-use credentials::{AuthScheme, Binding, BodySwapper, Placeholder, Resolution, Secret, Slot, Unavailable};
+use credentials::{AuthScheme, Binding, BodySwapper, Placeholder, Secret, Slot};
 use http::{HeaderMap, HeaderValue, Uri, Version, header};
 use policy::{Denial, DenialCode, Permitted, Scheme};
 use std::sync::Arc;
@@ -57,24 +58,9 @@ async fn credential(
     let slot = binding.slot;
     let placeholder =
         engine.vault.placeholder(slot).ok_or_else(|| unavailable(permitted, slot, "no such slot"))?;
-    let secret = current(engine, slot).await.map_err(|error| unavailable(permitted, slot, &error))?;
+    let secret =
+        fresh::current(&engine.vault, slot).await.map_err(|error| unavailable(permitted, slot, &error))?;
     Ok((placeholder, secret))
-}
-
-async fn current(engine: &Arc<Shared>, slot: Slot) -> Result<Secret, String> {
-    match engine.vault.current(slot) {
-        Ok(Resolution::Current(secret)) => Ok(secret),
-        Ok(Resolution::RefreshDue) => {
-            let vault = engine.vault.clone();
-            let refreshed = tokio::task::spawn_blocking(move || vault.refresh(slot)).await;
-            refreshed.map_err(|_| "the refresh broke off".to_owned())?.map_err(|error| why(&error))
-        }
-        Err(error) => Err(why(&error)),
-    }
-}
-
-fn why(error: &Unavailable) -> String {
-    error.why.clone()
 }
 
 /// The detail is for the operator: the agent cannot mend a source on the host.

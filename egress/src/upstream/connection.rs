@@ -4,18 +4,19 @@ use super::request::{self, Shape};
 use super::shared::{Parts, Settings, Stay, Staying, uploading};
 use crate::Limits;
 use crate::body::{Body, BoxError};
-use crate::dial::{Dialer, Failure, SetupError, Stream, secure};
+use crate::dial::{Dialer, Failure, NextHop, SetupError, Stream, secure};
 use crate::tls;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use policy::{Denial, Permitted, Scheme};
+use policy::{Denial, Host, Permitted, Scheme};
 use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 /// What one stream may have in flight before its reader takes it, and all of a connection together. Memory per
@@ -32,11 +33,35 @@ pub(super) type H2 = http2::SendRequest<Body>;
 /// Makes connections.
 pub(crate) struct Connector {
     dialer: Arc<Dialer>,
+    direct: Clients,
+    behind_proxy: Clients,
+    handshake_time: Duration,
+    head_bytes: usize,
+}
+
+/// TLS of one way out: its own roots and its own tickets.
+struct Clients {
     both: Arc<ClientConfig>,
     h1: Arc<ClientConfig>,
     h2: Arc<ClientConfig>,
-    handshake_time: Duration,
-    head_bytes: usize,
+}
+
+impl Clients {
+    fn new(roots: &Arc<RootCertStore>) -> Result<Clients, SetupError> {
+        Ok(Clients {
+            both: tls::client(roots.clone(), &[b"h2", b"http/1.1"])?,
+            h1: tls::client(roots.clone(), &[b"http/1.1"])?,
+            h2: tls::client(roots.clone(), &[b"h2"])?,
+        })
+    }
+
+    fn offering(&self, offer: Offer) -> Arc<ClientConfig> {
+        match offer {
+            Offer::Both => self.both.clone(),
+            Offer::H1 => self.h1.clone(),
+            Offer::H2 => self.h2.clone(),
+        }
+    }
 }
 
 /// Which protocols TLS offers.
@@ -116,24 +141,26 @@ fn is_reset(error: &hyper::Error) -> bool {
 impl Connector {
     pub(super) fn new(
         dialer: Arc<Dialer>,
-        roots: &Arc<RootCertStore>,
+        direct: &Arc<RootCertStore>,
+        behind_proxy: &Arc<RootCertStore>,
         limits: &Limits,
     ) -> Result<Connector, SetupError> {
         Ok(Connector {
             dialer,
-            both: tls::client(roots.clone(), &[b"h2", b"http/1.1"])?,
-            h1: tls::client(roots.clone(), &[b"http/1.1"])?,
-            h2: tls::client(roots.clone(), &[b"h2"])?,
+            direct: Clients::new(direct)?,
+            behind_proxy: Clients::new(behind_proxy)?,
             handshake_time: limits.handshake_time,
             head_bytes: limits.head_bytes,
         })
     }
 
     /// Plain requests go to a next hop in absolute form; all else reaches the origin itself.
-    pub(super) fn shape_of(&self, to: &Permitted) -> Shape {
-        match self.dialer.next_hop() {
-            Some(hop) if to.request().scheme == Scheme::Http => Shape::Absolute(hop.authorization().cloned()),
-            _ => Shape::Origin,
+    pub(super) async fn shape_of(&self, to: &Permitted) -> Result<Shape, Failure> {
+        match self.dialer.next_hop(&to.request().host) {
+            Some(hop) if to.request().scheme == Scheme::Http => {
+                hop.authorization().await.map(Shape::Absolute)
+            }
+            _ => Ok(Shape::Origin),
         }
     }
 
@@ -147,7 +174,7 @@ impl Connector {
 
     /// Bytes after TLS, and whether they are h2. The inner failure is the handshake's.
     async fn open(&self, to: &Permitted, offer: Offer) -> Result<Opened, Box<Denial>> {
-        match self.dialer.next_hop() {
+        match self.dialer.next_hop(&to.request().host) {
             Some(hop) if to.request().scheme == Scheme::Http => {
                 let dialled = self.dialer.connect_plain(hop, to).await?;
                 Ok(Ok((dialled.stream, dialled.address, false)))
@@ -162,20 +189,19 @@ impl Connector {
         if to.request().scheme == Scheme::Http {
             return Ok(Ok((dialled.stream, dialled.address, false)));
         }
-        let secured =
-            secure(dialled.stream, &to.request().host, self.config(offer), self.handshake_time).await;
+        let secured = self.secure(dialled.stream, &to.request().host, offer).await;
         Ok(secured.map(|stream| {
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             (Box::new(stream) as Stream, dialled.address, h2)
         }))
     }
 
-    fn config(&self, offer: Offer) -> Arc<ClientConfig> {
-        match offer {
-            Offer::Both => self.both.clone(),
-            Offer::H1 => self.h1.clone(),
-            Offer::H2 => self.h2.clone(),
-        }
+    /// By the roots of the way that the host takes.
+    async fn secure(&self, stream: Stream, host: &Host, offer: Offer) -> Result<TlsStream<Stream>, Failure> {
+        let direct = self.dialer.next_hop(host).is_none();
+        let clients = if direct { &self.direct } else { &self.behind_proxy };
+        let secured = secure(stream, host, clients.offering(offer), self.handshake_time).await;
+        secured.map_err(|failure| if direct { failure } else { failure.behind_the_proxy() })
     }
 
     pub(super) async fn h1(&self, stream: Stream) -> Result<Fresh, Failure> {
@@ -240,6 +266,12 @@ async fn send_h1(
 ) -> Result<Response<Body>, SendFailure> {
     request::for_h1(&mut request, &shape, to).map_err(SendFailure::of)?;
     let response = sender.try_send_request(request).await?;
+    if let Shape::Absolute(sent) = &shape
+        && response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+    {
+        // It is the proxy's word to us, and no answer to the agent. The connection ends with it.
+        return Err(SendFailure::of(NextHop::unauthorized(sent.is_some(), response.headers())));
+    }
     // Ready again once both bodies have come to their end; never when one was dropped before.
     tokio::spawn(async move {
         if sender.ready().await.is_ok() {

@@ -38,6 +38,7 @@ pub(super) fn for_h1(request: &mut Request<Body>, shape: &Shape, to: &Permitted)
     *request.version_mut() = Version::HTTP_11;
     let headers = request.headers_mut();
     headers.insert(HOST, HeaderValue::try_from(&authority).map_err(unfit)?);
+    headers.remove(PROXY_AUTHORIZATION);
     if headers.contains_key(TE) {
         // `trailers` is all that is left of it here. It is a hop's own, and RFC 9110 section 10.1.4 has it say so.
         headers.append(CONNECTION, HeaderValue::from_static("te"));

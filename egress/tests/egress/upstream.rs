@@ -5,14 +5,14 @@ use bytes::Bytes;
 use credentials::Slot;
 use egress::body::{Body, BoxError};
 use egress::upstream::{Answer, Client, PoolIdentity, WsAnswer};
-use egress::{Limits, Upstream, UpstreamProxy};
+use egress::{Limits, Upstream};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use policy::{Denial, DenialCode, Permitted, Policy, Route, Scheme, decide};
+use policy::{Denial, DenialCode, Permitted, Policy, Route, decide};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -23,16 +23,21 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A client, the policy that it dials by, and what judges for it.
-struct Leg {
-    client: Client,
-    policy: Arc<Policy>,
+pub(crate) struct Leg {
+    pub(crate) client: Client,
+    pub(crate) policy: Arc<Policy>,
 }
 
 impl Leg {
-    fn new(routes: Vec<Route>, pins: &[(&str, SocketAddr)], upstream: &Upstream) -> Leg {
+    pub(crate) fn new(routes: Vec<Route>, pins: &[(&str, SocketAddr)], upstream: &Upstream) -> Leg {
         Leg::limited(routes, pins, upstream, &Limits::default())
     }
-    fn limited(routes: Vec<Route>, pins: &[(&str, SocketAddr)], upstream: &Upstream, limits: &Limits) -> Leg {
+    pub(crate) fn limited(
+        routes: Vec<Route>,
+        pins: &[(&str, SocketAddr)],
+        upstream: &Upstream,
+        limits: &Limits,
+    ) -> Leg {
         let pins: BTreeMap<_, _> = pins.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
         let policy = Arc::new(Policy::new(routes, pins));
         let client = Client::new(upstream, Arc::new(ArcSwap::new(policy.clone())), limits).unwrap();
@@ -42,23 +47,23 @@ impl Leg {
     fn to(origin: &Origin) -> Leg {
         Leg::new(vec![route(0, HOST)], &[(HOST, origin.address)], &trusting(origin))
     }
-    fn permit(&self, method: &str, url: &str) -> Permitted {
+    pub(crate) fn permit(&self, method: &str, url: &str) -> Permitted {
         decide(&self.policy, policy::Request::from_url(method, url).unwrap()).expect("allowed")
     }
-    async fn get(&self, url: &str, identity: PoolIdentity) -> Result<Answer, Box<Denial>> {
+    pub(crate) async fn get(&self, url: &str, identity: PoolIdentity) -> Result<Answer, Box<Denial>> {
         self.client.send(&self.permit("GET", url), identity, bodiless("GET", url)).await
     }
     /// A whole GET without a credential; status and body.
-    async fn text(&self, url: &str) -> String {
+    pub(crate) async fn text(&self, url: &str) -> String {
         read(self.get(url, PoolIdentity::default()).await.expect("an answer")).await
     }
 }
 
-fn trusting(origin: &Origin) -> Upstream {
+pub(crate) fn trusting(origin: &Origin) -> Upstream {
     Upstream { extra_roots_pem: vec![origin.root_pem.clone()], ..Upstream::default() }
 }
 
-fn bodiless(method: &str, url: &str) -> Request<Body> {
+pub(crate) fn bodiless(method: &str, url: &str) -> Request<Body> {
     let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
     Request::builder().method(method).uri(url).body(body).unwrap()
 }
@@ -70,7 +75,7 @@ fn pieces(frames: Vec<Frame<Bytes>>) -> Body {
     )))
 }
 
-async fn read(answer: Answer) -> String {
+pub(crate) async fn read(answer: Answer) -> String {
     let bytes = answer.response.into_body().collect().await.unwrap().to_bytes();
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -359,7 +364,7 @@ async fn who_cannot_be_reached_or_does_not_answer_is_said() {
 }
 
 /// An origin that switches to WebSocket, with the right accept value or a wrong one, and echoes.
-async fn switching(right: bool) -> Origin {
+pub(crate) async fn switching(right: bool) -> Origin {
     Origin::tls(&[b"http/1.1"], move |mut stream: Io| async move {
         let Some(Heard { head, .. }) = read_message(&mut stream).await else { return };
         let lines = head.lines().find(|line| line.to_lowercase().starts_with("sec-websocket-key"));
@@ -380,13 +385,13 @@ async fn switching(right: bool) -> Origin {
     .await
 }
 
-async fn websocket(leg: &Leg) -> Result<WsAnswer, Box<Denial>> {
+pub(crate) async fn websocket(leg: &Leg) -> Result<WsAnswer, Box<Denial>> {
     let permitted = leg.permit("GET", "https://api.test/socket");
     let request = Request::get("https://api.test/socket").body(()).unwrap();
     leg.client.websocket(&permitted, PoolIdentity::default(), request).await
 }
 
-async fn assert_echoes(answer: WsAnswer, greeting: &str) {
+pub(crate) async fn assert_echoes(answer: WsAnswer, greeting: &str) {
     let WsAnswer::Switched { head, mut stream, .. } = answer else { panic!("refused") };
     assert_eq!(head.status(), StatusCode::SWITCHING_PROTOCOLS);
     for own in ["connection", "upgrade", "sec-websocket-accept"] {
@@ -442,80 +447,4 @@ async fn a_websocket_opens_over_h2_where_there_is_nothing_else() {
     .await;
     let answer = websocket(&Leg::to(&origin)).await.unwrap();
     assert_echoes(answer, "").await;
-}
-
-/// A proxy that notes the heads it gets and joins CONNECTs to `target`.
-async fn proxy(target: SocketAddr) -> (SocketAddr, Arc<std::sync::Mutex<Vec<String>>>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let heads = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let log = heads.clone();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let log = log.clone();
-            tokio::spawn(async move {
-                let Some(Heard { head, .. }) = read_message(&mut stream).await else { return };
-                log.lock().unwrap().push(head.clone());
-                if !head.starts_with("CONNECT ") {
-                    stream.write_all(&response("", b"from the proxy")).await.unwrap();
-                    return;
-                }
-                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-                let mut onward = tokio::net::TcpStream::connect(target).await.unwrap();
-                tokio::io::copy_bidirectional(&mut stream, &mut onward).await.ok();
-            });
-        }
-    });
-    (address, heads)
-}
-
-fn behind(proxy: SocketAddr, origin: &Origin) -> Upstream {
-    let proxy = UpstreamProxy { url: format!("http://us%65r:pass@{proxy}"), ca_pem: None };
-    Upstream { proxy: Some(proxy), ..trusting(origin) }
-}
-
-#[tokio::test]
-async fn everything_goes_to_the_next_hop_by_name() {
-    let origin = Origin::ok().await;
-    let (address, heads) = proxy(origin.address).await;
-    let mut plain = route(1, "other.test");
-    (plain.scheme, plain.port) = (Scheme::Http, 80);
-    let leg = Leg::new(vec![route(0, HOST), plain], &[], &behind(address, &origin));
-    assert_eq!(leg.text("https://api.test/").await, "ok");
-    assert_eq!(leg.text("http://other.test/x?y").await, "from the proxy");
-    let heads = heads.lock().unwrap().clone();
-    assert!(heads[0].starts_with("CONNECT api.test:443 HTTP/1.1\r\n"), "{heads:?}");
-    assert!(heads[1].starts_with("GET http://other.test/x?y HTTP/1.1\r\n"), "{heads:?}");
-    for head in heads {
-        assert!(head.to_lowercase().contains("\r\nproxy-authorization: basic dxnlcjpwyxnz\r\n"), "{head}");
-    }
-    assert!(
-        !origin.heard()[0].head.to_lowercase().contains("proxy-authorization"),
-        "it is for the proxy alone"
-    );
-}
-
-#[tokio::test]
-async fn nothing_goes_around_a_next_hop_that_fails() {
-    let origin = Origin::ok().await;
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let leg = Leg::new(vec![route(0, HOST)], &[(HOST, origin.address)], &behind(dead, &origin));
-    let denial = leg.get("https://api.test/", PoolIdentity::default()).await.expect_err("the proxy is dead");
-    assert_eq!(denial.code, DenialCode::UpstreamUnreachable);
-    assert!(origin.heard().is_empty());
-}
-
-#[test]
-fn a_proxy_url_that_is_none_is_an_error_without_its_password() {
-    for url in
-        ["socks5://u:hunter2@p:1", "http://u:hunter2@/", "http://u:hunter2@0x7f.1:1", "not a url hunter2"]
-    {
-        let upstream = Upstream {
-            proxy: Some(UpstreamProxy { url: url.to_owned(), ca_pem: None }),
-            ..Upstream::default()
-        };
-        let policy = Arc::new(ArcSwap::new(Arc::new(Policy::default())));
-        let error = Client::new(&upstream, policy, &Limits::default()).err().expect(url).to_string();
-        assert!(!error.contains("hunter2") && error.contains("upstream_proxy.url"), "{error}");
-    }
 }

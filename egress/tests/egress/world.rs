@@ -1,7 +1,10 @@
 //! A world for the engine: upstreams with a CA of their own, an agent that writes bytes, an audit file to read.
 use audit::Auditor;
 use credentials::{AuthScheme, Binding, Placeholder, PlaceholderFormat, Secret, Slot, TokenRef, Vault};
-use egress::{CertificateAuthority, Config, DlpAction, DlpTerms, Engine, Limits, Listeners, Upstream};
+use egress::{
+    CertificateAuthority, Config, DlpAction, DlpTerms, Engine, Limits, Listeners, ProxyAuth, Upstream,
+    UpstreamProxy,
+};
 use policy::{HostPattern, Policy, Protocol, Route, RouteId, Scheme, TlsMode};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -16,6 +19,8 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// The value that no agent may see.
 pub(crate) const SECRET: &str = "sk-real-0123456789-abcdefghij";
+/// The password of an upstream proxy.
+pub(crate) const PROXY_SECRET: &str = "proxy-real-9876543210-zyxwvutsrq";
 /// What the tests' agent holds instead.
 pub(crate) const HOST: &str = "api.test";
 
@@ -178,6 +183,8 @@ pub(crate) struct Setup {
     pub(crate) auth: Option<AuthScheme>,
     pub(crate) action: DlpAction,
     pub(crate) limits: Limits,
+    /// Where an upstream proxy is; its password is [`PROXY_SECRET`].
+    pub(crate) proxy: Option<SocketAddr>,
 }
 
 impl Default for Setup {
@@ -187,6 +194,7 @@ impl Default for Setup {
             auth: None,
             action: DlpAction::Block,
             limits: Limits::default(),
+            proxy: None,
         }
     }
 }
@@ -208,17 +216,24 @@ pub(crate) fn route(id: u32, host: &str) -> Route {
 }
 
 fn vault(setup: &Setup) -> Vault {
-    if setup.auth.is_none() {
-        return Vault::from_values(Vec::new());
-    }
+    let bound = setup.auth.iter().map(|_| held(0, SECRET));
+    Vault::from_values(bound.chain(setup.proxy.iter().map(|_| held(1, PROXY_SECRET))).collect())
+}
+
+/// A slot with its value, as it comes by descriptor.
+pub(crate) fn held(slot: u16, value: &str) -> (credentials::SlotSpec, Secret, Placeholder) {
     let spec = credentials::SlotSpec {
-        slot: Slot(0),
-        source: TokenRef::Env { name: "TEST_TOKEN".into() },
+        slot: Slot(slot),
+        source: TokenRef::Env { name: format!("TEST_TOKEN_{slot}") },
         format: PlaceholderFormat::Opaque,
         env: Vec::new(),
     };
-    let secret = Secret::new(SECRET.as_bytes().to_vec());
-    Vault::from_values(vec![(spec, secret, Placeholder::random(PlaceholderFormat::Opaque))])
+    (spec, Secret::new(value.as_bytes().to_vec()), Placeholder::random(PlaceholderFormat::Opaque))
+}
+
+fn upstream_proxy(at: SocketAddr, vault: &Vault) -> UpstreamProxy {
+    let auth = ProxyAuth { username: "user".into(), slot: Slot(1), vault: vault.clone() };
+    UpstreamProxy { auth: Some(auth), ..UpstreamProxy::at(format!("http://{at}")) }
 }
 
 impl World {
@@ -239,10 +254,14 @@ impl World {
             bottle: "test".into(),
             policy: Arc::new(Policy::new(setup.routes, BTreeMap::from(pins))),
             bindings: setup.auth.into_iter().map(binding).collect(),
-            vault,
             dlp: DlpTerms { action: setup.action, ..DlpTerms::default() },
             ca: ca.clone(),
-            upstream: Upstream { extra_roots_pem: vec![origin.root_pem.clone()], ..Upstream::default() },
+            upstream: Upstream {
+                extra_roots_pem: vec![origin.root_pem.clone()],
+                proxy: setup.proxy.map(|at| upstream_proxy(at, &vault)),
+                ..Upstream::default()
+            },
+            vault,
             limits: setup.limits,
             audit: audit.clone(),
         };

@@ -29,7 +29,7 @@ const NOT_FOR_SECRETS: &[&str] = &[
 pub(super) struct Slots(pub(super) Vec<SlotPlan>);
 
 impl Slots {
-    fn slot(&mut self, wanted: Wanted) -> Slot {
+    pub(super) fn slot(&mut self, wanted: Wanted) -> Slot {
         if let Some(known) =
             self.0.iter_mut().find(|s| s.source == wanted.source && s.format == wanted.format)
         {
@@ -107,11 +107,7 @@ impl Lower<'_> {
             W::Placeholder => Some(AuthScheme::Placeholder),
             W::Basic => {
                 let username = self.part(auth, auth.username.as_ref(), "username")?;
-                if username.contains(':') || username.chars().any(char::is_control) {
-                    self.error(username.span, "a user name cannot hold `:` or control characters");
-                    return None;
-                }
-                Some(AuthScheme::Basic { username: username.value.clone() })
+                Some(AuthScheme::Basic { username: self.user_name(username)? })
             }
             W::Header => {
                 let header = self.part(auth, auth.header.as_ref(), "header")?;
@@ -184,6 +180,36 @@ impl Lower<'_> {
             return None;
         }
         Some(name)
+    }
+
+    /// A credential that no route binds and no placeholder stands for: a user name and a secret. None at hand: nothing
+    /// where it is optional, else the start stops with a message of its own.
+    pub(super) fn user_and_token(
+        &mut self,
+        username: &At<String>,
+        token: &At<Token>,
+    ) -> Option<Option<(String, TokenRef)>> {
+        let username = self.user_name(username);
+        let source = self.source(token);
+        let (username, source) = (username?, source?);
+        if self.at_hand(token) {
+            return Some(Some((username, source)));
+        }
+        if token.optional {
+            return Some(None);
+        }
+        let message = format!("this credential is not at hand: {}", source_for_people(&source));
+        let hint = "set it before `bottle run`, or say `optional: true` beside the token";
+        self.problems.push(Problem::warning(token.span, message).hint(hint));
+        Some(Some((username, source)))
+    }
+
+    fn user_name(&mut self, username: &At<String>) -> Option<String> {
+        if username.contains(':') || username.chars().any(char::is_control) {
+            self.error(username.span, "a user name cannot hold `:` or control characters");
+            return None;
+        }
+        Some(username.value.clone())
     }
 
     /// Exactly one source, with the keys that mean something for it.

@@ -2,9 +2,9 @@
 use super::apart::Purpose;
 use super::{Layer, Lower};
 use crate::at::At;
-use crate::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan, UpstreamProxyPlan};
+use crate::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan};
 use crate::problem::Span;
-use crate::written::{self, Egress, Manifest, UpstreamProxy};
+use crate::written::{self, Egress, Manifest};
 use policy::Policy;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ impl Lower<'_> {
         registries_at: Option<Span>,
         workspace: Option<&Path>,
     ) -> Option<EgressPlan> {
-        let routes = self.routes(layers, registries_at, workspace);
+        let mut routes = self.routes(layers, registries_at, workspace);
         let nothing = Egress::default();
         let user = layers.first().and_then(|layer| layer.manifest.egress.as_ref()).unwrap_or(&nothing);
         if let Some(unmatched) = user.unmatched.as_ref().filter(|u| u.value == written::Unmatched::Ask) {
@@ -36,7 +36,10 @@ impl Lower<'_> {
         }
         let resolve = self.resolve(user, &routes.list);
         let dlp = self.dlp(layers, routes.dlp);
-        let upstream_proxy = user.upstream_proxy.as_ref().map(|proxy| self.proxy(proxy));
+        let upstream_proxy = user.upstream_proxy.as_ref().map(|proxy| self.proxy(proxy, &mut routes.slots));
+        if let Some(Some(proxy)) = &upstream_proxy {
+            self.resolved_elsewhere(user, proxy);
+        }
         let roots = user.upstream_roots.iter();
         let upstream_roots: Vec<Option<PathBuf>> =
             roots.map(|r| self.trusted(r, "the root certificate")).collect();
@@ -76,34 +79,9 @@ impl Lower<'_> {
     }
 
     /// A file that is there and is believed.
-    fn trusted(&mut self, written: &At<String>, what: &str) -> Option<PathBuf> {
+    pub(super) fn trusted(&mut self, written: &At<String>, what: &str) -> Option<PathBuf> {
         let path = self.existing(written, what)?;
         self.apart(Some(written.span), &path, Purpose::Trusted);
         Some(path)
-    }
-
-    fn proxy(&mut self, proxy: &UpstreamProxy) -> Option<UpstreamProxyPlan> {
-        let ca = match &proxy.ca {
-            Some(ca) => Some(self.trusted(ca, "the root certificate")?),
-            None => None,
-        };
-        let url = &proxy.url;
-        let Some((scheme, authority)) = url.split_once("://").filter(|(s, _)| ["http", "https"].contains(s))
-        else {
-            self.error_hint(url.span, format!("`{}` is not a proxy", url.value), "write `http://host:port`");
-            return None;
-        };
-        if authority.contains('@') {
-            let message = "a manifest must not hold a password, and this address has one";
-            self.error_hint(url.span, message, "a proxy that asks for a password is not supported yet");
-            return None;
-        }
-        let (host, port) = super::resolve::split_port(authority.trim_end_matches('/'));
-        let host = policy::Host::parse(host).map_err(|why| self.error(url.span, why.to_string())).ok()?;
-        let Some(port) = port.and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0) else {
-            self.error_hint(url.span, "a proxy needs a port", format!("write `{scheme}://{host}:8080`"));
-            return None;
-        };
-        Some(UpstreamProxyPlan { url: format!("{scheme}://{host}:{port}"), ca })
     }
 }

@@ -151,6 +151,51 @@ fn secrets_stay_out_of_manifests_and_of_the_agents_environment() {
     assert!(warnings("agent: { pass_env: [NPM_TOKEN] }\n", &Paper::default())[0].contains("real value"));
 }
 
+/// Each with what must be told; the password never is.
+#[test]
+fn an_upstream_proxy_says_what_is_meant() {
+    let proxy = |text: &str| format!("egress: {{ upstream_proxy: {{ {text} }} }}\n");
+    all_told(&[
+        (&proxy("url: \"http://u:p@proxy.test:1\""), "write `auth: { username"),
+        (&proxy("url: \"http://proxy.test\""), "a proxy needs a port"),
+        (&proxy("url: \"socks5://proxy.test:1\""), "is not a proxy"),
+        (&proxy("url: \"http://p:1\", auth: { username: \"a:b\", token: { env: T } }"), "cannot hold `:`"),
+        (&proxy("url: \"http://p:1\", auth: { username: u, token: {} }"), "exactly one of the keys"),
+        (&proxy("url: \"http://p:1\", auth: { username: u, token: ghp_0123456789abcdef0123 }"), "token"),
+        (&proxy("url: \"http://p:1\", roots: bottle.yaml"), "has none"),
+        (&proxy("url: \"https://p:1\", roots: missing.pem"), "does not exist"),
+        (&proxy("url: \"http://p:1\", except: [\".corp.test\"]"), "`*.corp.test`"),
+        (&proxy("url: \"http://p:1\", except: [\"*\"]"), "take `upstream_proxy` out"),
+        (&proxy("url: \"http://p:1\", except: [\"10.0.0.1/8\"]"), "behind its prefix"),
+        (&proxy("url: \"http://p:1\", except: [\"a.test:443\"]"), "without a port"),
+    ]);
+    let told = problems(&proxy("url: \"socks5://u:hunter2@proxy.test:1\""));
+    assert!(
+        !told.split("error: ").any(|t| t.lines().next().is_some_and(|l| l.contains("hunter2"))),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_proxys_password_in_clear_and_entries_that_mean_nothing_are_told() {
+    let host = Paper { variables: vec!["P"], ..Paper::default() };
+    let auth = |url: &str| {
+        format!(
+            "egress: {{ upstream_proxy: {{ url: \"{url}\", auth: {{ username: u, token: {{ env: P }} }} }} }}\n"
+        )
+    };
+    let in_clear = |url: &str| warnings(&auth(url), &host).iter().any(|w| w.contains("in clear"));
+    assert!(in_clear("http://proxy.test:1") && in_clear("http://10.0.0.1:1"));
+    assert!(
+        !in_clear("https://proxy.test:1") && !in_clear("http://127.0.0.1:1") && !in_clear("http://[::1]:1")
+    );
+    assert!(warnings(&auth("https://p:1"), &Paper::default()).iter().any(|w| w.contains("`P` is not set")));
+    let resolve = "egress:\n  routes: [{ host: a.test }, { host: b.test }]\n  resolve: { a.test: 10.0.0.1, \"b.test:443\": 10.0.0.2 }\n  upstream_proxy: { url: \"http://p:1\", except: [b.test] }\n";
+    let told = warnings(resolve, &host);
+    assert_eq!(told.iter().filter(|w| w.contains("is not used")).count(), 1, "{told:?}");
+    assert!(told.iter().any(|w| w.contains("`a.test` goes through")), "{told:?}");
+}
+
 #[test]
 fn mounts_that_open_the_machine_are_refused() {
     let host =

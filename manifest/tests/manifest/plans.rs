@@ -11,7 +11,7 @@ fn plan_on(text: &str, host: &Paper) -> Plan {
 
 fn machine() -> Paper {
     Paper {
-        variables: vec!["ANTHROPIC_API_KEY"],
+        variables: vec!["ANTHROPIC_API_KEY", "PROXY_PASSWORD"],
         programs: vec!["/usr/bin/gh"],
         files: vec![
             "/home/ada/.nvm",
@@ -66,7 +66,12 @@ egress:
   dlp:
     action: block
     secrets: [{ file: .env }]
-  upstream_proxy: { url: "http://pipelock:8888", ca: ./pipelock-ca.pem }
+  upstream_proxy:
+    url: https://pipelock:8888
+    ca: ./pipelock-ca.pem
+    roots: ./corp-root.pem
+    auth: { username: dev, token: { env: PROXY_PASSWORD } }
+    except: [api.test, "*.corp.example.com", 10.0.0.0/8]
   upstream_roots: [./corp-root.pem]
   resolve: { "api.test": "127.0.0.1:8443" }
 audit: { file: ~/.local/state/bottle/dev/audit.jsonl }
@@ -177,4 +182,27 @@ fn an_optional_credential_that_is_not_at_hand_leaves_the_route() {
     let plan = plan_on("presets: [github]\n", &logged_in);
     assert_eq!(plan.egress.slots.len(), 1);
     assert_eq!(plan.egress.slots[0].env, ["GH_TOKEN"]);
+}
+
+/// The password is a slot like any other, with no placeholder inside the bottle; the plan names it and never holds it.
+#[test]
+fn the_password_of_an_upstream_proxy_is_a_slot() {
+    let plan = plan_on(EVERYTHING, &machine());
+    let auth = plan.egress.upstream_proxy.as_ref().and_then(|proxy| proxy.auth.as_ref()).expect("asked for");
+    let slot = plan.egress.slots.iter().find(|slot| slot.slot == auth.slot).expect("its slot");
+    assert_eq!(slot.source, TokenRef::Env { name: "PROXY_PASSWORD".into() });
+    assert!(slot.env.is_empty(), "the agent holds nothing that stands for it");
+    assert!(plan.egress.bindings.values().all(|binding| binding.slot != auth.slot), "no route sends it");
+    let proxy = plan.egress.upstream_proxy.as_ref().expect("a proxy");
+    let takes = |host: &str| proxy.takes(&policy::Host::parse(host).expect("a host"));
+    assert!(takes("github.com") && takes("corp.example.com") && takes("11.0.0.1"));
+    assert!(!takes("api.test") && !takes("a.corp.example.com") && !takes("10.1.2.3"));
+}
+
+#[test]
+fn a_password_that_may_be_missing_is_not_asked_for_when_it_is() {
+    let text = "egress: { upstream_proxy: { url: \"https://p:1\", auth: { username: u, token: { env: P, optional: true } } } }\n";
+    let auth = |host: &Paper| plan_on(text, host).egress.upstream_proxy.expect("a proxy").auth.is_some();
+    assert!(!auth(&Paper::default()));
+    assert!(auth(&Paper { variables: vec!["P"], ..Paper::default() }));
 }

@@ -123,6 +123,7 @@ fn the_text_of_a_code_is_what_is_serialised() {
         UpstreamCertificate,
         UpstreamUnreachable,
         UpstreamTimeout,
+        UpstreamProxy,
         EgressFailure,
     ] {
         assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());

@@ -1,12 +1,11 @@
 //! What `bottle egress` writes for its clients: certificate, bundle, variables. Never a key.
 use super::EgressArgs;
 use crate::failure::Failure;
+use crate::whole;
 use sandbox::provision::{HostTrust, beside_proxy, bundle_with};
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// All that was asked for.
@@ -63,24 +62,8 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
-/// Whole or not at all: a client that starts at the same moment never reads half a file. The new file is made beside
-/// the old one and must not be there yet, so that nobody's symbolic link is followed.
 fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.new", std::process::id()));
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o644)
-        .open(&beside)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
-    written.map_err(|error| {
-        // What was begun is of no use; when it is not there, that is as well.
-        fs::remove_file(&beside).ok();
-        Failure::new(format!("cannot write `{}`: {error}", path.display()))
-            .help("choose a file in a folder that you may write to")
-    })
+    whole::replace(path, text.as_bytes(), 0o644)
 }
 
 #[cfg(test)]
