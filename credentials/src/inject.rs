@@ -1,6 +1,6 @@
 //! Puts a credential into the head of a request.
 use crate::spelled::{Notation, Swap, percent_escaped};
-use crate::{AuthScheme, Binding, Placeholder, Secret, Slot};
+use crate::{AuthScheme, Binding, Placeholder, Places, Secret, Slot};
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose};
@@ -21,7 +21,7 @@ pub enum InjectError {
 pub struct Injected {
     /// A credential is now in the head (with `placeholder`, only when the placeholder stood there).
     pub in_head: bool,
-    /// The body has to go through a [`crate::BodySwapper`] (`placeholder` scheme).
+    /// The body has to go through a [`crate::BodySwapper`] (`placeholder` scheme whose places say so).
     pub swap_body: bool,
 }
 
@@ -45,7 +45,7 @@ pub fn inject(
         AuthScheme::Basic { username } => head.put_basic(username),
         AuthScheme::Header { name, prefix } => head.put_named(name, prefix.as_deref().unwrap_or_default()),
         AuthScheme::Query { parameter } => head.put_query(parameter),
-        AuthScheme::Placeholder => return head.swap(placeholder),
+        AuthScheme::Placeholder { places } => return head.swap(placeholder, *places),
     }?;
     Ok(Injected { in_head: true, swap_body: false })
 }
@@ -132,10 +132,10 @@ impl Head<'_> {
     }
 
     /// The placeholder wherever the agent put it.
-    fn swap(&mut self, placeholder: &Placeholder) -> Result<Injected, InjectError> {
+    fn swap(&mut self, placeholder: &Placeholder, places: Places) -> Result<Injected, InjectError> {
         let in_headers = self.swap_headers(placeholder)?;
         let in_target = self.swap_target(placeholder)?;
-        Ok(Injected { in_head: in_headers || in_target, swap_body: true })
+        Ok(Injected { in_head: in_headers || in_target, swap_body: places.body })
     }
 
     fn swap_headers(&mut self, placeholder: &Placeholder) -> Result<bool, InjectError> {

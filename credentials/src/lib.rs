@@ -27,7 +27,7 @@ pub mod exact;
 pub use exact::{Exact, ExactError, ExactSource, NamedSecret, load_exact};
 pub use inject::{InjectError, Injected, inject, proxy_authorization};
 pub use placeholder::{Placeholder, PlaceholderFormat};
-pub use reference::{AuthScheme, Binding, Slot, TokenRef};
+pub use reference::{AuthScheme, Binding, Places, Slot, TokenRef};
 pub use remote::{Fresh, Handed, Sources};
 pub use secret::{SHORTEST_SOUGHT, Secret};
 pub use swap::{BodyKind, BodySwapper};

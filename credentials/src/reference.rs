@@ -65,9 +65,32 @@ pub enum AuthScheme {
         /// Its name.
         parameter: String,
     },
-    /// The placeholder is swapped wherever the agent put it: headers, inside Basic, query, path, JSON and form bodies,
-    /// WebSocket text.
-    Placeholder,
+    /// The placeholder is swapped wherever the agent put it in the head: headers, inside Basic, query, path. In the other
+    /// places only where it is said: what stands in a body is material for the far side, which may spell it anew and hand
+    /// the value back in a form that no scrubber knows.
+    Placeholder {
+        /// Where else.
+        #[serde(default)]
+        places: Places,
+    },
+}
+
+/// Places besides the head in which a placeholder is swapped. The default is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Places {
+    /// JSON, form and text bodies.
+    #[serde(default)]
+    pub body: bool,
+    /// Text messages of WebSockets.
+    #[serde(default)]
+    pub websocket: bool,
+}
+
+impl AuthScheme {
+    /// The placeholder in the head and nowhere else.
+    pub fn placeholder() -> AuthScheme {
+        AuthScheme::Placeholder { places: Places::default() }
+    }
 }
 
 /// A route's credential.

@@ -233,8 +233,9 @@ impl Watch {
 /// The slot whose placeholder may stand in this request: where its route replaces it, or can swap it.
 pub(crate) fn exempt(binding: Option<&Binding>, headers: &HeaderMap) -> Option<Slot> {
     let binding = binding?;
-    let swapped =
-        binding.scheme != AuthScheme::Placeholder || body_kind(headers).is_some() || !has_body(headers);
+    let swapped = !matches!(binding.scheme, AuthScheme::Placeholder { .. })
+        || body_kind(headers).is_some()
+        || !has_body(headers);
     swapped.then_some(binding.slot)
 }
 

@@ -139,7 +139,9 @@ impl Verdict {
             .find(|slot| slot.slot == binding.slot)
             .map(|slot| engine::source(&slot.source));
         let removed = match &binding.scheme {
-            AuthScheme::Placeholder => "the placeholder is replaced wherever the agent put it".to_owned(),
+            AuthScheme::Placeholder { .. } => {
+                "the placeholder is replaced wherever the agent put it".to_owned()
+            }
             scheme => format!("what the agent itself put into {} is removed first", place(scheme)),
         };
         let source = style::neutral(&source.unwrap_or_default());
@@ -189,7 +191,7 @@ pub(super) fn place(scheme: &AuthScheme) -> String {
         AuthScheme::Bearer | AuthScheme::Basic { .. } => "the header `authorization`".to_owned(),
         AuthScheme::Header { name, .. } => format!("the header `{}`", style::neutral(name)),
         AuthScheme::Query { parameter } => format!("the query parameter `{}`", style::neutral(parameter)),
-        AuthScheme::Placeholder => "its placeholder".to_owned(),
+        AuthScheme::Placeholder { .. } => "its placeholder".to_owned(),
     }
 }
 

@@ -136,7 +136,7 @@ fn credential(egress: &EgressPlan, binding: &Binding) -> String {
         AuthScheme::Basic { username } => format!("as password of `{username}`"),
         AuthScheme::Header { name, .. } => format!("in `{name}`"),
         AuthScheme::Query { parameter } => format!("in the query, as `{parameter}`"),
-        AuthScheme::Placeholder => "where the agent puts its placeholder".to_owned(),
+        AuthScheme::Placeholder { .. } => "where the agent puts its placeholder".to_owned(),
     };
     format!("+ {source} {place}")
 }

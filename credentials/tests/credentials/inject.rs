@@ -1,7 +1,7 @@
 //! Credentials in the head of a request.
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use credentials::{AuthScheme, Binding, InjectError, Injected, Placeholder, Secret, Slot, inject};
+use credentials::{AuthScheme, Binding, InjectError, Injected, Placeholder, Places, Secret, Slot, inject};
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
@@ -98,7 +98,7 @@ fn injected_values_are_marked_sensitive() {
     {
         assert!(put(scheme, b"real", "/", &[]).headers["authorization"].is_sensitive());
     }
-    let swapped = put(AuthScheme::Placeholder, b"real", "/", &[("cookie", STAND_IN), ("accept", "*/*")]);
+    let swapped = put(AuthScheme::placeholder(), b"real", "/", &[("cookie", STAND_IN), ("accept", "*/*")]);
     assert!(swapped.headers["cookie"].is_sensitive());
     assert!(!swapped.headers["accept"].is_sensitive());
 }
@@ -109,7 +109,7 @@ fn values_that_cannot_stand_there_are_refused() {
         AuthScheme::Bearer,
         AuthScheme::Basic { username: "u".into() },
         header("x-k", None),
-        AuthScheme::Placeholder,
+        AuthScheme::placeholder(),
     ];
     for scheme in places {
         for value in [b"".as_slice(), b"two\nlines", b"two\r\nlines", b"nul\0"] {
@@ -130,7 +130,7 @@ fn placeholders_are_swapped_wherever_they_stand() {
     let target = format!("/x/{STAND_IN}/y?a={percent}&b=ghp_stand");
     let basic = format!("basic {}", STANDARD.encode(format!("user:{STAND_IN}")));
     let done = put(
-        AuthScheme::Placeholder,
+        AuthScheme::placeholder(),
         b"r/e&l",
         &target,
         &[
@@ -141,7 +141,7 @@ fn placeholders_are_swapped_wherever_they_stand() {
             ("x-two", "own"),
         ],
     );
-    assert_eq!(done.result, Ok(Injected { in_head: true, swap_body: true }));
+    assert_eq!(done.result, Ok(Injected { in_head: true, swap_body: false }));
     assert_eq!(done.target, "/x/r%2Fe%26l/y?a=r%2Fe%26l&b=ghp_stand");
     let basic = format!("Basic {}", STANDARD.encode("user:r/e&l"));
     assert_eq!(done.all("authorization"), ["Bearer r/e&l", &basic]);
@@ -156,7 +156,7 @@ fn basic_is_read_as_leniently_as_servers_read_it() {
         for encoded in [STANDARD.encode(&pair), STANDARD_NO_PAD.encode(&pair), URL_SAFE_NO_PAD.encode(&pair)]
         {
             let done = put(
-                AuthScheme::Placeholder,
+                AuthScheme::placeholder(),
                 b"real",
                 "/",
                 &[("authorization", &format!("BASIC  {encoded}"))],
@@ -167,12 +167,28 @@ fn basic_is_read_as_leniently_as_servers_read_it() {
     }
 }
 
+/// A body is material for the far side, which may spell it anew: nothing is put there unless the binding says so.
+#[test]
+fn bodies_are_swapped_only_where_it_is_said() {
+    for body in [false, true] {
+        let places = Places { body, websocket: !body };
+        let done = put(AuthScheme::Placeholder { places }, b"real", "/", &[("x", STAND_IN)]);
+        assert_eq!(done.result, Ok(Injected { in_head: true, swap_body: body }));
+    }
+    let written: Binding = serde_json::from_str(r#"{"slot":3,"scheme":"placeholder"}"#).unwrap();
+    assert_eq!(written.scheme, AuthScheme::placeholder(), "what is not said is not done");
+    let body: Binding =
+        serde_json::from_str(r#"{"slot":3,"scheme":"placeholder","places":{"body":true}}"#).unwrap();
+    let places = Places { body: true, websocket: false };
+    assert_eq!(body.scheme, AuthScheme::Placeholder { places });
+}
+
 #[test]
 fn without_a_placeholder_nothing_changes() {
     let headers =
         [("authorization", "Basic not base64!"), ("authorization", "Basic b3duOm93bg=="), ("x", "%67hp")];
-    let done = put(AuthScheme::Placeholder, b"real", "/a%2Fb?c=%", &headers);
-    assert_eq!(done.result, Ok(Injected { in_head: false, swap_body: true }));
+    let done = put(AuthScheme::placeholder(), b"real", "/a%2Fb?c=%", &headers);
+    assert_eq!(done.result, Ok(Injected { in_head: false, swap_body: false }));
     assert_eq!(done.target, "/a%2Fb?c=%");
     assert_eq!(done.all("authorization"), ["Basic not base64!", "Basic b3duOm93bg=="]);
 }
@@ -195,7 +211,7 @@ proptest! {
         prop_assert_eq!(percent_decode_str(name).decode_utf8().unwrap(), key);
         prop_assert_eq!(percent_decode_str(read).decode_utf8().unwrap(), value.as_str());
 
-        let path = put(AuthScheme::Placeholder, value.as_bytes(), &format!("/a/{STAND_IN}/b"), &[("x", STAND_IN)]);
+        let path = put(AuthScheme::placeholder(), value.as_bytes(), &format!("/a/{STAND_IN}/b"), &[("x", STAND_IN)]);
         let [_, _, read, _] = path.target.split('/').collect::<Vec<_>>()[..] else { panic!("{}", path.target) };
         prop_assert_eq!(percent_decode_str(read).decode_utf8().unwrap(), value.as_str());
         prop_assert_eq!(path.all("x"), [value]);

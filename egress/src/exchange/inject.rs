@@ -33,7 +33,8 @@ pub(super) async fn inject(
             body = swapped(&mut head.headers, body, binding.slot, &placeholder, &secret, ledger);
         }
         identity.credential = Some((binding.slot, engine.vault.generation()));
-        swap = (binding.scheme == AuthScheme::Placeholder).then_some((placeholder, secret));
+        swap = matches!(binding.scheme, AuthScheme::Placeholder { places } if places.websocket)
+            .then_some((placeholder, secret));
     }
     narrow_codings(engine, &mut head.headers);
     head.uri = target.parse::<Uri>().map_err(|_| unavailable_target(&permitted))?;

@@ -6,7 +6,7 @@ use egress::DlpAction;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 async fn placeholder_world(origin: &Origin) -> World {
-    World::new(origin, Setup { auth: Some(AuthScheme::Placeholder), ..Setup::default() }).await
+    World::new(origin, Setup { auth: Some(AuthScheme::placeholder()), ..Setup::default() }).await
 }
 
 async fn gzip(bytes: &[u8]) -> Vec<u8> {

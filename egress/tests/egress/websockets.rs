@@ -90,7 +90,7 @@ async fn open(world: &World, host: &str) -> (Io, String) {
 }
 
 async fn placeholder_world(origin: &Origin) -> World {
-    World::new(origin, Setup { auth: Some(AuthScheme::Placeholder), ..Setup::default() }).await
+    World::new(origin, Setup { auth: Some(AuthScheme::placeholder()), ..Setup::default() }).await
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ impl Lower<'_> {
         let source = self.source(&auth.token);
         let env = self.placeholder_env(auth);
         let (scheme, source, env) = (scheme?, source?, env?);
-        if scheme == AuthScheme::Placeholder && env.is_empty() {
+        if matches!(scheme, AuthScheme::Placeholder { .. }) && env.is_empty() {
             let message =
                 "with `scheme: placeholder` the agent must hold the placeholder, and no variable has it";
             self.error_hint(auth.span, message, "name a variable: `placeholder_env: [NAME]`");
@@ -104,7 +104,7 @@ impl Lower<'_> {
         self.only_where_it_means_something(auth);
         match auth.scheme.value {
             W::Bearer => Some(AuthScheme::Bearer),
-            W::Placeholder => Some(AuthScheme::Placeholder),
+            W::Placeholder => Some(AuthScheme::placeholder()),
             W::Basic => {
                 let username = self.part(auth, auth.username.as_ref(), "username")?;
                 Some(AuthScheme::Basic { username: self.user_name(username)? })
