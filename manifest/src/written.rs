@@ -265,6 +265,10 @@ pub struct Auth {
     pub username: Option<At<String>>,
     /// `scheme: query`: the parameter's name.
     pub parameter: Option<At<String>>,
+    /// `scheme: placeholder`: where it is swapped besides headers, query and path. Only for a far side that gives nothing
+    /// back of what it was sent: it may spell the secret anew (“with a dash after each letter”), which nothing can find.
+    #[serde(rename = "in")]
+    pub places: Option<At<Vec<At<PlaceWord>>>>,
     /// Where the secret comes from.
     pub token: At<Token>,
     /// Variables of the agent's environment that hold the placeholder. Default: the variable that `token.env` names.
@@ -285,8 +289,18 @@ pub enum AuthScheme {
     Header,
     /// The query parameter named by `parameter`.
     Query,
-    /// Wherever the agent put the placeholder: headers, query, path, JSON and form bodies, WebSocket text.
+    /// Wherever the agent put the placeholder in headers, query and path; in bodies and WebSocket text where `in` says so.
     Placeholder,
+}
+
+/// Where a placeholder is swapped besides headers, query and path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaceWord {
+    /// JSON, form and text bodies.
+    Body,
+    /// Text messages of WebSockets.
+    Websocket,
 }
 
 /// Where a secret comes from: exactly one of `env`, `file` and `command`. Read on this machine at start and later, never

@@ -3,7 +3,8 @@ use super::Lower;
 use super::apart::Purpose;
 use crate::at::At;
 use crate::problem::Problem;
-use crate::written::{self, Auth, AuthChoice, Token};
+use crate::written::{self, Auth, AuthChoice, PlaceWord, Token};
+use credentials::reference::Places;
 use credentials::reference::SlotPlan;
 use credentials::{AuthScheme, Binding, PlaceholderFormat, Slot, TokenRef};
 use policy::{Host, HostPattern};
@@ -104,7 +105,7 @@ impl Lower<'_> {
         self.only_where_it_means_something(auth);
         match auth.scheme.value {
             W::Bearer => Some(AuthScheme::Bearer),
-            W::Placeholder => Some(AuthScheme::placeholder()),
+            W::Placeholder => Some(AuthScheme::Placeholder { places: self.places(auth) }),
             W::Basic => {
                 let username = self.part(auth, auth.username.as_ref(), "username")?;
                 Some(AuthScheme::Basic { username: self.user_name(username)? })
@@ -132,6 +133,15 @@ impl Lower<'_> {
         }
     }
 
+    fn places(&mut self, auth: &Auth) -> Places {
+        let Some(written) = &auth.places else { return Places::default() };
+        let message = "the far side can be made to hand this secret back in a spelling that nothing finds";
+        let hint = "keep `in:` for hosts that give nothing back of what they are sent";
+        self.problems.push(Problem::warning(written.span, message).hint(hint));
+        let says = |place: PlaceWord| written.value.iter().any(|one| one.value == place);
+        Places { body: says(PlaceWord::Body), websocket: says(PlaceWord::Websocket) }
+    }
+
     fn part<'m>(
         &mut self,
         auth: &At<Auth>,
@@ -147,6 +157,12 @@ impl Lower<'_> {
 
     fn only_where_it_means_something(&mut self, auth: &Auth) {
         use written::AuthScheme as W;
+        if let Some(places) = &auth.places
+            && auth.scheme.value != W::Placeholder
+        {
+            let message = format!("`in` means nothing with `scheme: {}`", scheme_name(auth.scheme.value));
+            self.error_hint(places.span, message, "it belongs to `scheme: placeholder`");
+        }
         let keys = [
             (&auth.header, "header", W::Header),
             (&auth.prefix, "prefix", W::Header),

@@ -1,5 +1,6 @@
 //! What manifests mean.
 use crate::support::{Paper, load_on};
+use credentials::reference::Places;
 use credentials::{AuthScheme, PlaceholderFormat, TokenRef};
 use manifest::Plan;
 use policy::{Opening, Request, decide};
@@ -205,4 +206,22 @@ fn a_password_that_may_be_missing_is_not_asked_for_when_it_is() {
     let auth = |host: &Paper| plan_on(text, host).egress.upstream_proxy.expect("a proxy").auth.is_some();
     assert!(!auth(&Paper::default()));
     assert!(auth(&Paper { variables: vec!["P"], ..Paper::default() }));
+}
+
+/// What a body holds, the far side may spell anew and hand back.
+#[test]
+fn a_placeholder_is_swapped_in_bodies_only_where_that_is_said() {
+    let scheme = |places: &str| {
+        let auth = format!("{{ scheme: placeholder, {places} token: {{ env: T }}, placeholder_env: [T] }}");
+        let text = format!("egress: {{ routes: [{{ host: a.test, auth: {auth} }}] }}\n");
+        let machine = Paper { variables: vec!["T"], ..Paper::default() };
+        let loaded = load_on(&text, &machine).unwrap_or_else(|problems| panic!("{problems}"));
+        let warned = loaded.warnings.to_string().contains("hand this secret back");
+        let binding = loaded.plan.egress.bindings.values().next().expect("a binding").scheme.clone();
+        (binding, warned)
+    };
+    let places = |body, websocket| AuthScheme::Placeholder { places: Places { body, websocket } };
+    assert_eq!(scheme(""), (places(false, false), false));
+    assert_eq!(scheme("in: [body],"), (places(true, false), true));
+    assert_eq!(scheme("in: [websocket, body],"), (places(true, true), true));
 }
