@@ -24,6 +24,11 @@ impl Scanner {
         Scanner { stream: Stream::new(values), hit: None }
     }
 
+    /// From the next chunk on these values are sought: as [`crate::Scrubber::renew`].
+    pub fn renew(&mut self, values: KnownValues) {
+        self.stream.values = values;
+    }
+
     /// Takes a chunk; appends to `out` the bytes that may be forwarded.
     /// # Errors
     /// The hit; nothing of the value was given out whole. Once hit, a stream stays hit.

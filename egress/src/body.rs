@@ -7,7 +7,7 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use policy::Denial;
 use std::collections::VecDeque;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 /// What a body may fail with.
@@ -47,6 +47,18 @@ pub(crate) trait Stage: Send {
     }
 }
 
+/// Steps that are made at once without anything to show for it: 4 MiB of work when stages lie inside one.
+const STEPS: usize = 8;
+
+/// What came of some steps.
+pub(crate) enum Progress {
+    Piece(Bytes),
+    /// More must be fed.
+    Hungry,
+    /// There is more to do, and others want to do something too.
+    Tired,
+}
+
 struct Step {
     stage: Box<dyn Stage>,
     pending: Bytes,
@@ -58,6 +70,7 @@ struct Step {
 pub(crate) struct Pipeline {
     steps: Vec<Step>,
     ended: usize,
+    worked: u64,
 }
 
 impl Pipeline {
@@ -74,15 +87,31 @@ impl Pipeline {
     }
     /// The next piece, or `None` when more must be fed.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Box<Denial>> {
-        while let Some(level) = self.steps.iter().rposition(|step| step.again || !step.pending.is_empty()) {
+        loop {
+            match self.step()? {
+                Progress::Piece(piece) => return Ok(Some(piece)),
+                Progress::Hungry => return Ok(None),
+                Progress::Tired => {}
+            }
+        }
+    }
+    /// A few steps towards the next piece.
+    pub(crate) fn step(&mut self) -> Result<Progress, Box<Denial>> {
+        for _ in 0..STEPS {
+            let waits = |step: &Step| step.again || !step.pending.is_empty();
+            let Some(level) = self.steps.iter().rposition(waits) else { return Ok(Progress::Hungry) };
             let step = &mut self.steps[level];
             let mut out = Vec::new();
             step.again = step.stage.data(&mut step.pending, &mut out)?;
             if let Some(piece) = self.hand_on(level, out) {
-                return Ok(Some(piece));
+                return Ok(Progress::Piece(piece));
             }
         }
-        Ok(None)
+        Ok(Progress::Tired)
+    }
+    /// Bytes that all stages together have given.
+    pub(crate) fn worked(&self) -> u64 {
+        self.worked
     }
     /// The next piece after the last chunk was fed; `None` at the very end.
     pub(crate) fn finish(&mut self) -> Result<Option<Bytes>, Box<Denial>> {
@@ -104,6 +133,7 @@ impl Pipeline {
     }
     fn hand_on(&mut self, level: usize, out: Vec<u8>) -> Option<Bytes> {
         let out = Bytes::from(out);
+        self.worked += out.len() as u64;
         match self.steps.get_mut(level + 1) {
             _ if out.is_empty() => None,
             Some(next) => {
@@ -138,18 +168,25 @@ impl Staged {
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
-        loop {
-            if self.drained {
-                return Poll::Ready(self.last());
-            }
-            if let Some(piece) = self.pipeline.next().map_err(|denial| self.fail(denial))? {
-                return Poll::Ready(Ok(Some(Frame::data(piece))));
+        while !self.finished {
+            match self.pipeline.step().map_err(|denial| self.fail(denial))? {
+                Progress::Piece(piece) => return Poll::Ready(Ok(Some(Frame::data(piece)))),
+                Progress::Tired => {
+                    // Woken after the others and after what came over the network, not at once.
+                    if pin!(tokio::task::yield_now()).poll(cx).is_ready() {
+                        cx.waker().wake_by_ref();
+                    }
+                    return Poll::Pending;
+                }
+                Progress::Hungry if self.drained => return Poll::Ready(self.last()),
+                Progress::Hungry => {}
             }
             match ready!(Pin::new(&mut self.inner).poll_frame(cx)).transpose()? {
                 None => self.drained = true,
                 Some(frame) => self.take(frame),
             }
         }
+        Poll::Ready(Ok(None))
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {
@@ -163,9 +200,6 @@ impl Staged {
     }
 
     fn last(&mut self) -> Result<Option<Frame<Bytes>>, BoxError> {
-        if self.finished {
-            return Ok(None);
-        }
         if let Some(piece) = self.pipeline.finish().map_err(|denial| self.fail(denial))? {
             return Ok(Some(Frame::data(piece)));
         }
@@ -261,6 +295,39 @@ mod tests {
             all.extend(piece);
         }
         assert_eq!(all, b"aaaabbbbccccdddd...");
+    }
+
+    /// Works a hundred times on what it was given, and shows nothing.
+    struct Slow(u32);
+    impl Stage for Slow {
+        fn data(&mut self, input: &mut Bytes, _: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+            input.clear();
+            self.0 += 1;
+            Ok(self.0 < 100)
+        }
+        fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+            out.extend_from_slice(format!("{} times", self.0).as_bytes());
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn who_works_long_lets_others_go_on() {
+        let mut pipeline = Pipeline::default();
+        pipeline.then(Slow(0));
+        let folder = tempfile::tempdir().expect("a folder");
+        let auditor = audit::Auditor::open(&folder.path().join("audit.jsonl"), "test").expect("a file");
+        let ledger = Ledger::open(&crate::record::Scribe::bare(auditor), "h1");
+        let mut body = Staged::body(full("x"), pipeline, false, ledger);
+        let mut pauses = 0;
+        let all = std::future::poll_fn(|cx| {
+            let polled = Pin::new(&mut body).poll_frame(cx);
+            pauses += u32::from(polled.is_pending());
+            polled
+        });
+        let frame = all.await.expect("there is one").expect("no stage fails");
+        assert_eq!(frame.into_data().expect("data").as_ref(), b"100 times");
+        assert!(pauses >= 10, "{pauses}");
     }
 
     #[test]

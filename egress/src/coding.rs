@@ -2,12 +2,35 @@
 use crate::body::{PIECE, Stage};
 use bytes::{Buf, Bytes};
 use compression_codecs::core::util::{PartialBuffer, WriteBuffer};
+use compression_codecs::zstd::params::DParameter;
 use compression_codecs::{BrotliDecoder, DecodeV2, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
 use http::{HeaderMap, header};
 use policy::{Denial, DenialCode};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Codings on one body at most: more are a bomb, not a message.
 const NESTED: usize = 3;
+
+/// 8 MiB: what RFC 9659 lets a zstd body need. The library's own bound is 16 times that.
+const ZSTD_WINDOW: u32 = 23;
+
+/// Places for the decoders that take much memory, of one engine.
+#[derive(Clone)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+impl Room {
+    pub(crate) fn new(places: usize) -> Room {
+        Room(Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))))
+    }
+    /// None is left, or nearly: it is time to ask for something smaller.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.0.available_permits() < 8
+    }
+    fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_owned().ok()
+    }
+}
 
 /// A content coding that is understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,31 +80,70 @@ pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
     if found.len() > NESTED { Err("too many at once".to_owned()) } else { Ok(found) }
 }
 
+/// The coding of gRPC's or Connect's single messages, when it is one: the body says nothing of it, so nobody can look in.
+pub(crate) fn message_coding(headers: &HeaderMap) -> Option<String> {
+    let named = ["grpc-encoding", "connect-content-encoding"].map(|name| headers.get_all(name));
+    let names = named.iter().flat_map(|values| values.iter());
+    let mut codings = names.filter(|name| !name.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
+    codings.next().map(|name| String::from_utf8_lossy(name.as_bytes()).chars().take(32).collect())
+}
+
 /// A decoder as a stage: fails on anything that is not exactly its coding.
 pub(crate) struct Decode {
     coding: Coding,
     decoder: Option<Box<dyn DecodeV2 + Send>>,
+    room: Room,
+    place: Option<OwnedSemaphorePermit>,
     start: Vec<u8>,
     ended: bool,
     any: bool,
 }
 
 impl Decode {
-    pub(crate) fn new(coding: Coding) -> Decode {
-        Decode { coding, decoder: None, start: Vec::new(), ended: false, any: false }
+    pub(crate) fn new(coding: Coding, room: &Room) -> Decode {
+        let room = room.clone();
+        Decode { coding, decoder: None, room, place: None, start: Vec::new(), ended: false, any: false }
     }
 
-    /// `deflate` means zlib, and some mean the bare stream: the first two bytes tell.
-    fn decoder(&mut self, input: &mut Bytes) -> Option<&mut (dyn DecodeV2 + Send + 'static)> {
-        if self.decoder.is_none() {
-            self.start.extend(input.split_to(input.len().min(2 - self.start.len())));
-            if self.start.len() < 2 {
-                return None;
-            }
-            *input = Bytes::from([&self.start[..], input].concat());
-            self.decoder = Some(decoder_for(self.coding, &self.start));
+    /// `deflate` means zlib, and some mean the bare stream: the first two bytes tell. False: they are not there yet.
+    fn begin(&mut self, input: &mut Bytes) -> Result<bool, Box<Denial>> {
+        if self.decoder.is_some() {
+            return Ok(true);
         }
-        self.decoder.as_deref_mut()
+        self.start.extend(input.split_to(input.len().min(2 - self.start.len())));
+        if self.start.len() < 2 {
+            return Ok(false);
+        }
+        *input = Bytes::from([&self.start[..], input].concat());
+        self.take_place()?;
+        self.decoder = Some(decoder_for(self.coding, &self.start));
+        Ok(true)
+    }
+
+    fn take_place(&mut self) -> Result<(), Box<Denial>> {
+        if self.coding == Coding::Brotli && is_large_window(&self.start) {
+            return Err(self.too_large());
+        }
+        if matches!(self.coding, Coding::Brotli | Coding::Zstd) {
+            self.place = Some(self.room.enter().ok_or_else(|| self.no_room())?);
+        }
+        Ok(())
+    }
+
+    fn no_room(&self) -> Box<Denial> {
+        let name = self.coding.name();
+        let sentence = format!(
+            "too many bodies in br and zstd are read at once; wait for one of them to end, or use gzip instead of {name}"
+        );
+        Box::new(Denial::new(DenialCode::LimitExceeded, sentence))
+    }
+
+    fn too_large(&self) -> Box<Denial> {
+        let sentence = format!(
+            "a body in {} needs more memory to be read than HTTP allows it (RFC 7932, RFC 9659), so it cannot be inspected",
+            self.coding.name()
+        );
+        Box::new(Denial::new(DenialCode::LimitExceeded, sentence))
     }
 
     fn unreadable(&self) -> Box<Denial> {
@@ -111,8 +173,18 @@ fn decoder_for(coding: Coding, start: &[u8]) -> Box<dyn DecodeV2 + Send> {
         Coding::Deflate if zlib => Box::new(ZlibDecoder::new()),
         Coding::Deflate => Box::new(DeflateDecoder::new()),
         Coding::Brotli => Box::new(BrotliDecoder::new()),
-        Coding::Zstd => Box::new(ZstdDecoder::new()),
+        Coding::Zstd => Box::new(ZstdDecoder::new_with_params(&[DParameter::window_log_max(ZSTD_WINDOW)])),
     }
+}
+
+/// The bits that RFC 7932 section 9.1 forbids announce windows of up to 1 GiB, which the decoder would grant.
+fn is_large_window(start: &[u8]) -> bool {
+    start.first().is_some_and(|first| first & 0x7f == 0x11)
+}
+
+/// `ZSTD_error_frameParameter_windowTooLarge`, in the words of the library: its number does not come through.
+fn wants_memory(error: &std::io::Error) -> bool {
+    error.to_string().contains("too much memory")
 }
 
 impl Stage for Decode {
@@ -121,7 +193,7 @@ impl Stage for Decode {
         if self.ended && !input.is_empty() {
             self.restart()?;
         }
-        if self.decoder(input).is_none() {
+        if !self.begin(input)? {
             return Ok(false);
         }
         let mut buffer = vec![0; PIECE];
@@ -149,6 +221,7 @@ impl Decode {
         let mut to = WriteBuffer::new_initialized(buffer);
         match decoder.decode(&mut from, &mut to) {
             Ok(ended) => Ok((from.written_len(), to.written_len(), ended)),
+            Err(error) if wants_memory(&error) => Err(self.too_large()),
             Err(_) => Err(self.unreadable()),
         }
     }
@@ -164,8 +237,12 @@ impl Decode {
 }
 
 /// What of an `accept-encoding` we can read ourselves; `identity` when nothing is left.
-pub(crate) fn narrowed(accepted: &str) -> String {
-    let known = |item: &&str| item.split(';').next().is_some_and(|name| Coding::parse(name.trim()).is_some());
+pub(crate) fn narrowed(accepted: &str, room: &Room) -> String {
+    let small = |coding: &Coding| !room.is_scarce() || matches!(coding, Coding::Gzip | Coding::Deflate);
+    let known = |item: &&str| {
+        let name = item.split(';').next().unwrap_or_default();
+        Coding::parse(name.trim()).filter(small).is_some()
+    };
     let kept: Vec<&str> = accepted.split(',').map(str::trim).filter(known).collect();
     if kept.is_empty() { "identity".to_owned() } else { kept.join(", ") }
 }
@@ -193,7 +270,7 @@ mod tests {
 
     fn decode(coding: Coding, bytes: &[u8], chunk: usize) -> Result<Vec<u8>, Box<Denial>> {
         let (mut pipeline, mut all) = (Pipeline::default(), Vec::new());
-        pipeline.then(Decode::new(coding));
+        pipeline.then(Decode::new(coding, &Room::new(1)));
         for part in bytes.chunks(chunk) {
             pipeline.feed(Bytes::copy_from_slice(part));
             while let Some(piece) = pipeline.next()? {
@@ -233,8 +310,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_not_asked_for() {
-        assert_eq!(narrowed("gzip, deflate, br, zstd"), "gzip, deflate, br, zstd");
-        assert_eq!(narrowed("dcb, gzip;q=0.5, *"), "gzip;q=0.5");
-        assert_eq!(narrowed("compress"), "identity");
+        let (room, little) = (Room::new(32), Room::new(1));
+        assert_eq!(narrowed("gzip, deflate, br, zstd", &room), "gzip, deflate, br, zstd");
+        assert_eq!(narrowed("dcb, gzip;q=0.5, *", &room), "gzip;q=0.5");
+        assert_eq!(narrowed("compress", &room), "identity");
+        assert_eq!(
+            narrowed("gzip, br, zstd", &little),
+            "gzip",
+            "what takes much is not asked for when it is scarce"
+        );
     }
 }

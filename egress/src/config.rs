@@ -116,6 +116,8 @@ pub struct Limits {
     pub stream_idle_time: Duration,
     /// Streams of one h2 connection.
     pub h2_streams: u32,
+    /// Bodies in br or zstd that are decoded at once: each may take up to 16 MiB (RFC 7932 section 9.1; RFC 9659 has 8).
+    pub decoders: usize,
     /// Names that have a synthetic address.
     pub names: usize,
     /// Time that running exchanges get when the engine ends.
@@ -135,6 +137,7 @@ impl Default for Limits {
             idle_time: Duration::from_secs(90),
             stream_idle_time: Duration::from_secs(3600),
             h2_streams: 256,
+            decoders: 32,
             names: 16_384,
             grace: Duration::from_secs(3),
         }

@@ -1,12 +1,12 @@
 //! One engine per bottle: its listeners and its end.
 use crate::config::Config;
 use crate::names::Names;
+use crate::record::{Ledger, Scribe};
 use crate::screen::Terms;
 use crate::tunnel::Tunnels;
 use crate::upstream::Client;
 use crate::{CertificateAuthority, Limits, dns, introspect, listen};
 use arc_swap::ArcSwap;
-use audit::Auditor;
 use credentials::{Binding, Vault};
 use policy::{Denial, DenialCode, Policy, RouteId};
 use std::collections::BTreeMap;
@@ -40,12 +40,12 @@ pub(crate) struct Shared {
     pub(crate) policy: Arc<ArcSwap<Policy>>,
     pub(crate) bindings: BTreeMap<RouteId, Binding>,
     pub(crate) vault: Vault,
-    pub(crate) terms: Terms,
+    pub(crate) terms: Arc<Terms>,
     pub(crate) client: Client,
     pub(crate) ca: CertificateAuthority,
     pub(crate) names: Arc<Names>,
     pub(crate) limits: Limits,
-    pub(crate) auditor: Auditor,
+    pub(crate) scribe: Scribe,
     pub(crate) tunnels: Tunnels,
     pub(crate) refused: introspect::Refused,
     pub(crate) captured: bool,
@@ -56,11 +56,17 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Keeps a refusal for who asks why; its sentence may quote what held a value.
+    pub(crate) fn remember(&self, ledger: &Ledger, denial: &Denial) {
+        let sentence = self.terms.clean(&denial.sentence);
+        self.refused.remember(&ledger.id(), denial.code, sentence);
+    }
+
     /// Nothing goes out unrecorded.
     /// # Errors
     /// When the audit file can no longer be written.
     pub(crate) fn records(&self) -> Result<(), Box<Denial>> {
-        if !self.auditor.failed() {
+        if !self.scribe.failed() {
             return Ok(());
         }
         let sentence =
@@ -124,19 +130,21 @@ fn shared(config: Config, listeners: &Listeners) -> Result<Shared, EngineError> 
     let names = Arc::new(Names::new(limits.names, covered).with_v6(listeners.has_v6()));
     let policy = Arc::new(ArcSwap::new(policy));
     let client = Client::new(&upstream, Arc::clone(&policy), &limits).map_err(EngineError::of)?;
+    let terms = Arc::new(Terms::new(vault.clone(), dlp, limits.decoders));
+    let scribe = Scribe::new(audit, Arc::clone(&terms));
     let cut = CancellationToken::new();
     let tunnels =
         Tunnels { dialer: Arc::clone(client.dialer()), idle: limits.stream_idle_time, end: cut.clone() };
     Ok(Shared {
         policy,
         bindings,
-        terms: Terms::new(vault.clone(), dlp),
+        terms,
         vault,
         client,
         ca,
         names,
         limits,
-        auditor: audit,
+        scribe,
         tunnels,
         refused: introspect::Refused::default(),
         captured: listeners.captured,

@@ -8,6 +8,7 @@ mod send;
 
 use crate::body::Body;
 use crate::engine::Shared;
+use crate::headers;
 use crate::interim::Aside;
 use crate::record::Ledger;
 use crate::screen::{Watch, exempt};
@@ -21,7 +22,7 @@ use scrub::scrub;
 use send::send;
 use std::sync::Arc;
 
-pub(crate) use scrub::Scrub;
+pub(crate) use scrub::{Scrub, scrubbed};
 
 /// A request as it came in, after its hop-by-hop headers were taken off.
 pub(crate) struct Asked {
@@ -96,7 +97,11 @@ fn screen(
     ledger: &Ledger,
 ) -> Result<Screened, Box<Denial>> {
     let binding = engine.bindings.get(&permitted.route().id).cloned();
-    let watch = Watch::new(&engine.terms, &permitted, exempt(binding.as_ref(), &head.headers), ledger);
+    headers::overrides(permitted.route(), &head.headers)?;
+    let exempt = exempt(binding.as_ref(), &head.headers, websocket);
+    let watch = Watch::new(&engine.terms, &permitted, exempt, ledger);
+    watch.host(&permitted.request().host)?;
+    watch.method(permitted.request().method.as_str())?;
     watch.target(&permitted.request().target)?;
     watch.headers(&mut head.headers)?;
     let body = watch.body(&head.headers, body)?;

@@ -333,11 +333,16 @@ fn check_field(line: &[u8]) -> Result<(&[u8], &[u8]), Violation> {
 fn check_trailers(section: &[u8]) -> Result<(), Violation> {
     for line in lines(section) {
         let (name, _) = check_field(line)?;
-        if FORBIDDEN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden)) {
+        if is_forbidden_trailer(name) {
             return Err(Violation::malformed("a trailer holds what belongs in the head"));
         }
     }
     Ok(())
+}
+
+/// Whether this name belongs in the head.
+pub(crate) fn is_forbidden_trailer(name: &[u8]) -> bool {
+    FORBIDDEN_TRAILERS.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden))
 }
 
 /// RFC 9110 6.5.1: framing, routing and credentials are never trailers.

@@ -1,5 +1,6 @@
 //! Which headers end at a hop.
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use policy::{Denial, DenialCode, Route};
 
 /// Names that speak to the next hop only (RFC 9110 7.6.1 and what stands in its place in the wild).
 const HOP_BY_HOP: [&str; 9] = [
@@ -13,6 +14,10 @@ const HOP_BY_HOP: [&str; 9] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// Names by which some origins take another method or target for the one that was judged.
+const OVERRIDES: [&str; 5] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
 
 /// Names that only we may say.
 pub(crate) const DECISION: HeaderName = HeaderName::from_static("bottle-decision");
@@ -37,6 +42,28 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), &'static str>
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     Ok(())
+}
+
+/// Where a route limits what may be asked for, nothing may ask for something else on the side.
+/// # Errors
+/// When a header does.
+pub(crate) fn overrides(route: &Route, headers: &HeaderMap) -> Result<(), Box<Denial>> {
+    if route.methods.is_none() && route.paths.is_none() {
+        return Ok(());
+    }
+    // CGI and its heirs read `X_Rewrite_Url` as `X-Rewrite-Url` (RFC 3875 section 4.1.18).
+    let overriding = |name: &&HeaderName| OVERRIDES.contains(&name.as_str().replace('_', "-").as_str());
+    let Some(name) = headers.keys().find(overriding) else { return Ok(()) };
+    let (code, what) = if name.as_str().ends_with("url") {
+        (DenialCode::PathNotAllowed, "path")
+    } else {
+        (DenialCode::MethodNotAllowed, "method")
+    };
+    let sentence = format!(
+        "the header `{name}` asks the origin for another {what} than the one that was judged; its route limits methods \
+         or paths, so send the request without it, as what it is meant to be"
+    );
+    Err(Box::new(Denial::new(code, sentence)))
 }
 
 /// What gRPC says behind its messages (its HTTP/2 protocol, section Responses).

@@ -13,6 +13,7 @@ use crate::names::{EGRESS_NAME, LOCAL_NAME};
 use crate::record::Ledger;
 use crate::respond::{Shape, asks_websocket, raw_refusal, refusal, upgrade_is_websocket};
 use crate::sniff::Prefixed;
+use crate::trailers;
 use crate::upstream::websocket_accept;
 use crate::websocket::Bridge;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
@@ -161,9 +162,9 @@ async fn turn_into<S: Stream + 'static>(
 async fn say_goodbye<S: Stream>(connection: &Connection, mut strict: Strict<S>) {
     if let Some(violation) = strict.violation() {
         let denial = violation_denial(violation, connection.site.as_ref());
-        let ledger = Ledger::open(&connection.engine.auditor, "h1");
+        let ledger = Ledger::open(&connection.engine.scribe, "h1");
         ledger.deny(&denial);
-        connection.engine.refused.remember(&ledger.id(), &denial);
+        connection.engine.remember(&ledger, &denial);
         // The client may be gone already, or reads nothing; the event stands either way.
         let words = raw_refusal(&denial, &ledger.id());
         let _gone = tokio::time::timeout(FAREWELL, strict.write_all(&words)).await;
@@ -233,7 +234,7 @@ async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -
     // Exactly what the framing holds: a verdict nobody waits for would release the next upgrade unseen.
     let held = request.method() == Method::CONNECT || upgrade_is_websocket(request.headers());
     let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
-    let ledger = Ledger::open(&connection.engine.auditor, if upgrades { "ws" } else { "h1" });
+    let ledger = Ledger::open(&connection.engine.scribe, if upgrades { "ws" } else { "h1" });
     let http_10 = request.version() == Version::HTTP_10;
     connection.http_10.store(http_10, Ordering::Relaxed);
     // HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
@@ -311,7 +312,7 @@ async fn answer_http2(connection: Arc<Connection>, mut request: Request<Incoming
     let protocol =
         request.extensions().get::<hyper::ext::Protocol>().map(|protocol| protocol.as_str().to_owned());
     let upgrades = protocol.as_deref() == Some("websocket");
-    let ledger = Ledger::open(&connection.engine.auditor, if upgrades { "ws" } else { "h2" });
+    let ledger = Ledger::open(&connection.engine.scribe, if upgrades { "ws" } else { "h2" });
     ledger.keep(Busy::new(&connection));
     if request.method() == Method::CONNECT && !upgrades {
         let sentence = "CONNECT inside an HTTP/2 connection is for WebSockets only (RFC 8441)";
@@ -378,9 +379,9 @@ async fn judge(
     }
     let facts = facts(connection.site.as_ref(), &head).map_err(|denial| (denial, shape))?;
     let shape = Shape::of(Some(&facts.host), &head.headers, websocket);
-    ledger.asked(&facts, engine.terms.clean(facts.path.as_str()));
+    ledger.asked(&facts);
     strip_request(&mut head.headers).map_err(|named| (named_by_connection(named), shape))?;
-    let body = body.map_err(BoxError::from).boxed_unsync();
+    let body = trailers::checked(body.map_err(BoxError::from).boxed_unsync(), ledger);
     let asked = Asked { facts, head, body, websocket, aside: aside.cloned() };
     exchange(engine, asked, ledger).await.map(Turned::Answer).map_err(|denial| (denial, shape))
 }
@@ -456,7 +457,7 @@ fn malformed(what: &str) -> Box<Denial> {
 
 fn refuse(connection: &Connection, denial: &Denial, ledger: &Ledger, shape: Shape) -> Response<Body> {
     ledger.deny(denial);
-    connection.engine.refused.remember(&ledger.id(), denial);
+    connection.engine.remember(ledger, denial);
     let response = refusal(denial, &ledger.id(), shape);
     ledger.note(|event| event.status = Some(response.status().as_u16()));
     response.map(|body| ledger.count_down(body))

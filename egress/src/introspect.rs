@@ -2,7 +2,7 @@
 use crate::body::{Body, full};
 use crate::engine::Shared;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
-use policy::{Denial, PathPattern, Protocol, Route, TlsMode};
+use policy::{DenialCode, PathPattern, Protocol, Route, TlsMode};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -16,10 +16,10 @@ const REMEMBERED: usize = 256;
 pub(crate) struct Refused(Mutex<VecDeque<(String, &'static str, String)>>);
 
 impl Refused {
-    pub(crate) fn remember(&self, id: &str, denial: &Denial) {
+    pub(crate) fn remember(&self, id: &str, code: DenialCode, sentence: String) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.truncate(REMEMBERED - 1);
-        all.push_front((id.to_owned(), denial.code.as_str(), denial.sentence.clone()));
+        all.push_front((id.to_owned(), code.as_str(), sentence));
     }
     fn find(&self, asked: &str) -> Option<(&'static str, String)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,6 +28,7 @@ mod screen;
 pub mod sniff;
 mod socket;
 mod tls;
+mod trailers;
 pub mod tunnel;
 pub mod upstream;
 pub mod websocket;

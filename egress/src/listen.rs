@@ -8,6 +8,7 @@ use crate::engine::Shared;
 use crate::inbound::{self, Site};
 use crate::names::EGRESS_NAME;
 use crate::record::Ledger;
+use crate::screen::{Exempt, Watch};
 use crate::sniff::{ClientHello, Prefixed, Speech, sniff};
 use crate::socket::Socket;
 use crate::tunnel::{self, Carries};
@@ -130,9 +131,18 @@ async fn carry(
     if engine.records().is_err() {
         return;
     }
-    let id = connect.map_or_else(|| uuid::Uuid::now_v7().to_string(), |ledger| ledger.id());
+    let ledger = Ledger::open(&engine.scribe, carries.protocol());
+    let watch = Watch::of(&engine.terms, permitted.route().id, Exempt::default(), &ledger);
+    if let Err(denial) = watch.host(permitted.host()) {
+        ledger.note(|event| event.route = Some(permitted.route().name.clone()));
+        let denial = denial.with_destination(permitted.host().clone(), permitted.port());
+        ledger.deny(&denial);
+        return engine.remember(&ledger, &denial);
+    }
+    ledger.silence();
+    let id = connect.map_or_else(|| ledger.id(), |connect| connect.id());
     let exchange = tunnel::run(&engine.tunnels, permitted, carries, id, stream).await;
-    engine.auditor.record(audit::Event::Exchange(Box::new(exchange)));
+    engine.scribe.write(exchange);
 }
 
 /// TLS that is not opened: its SNI is the host, or nothing passes.
@@ -229,7 +239,7 @@ fn record_denial(engine: &Shared, denial: Denial, place: Option<(Host, u16)>) {
         Some((host, port)) => denial.with_destination(host, port),
         None => denial,
     };
-    let ledger = Ledger::open(&engine.auditor, "tcp");
+    let ledger = Ledger::open(&engine.scribe, "tcp");
     ledger.deny(&denial);
-    engine.refused.remember(&ledger.id(), &denial);
+    engine.remember(&ledger, &denial);
 }

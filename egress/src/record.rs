@@ -4,6 +4,7 @@ mod watch;
 
 use crate::body::Body;
 use crate::cut;
+use crate::screen::Terms;
 use audit::{Auditor, Decision, Event, Exchange, Finding};
 use counted::{Counted, Direction};
 use http_body::Body as _;
@@ -19,12 +20,38 @@ use watch::Moved;
 /// More findings than this in one exchange say nothing new.
 const FINDINGS: usize = 32;
 
+/// Writes events, without the values that must stay inside.
+#[derive(Clone)]
+pub(crate) struct Scribe {
+    auditor: Auditor,
+    terms: Arc<Terms>,
+}
+
+impl Scribe {
+    pub(crate) fn new(auditor: Auditor, terms: Arc<Terms>) -> Scribe {
+        Scribe { auditor, terms }
+    }
+    #[cfg(test)]
+    pub(crate) fn bare(auditor: Auditor) -> Scribe {
+        let vault = credentials::Vault::from_values(Vec::new());
+        Scribe::new(auditor, Arc::new(Terms::new(vault, crate::DlpTerms::default(), 1)))
+    }
+    pub(crate) fn write(&self, mut exchange: Exchange) {
+        self.terms.clean_event(&mut exchange);
+        self.auditor.record(Event::Exchange(Box::new(exchange)));
+    }
+    /// The file can no longer be written.
+    pub(crate) fn failed(&self) -> bool {
+        self.auditor.failed()
+    }
+}
+
 /// A handle on the event of an exchange. Both bodies hold one; the last to go writes the line.
 #[derive(Clone)]
 pub(crate) struct Ledger(Arc<Entry>);
 
 struct Entry {
-    auditor: Auditor,
+    scribe: Scribe,
     started: Instant,
     up: AtomicU64,
     down: AtomicU64,
@@ -48,7 +75,7 @@ struct Notes {
 
 impl Ledger {
     /// A new exchange, on the leg that this task serves. Until it is known to be complete, it was broken off.
-    pub(crate) fn open(auditor: &Auditor, protocol: &str) -> Ledger {
+    pub(crate) fn open(scribe: &Scribe, protocol: &str) -> Ledger {
         let notes = Notes {
             exchange: blank(protocol),
             denial: None,
@@ -58,7 +85,7 @@ impl Ledger {
             kept: None,
         };
         Ledger(Arc::new(Entry {
-            auditor: auditor.clone(),
+            scribe: scribe.clone(),
             started: Instant::now(),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
@@ -79,14 +106,14 @@ impl Ledger {
     pub(crate) fn id(&self) -> String {
         self.notes().exchange.id.clone()
     }
-    /// What was asked; `path` has its secrets scrubbed.
-    pub(crate) fn asked(&self, request: &Request, path: String) {
+    /// What was asked.
+    pub(crate) fn asked(&self, request: &Request) {
         self.note(|exchange| {
             exchange.scheme = Some(request.scheme.as_str().to_owned());
             exchange.method = Some(request.method.as_str().to_owned());
             exchange.host = Some(request.host.to_string());
             exchange.port = Some(request.port);
-            exchange.path = Some(path);
+            exchange.path = Some(request.path.as_str().to_owned());
         });
     }
     /// What the scanner saw.
@@ -191,7 +218,7 @@ impl Drop for Entry {
         exchange.bytes_down += *self.down.get_mut();
         exchange.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if !notes.silent {
-            self.auditor.record(Event::Exchange(Box::new(exchange.clone())));
+            self.scribe.write(exchange.clone());
         }
     }
 }

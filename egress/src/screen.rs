@@ -1,115 +1,57 @@
 //! What must not leave: known values and stray placeholders, wherever they stand in a request.
-use crate::body::{Body, Pipeline, Stage, Staged, Waiting};
-use crate::coding::{Coding, Decode, codings};
-use crate::config::{DlpAction, DlpTerms};
+mod shadow;
+mod terms;
+
+use crate::body::{Body, Pipeline, Stage, Staged};
+use crate::coding::{codings, message_coding};
+use crate::config::DlpAction;
 use crate::record::Ledger;
 use audit::Finding;
 use bytes::Bytes;
-use credentials::{AuthScheme, Binding, BodyKind, Slot, Vault};
-use dlp::{KnownValue, KnownValues, Scanner, Scrubber};
+use credentials::{AuthScheme, Binding, BodyKind, Places, Slot};
+use dlp::{KnownValues, Scanner, Scrubber};
 use http::{HeaderMap, HeaderValue, header};
-use policy::{Denial, DenialCode, Permitted, RouteId};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use policy::{Denial, DenialCode, Host, Permitted, RouteId};
+use shadow::Shadow;
+use std::sync::Arc;
+use terms::{HOST, STRAY, rule_of};
 
-/// Encoded bytes that may wait for their decoded form to be clean.
-const WAITING: usize = 1024 * 1024;
-const STRAY: &str = "placeholder of ";
-
-/// Everything that is sought, compiled once for each generation of the vault.
-pub(crate) struct Terms {
-    vault: Vault,
-    dlp: DlpTerms,
-    compiled: Mutex<Compiled>,
-}
-
-#[derive(Default)]
-struct Compiled {
-    generation: Option<u64>,
-    outward: HashMap<Option<Slot>, KnownValues>,
-    inward: Option<KnownValues>,
-}
-
-impl Terms {
-    pub(crate) fn new(vault: Vault, dlp: DlpTerms) -> Terms {
-        Terms { vault, dlp, compiled: Mutex::default() }
-    }
-    /// What is done about a finding on this route.
-    pub(crate) fn action(&self, route: RouteId) -> DlpAction {
-        self.dlp.routes.get(&route).copied().unwrap_or(self.dlp.action)
-    }
-    /// What may not go out; the placeholder of `exempt` may (its route swaps or replaces it).
-    pub(crate) fn outward(&self, exempt: Option<Slot>) -> KnownValues {
-        self.compiled(|compiled| {
-            compiled.outward.entry(exempt).or_insert_with(|| self.compile_outward(exempt)).clone()
-        })
-    }
-    /// What may not come in: the values behind the placeholders.
-    pub(crate) fn inward(&self) -> KnownValues {
-        self.compiled(|compiled| compiled.inward.get_or_insert_with(|| self.compile_inward()).clone())
-    }
-    /// A text for the audit or a page, without values.
-    pub(crate) fn clean(&self, text: &str) -> String {
-        let known = self.outward(None);
-        let scrubbed = if known.is_empty() { None } else { known.scrub(text.as_bytes()) };
-        scrubbed.map_or_else(|| text.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    fn compiled<T>(&self, get: impl FnOnce(&mut Compiled) -> T) -> T {
-        let generation = Some(self.vault.generation());
-        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if compiled.generation != generation {
-            *compiled = Compiled { generation, ..Compiled::default() };
-        }
-        get(&mut compiled)
-    }
-    fn compile_outward(&self, exempt: Option<Slot>) -> KnownValues {
-        let held = self.vault.expose_to_scanner();
-        let mut values: Vec<KnownValue<'_>> = Vec::new();
-        for (slot, placeholder, secret) in &held {
-            values.push(known(&slot.to_string(), None, secret.dangerous_expose()));
-            if exempt != Some(*slot) {
-                values.push(known(&format!("{STRAY}{slot}"), None, placeholder.as_str().as_bytes()));
-            }
-        }
-        let own = self.dlp.secrets.iter();
-        values.extend(own.map(|(name, secret)| known(name, None, secret.dangerous_expose())));
-        KnownValues::new(&values).0
-    }
-    fn compile_inward(&self) -> KnownValues {
-        let held = self.vault.expose_to_scanner();
-        let mut values: Vec<KnownValue<'_>> = Vec::new();
-        for (slot, placeholder, secret) in &held {
-            values.push(known(&slot.to_string(), Some(placeholder.as_str()), secret.dangerous_expose()));
-        }
-        KnownValues::new(&values).0
-    }
-}
-
-fn known<'a>(name: &str, replacement: Option<&str>, value: &'a [u8]) -> KnownValue<'a> {
-    let replacement = replacement.map_or_else(|| format!("[redacted:{name}]"), str::to_owned);
-    KnownValue { name: name.into(), replacement: replacement.into(), value }
-}
+pub(crate) use terms::{Sought, Terms, Way};
 
 /// What is sought in one request and what is done about it.
 #[derive(Clone)]
 pub(crate) struct Watch {
-    known: KnownValues,
+    head: Sought,
+    body: Sought,
+    own: Option<Slot>,
     action: DlpAction,
     ledger: Ledger,
 }
 
+/// The slot whose placeholder may stand in a place of this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Exempt {
+    own: Option<Slot>,
+    body: Option<Slot>,
+}
+
 impl Watch {
     /// For a permitted request. The placeholder of the route's own credential is no stray where it will be swapped.
-    pub(crate) fn new(terms: &Terms, permitted: &Permitted, exempt: Option<Slot>, ledger: &Ledger) -> Watch {
+    pub(crate) fn new(terms: &Arc<Terms>, permitted: &Permitted, exempt: Exempt, ledger: &Ledger) -> Watch {
+        Watch::of(terms, permitted.route().id, exempt, ledger)
+    }
+    /// For a connection on this route that is not inspected: its host is all that is seen.
+    pub(crate) fn of(terms: &Arc<Terms>, route: RouteId, exempt: Exempt, ledger: &Ledger) -> Watch {
         Watch {
-            known: terms.outward(exempt),
-            action: terms.action(permitted.route().id),
+            head: Sought::new(terms, Way::Outward(exempt.own)),
+            body: Sought::new(terms, Way::Outward(exempt.body)),
+            own: exempt.own,
+            action: terms.action(route),
             ledger: ledger.clone(),
         }
     }
     pub(crate) fn is_idle(&self) -> bool {
-        self.known.is_empty()
+        self.head.is_idle() && self.body.is_idle()
     }
 
     /// Whether bodies may change their length on the way.
@@ -123,22 +65,30 @@ impl Watch {
         let finding =
             Finding { rule: rule.into(), place: place.into(), name: name.into(), action: word.into() };
         self.ledger.find(finding);
-        if action == DlpAction::Block { Err(astray(name, place)) } else { Ok(()) }
+        if action != DlpAction::Block {
+            return Ok(());
+        }
+        let own = self.own.is_some_and(|slot| name.strip_prefix(STRAY) == Some(&slot.to_string()));
+        Err(astray(name, place, own))
     }
 
     /// Whole bytes that cannot be rewritten: the target and the names of headers.
-    fn check(&self, bytes: &[u8], place: &str) -> Result<(), Box<Denial>> {
-        let Some(hit) = self.known.find(bytes) else { return Ok(()) };
+    fn check(&self, known: &KnownValues, bytes: &[u8], place: &str) -> Result<(), Box<Denial>> {
+        let Some(hit) = known.find(bytes) else { return Ok(()) };
         let action = if self.action == DlpAction::Redact { DlpAction::Block } else { self.action };
         self.report(&hit.name, place, action)
     }
 
-    fn check_value(&self, name: &str, value: &mut HeaderValue) -> Result<(), Box<Denial>> {
-        let Some(hit) = self.known.find(value.as_bytes()) else { return Ok(()) };
+    fn check_value(
+        &self,
+        known: &KnownValues,
+        name: &str,
+        value: &mut HeaderValue,
+    ) -> Result<(), Box<Denial>> {
+        let Some(hit) = known.find(value.as_bytes()) else { return Ok(()) };
         self.report(&hit.name, &format!("header {name}"), self.action)?;
         if self.action == DlpAction::Redact {
-            let clean =
-                self.known.scrub(value.as_bytes()).and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
+            let clean = known.scrub(value.as_bytes()).and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
             *value = clean.unwrap_or_else(|| HeaderValue::from_static("[redacted]"));
         }
         Ok(())
@@ -148,14 +98,45 @@ impl Watch {
     /// # Errors
     /// When something stands there that must not leave.
     pub(crate) fn headers(&self, headers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        if self.is_idle() {
+        self.fields(&self.head, headers)
+    }
+
+    /// Trailers are not injected into, so a placeholder stands there as in a body.
+    fn trailers(&self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
+        self.fields(&self.body, trailers)
+    }
+
+    fn fields(&self, sought: &Sought, headers: &mut HeaderMap) -> Result<(), Box<Denial>> {
+        if sought.is_idle() {
             return Ok(());
         }
+        let known = sought.now();
         for (name, value) in headers.iter_mut() {
-            self.check(name.as_str().as_bytes(), "header name")?;
-            self.check_value(name.as_str(), value)?;
+            self.check(&known, name.as_str().as_bytes(), "header name")?;
+            self.check_value(&known, name.as_str(), value)?;
         }
         Ok(())
+    }
+
+    /// Where it goes: a name is told to everybody who is asked for its address, and to who is called by it.
+    /// # Errors
+    /// When something stands there that must not leave.
+    pub(crate) fn host(&self, host: &Host) -> Result<(), Box<Denial>> {
+        match host.name() {
+            Some(name) if !self.is_idle() => self.check(&self.body.all_outward(), name.as_bytes(), HOST),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is asked for.
+    /// # Errors
+    /// When something stands there that must not leave.
+    pub(crate) fn method(&self, method: &str) -> Result<(), Box<Denial>> {
+        if self.is_idle() {
+            Ok(())
+        } else {
+            self.check(&self.body.all_outward(), method.as_bytes(), "method")
+        }
     }
 
     /// The target as sent.
@@ -165,18 +146,19 @@ impl Watch {
         if self.is_idle() {
             return Ok(());
         }
+        let known = self.head.now();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        self.check(path.as_bytes(), "path")?;
-        self.check(query.as_bytes(), "query")?;
+        self.check(&known, path.as_bytes(), "path")?;
+        self.check(&known, query.as_bytes(), "query")?;
         // A value may lie across the question mark too.
-        self.check(target.as_bytes(), "target")
+        self.check(&known, target.as_bytes(), "target")
     }
 
     /// One whole message.
     /// # Errors
     /// When something stands there that must not leave.
     pub(crate) fn message(&self, bytes: &[u8], place: &str) -> Result<(), Box<Denial>> {
-        if self.is_idle() { Ok(()) } else { self.check(bytes, place) }
+        if self.body.is_idle() { Ok(()) } else { self.check(&self.body.now(), bytes, place) }
     }
 
     /// The stages of a stream in the clear.
@@ -187,7 +169,7 @@ impl Watch {
         match self.action {
             DlpAction::Redact => pipeline.then(Redact {
                 watch: self.clone(),
-                scrubber: Scrubber::new(self.known.clone()),
+                scrubber: Scrubber::new(self.body.known()),
                 place,
             }),
             _ => pipeline.then(Scan::new(self, place)),
@@ -203,6 +185,9 @@ impl Watch {
         }
         let mut pipeline = Pipeline::default();
         self.stream(&mut pipeline, "body");
+        if let Some(coding) = message_coding(headers) {
+            self.unreadable(&coding)?;
+        }
         match codings(headers) {
             Ok(codings) => pipeline.then(Shadow::new(self, codings)),
             Err(name) => self.unreadable(&name)?,
@@ -211,6 +196,13 @@ impl Watch {
     }
 
     fn unreadable(&self, coding: &str) -> Result<(), Box<Denial>> {
+        self.unreadable_because(&format!(
+            "the body is in the content coding `{}`, which cannot be inspected; send it plain, or as gzip, deflate, br or zstd",
+            coding.escape_default()
+        ))
+    }
+
+    fn unreadable_because(&self, sentence: &str) -> Result<(), Box<Denial>> {
         let action = if self.action == DlpAction::Warn { DlpAction::Warn } else { DlpAction::Block };
         let finding = Finding {
             rule: "unreadable".into(),
@@ -222,21 +214,23 @@ impl Watch {
         if action == DlpAction::Warn {
             return Ok(());
         }
-        let sentence = format!(
-            "the body is in the content coding `{}`, which cannot be inspected; send it plain, or as gzip, deflate, br or zstd",
-            coding.escape_default()
-        );
         Err(Box::new(Denial::new(DenialCode::Unreadable, sentence)))
     }
 }
 
-/// The slot whose placeholder may stand in this request: where its route replaces it, or can swap it.
-pub(crate) fn exempt(binding: Option<&Binding>, headers: &HeaderMap) -> Option<Slot> {
-    let binding = binding?;
-    let swapped = !matches!(binding.scheme, AuthScheme::Placeholder { .. })
-        || body_kind(headers).is_some()
-        || !has_body(headers);
-    swapped.then_some(binding.slot)
+/// Where the route replaces its own placeholder, or can swap it: a binding by place (a header, say) removes what the
+/// agent put there and leaves the rest alone; `placeholder` swaps in the head, and elsewhere where it is said.
+pub(crate) fn exempt(binding: Option<&Binding>, headers: &HeaderMap, websocket: bool) -> Exempt {
+    let Some(Binding { slot, scheme }) = binding else { return Exempt::default() };
+    let body = match scheme {
+        AuthScheme::Placeholder { places } => swaps_body(*places, headers, websocket),
+        _ => true,
+    };
+    Exempt { own: Some(*slot), body: body.then_some(*slot) }
+}
+
+fn swaps_body(places: Places, headers: &HeaderMap, websocket: bool) -> bool {
+    if websocket { places.websocket } else { places.body && body_kind(headers).is_some() }
 }
 
 /// How a placeholder in this body is swapped; `None`: it cannot be.
@@ -244,14 +238,6 @@ pub(crate) fn body_kind(headers: &HeaderMap) -> Option<BodyKind> {
     let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let plain = codings(headers).is_ok_and(|codings| codings.is_empty());
     BodyKind::of(content_type).filter(|_| plain)
-}
-
-fn has_body(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::CONTENT_TYPE) || headers.contains_key(header::CONTENT_ENCODING)
-}
-
-fn rule_of(name: &str) -> &'static str {
-    if name.starts_with(STRAY) { "placeholder-astray" } else { "known-secret" }
 }
 
 fn word_of(action: DlpAction) -> &'static str {
@@ -262,8 +248,14 @@ fn word_of(action: DlpAction) -> &'static str {
     }
 }
 
-fn astray(name: &str, place: &str) -> Box<Denial> {
-    let what = if name.starts_with(STRAY) {
+fn astray(name: &str, place: &str, own: bool) -> Box<Denial> {
+    let what = if own {
+        format!(
+            "the {name} stands in the {place} of this request, where its value is not put: a far side could be made to \
+             spell it; send it in a header, the query or the path, or let the operator write `in: [body]` (or \
+             `in: [websocket]`) beside `scheme: placeholder`"
+        )
+    } else if name.starts_with(STRAY) {
         format!("the {name} stands in the {place} of a request to a host or place that is not its own")
     } else {
         format!("the value of {name} stands in the {place} of this request and must stay inside the bottle")
@@ -281,7 +273,7 @@ struct Scan {
 
 impl Scan {
     fn new(watch: &Watch, place: &'static str) -> Scan {
-        Scan { watch: watch.clone(), scanner: Some(Scanner::new(watch.known.clone())), place }
+        Scan { watch: watch.clone(), scanner: Some(Scanner::new(watch.body.known())), place }
     }
     fn found(&mut self, hit: &dlp::Hit) -> Result<(), Box<Denial>> {
         self.scanner = None;
@@ -298,6 +290,9 @@ impl Scan {
     }
     fn push(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Option<dlp::Hit> {
         let scanner = self.scanner.as_mut()?;
+        if let Some(known) = self.watch.body.renewed() {
+            scanner.renew(known);
+        }
         let pushed = scanner.push(chunk, out);
         let finished = if last && pushed.is_ok() { scanner.finish(out) } else { Ok(()) };
         pushed.and(finished).err()
@@ -327,7 +322,7 @@ impl Stage for Scan {
         Ok(())
     }
     fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        self.watch.headers(trailers)
+        self.watch.trailers(trailers)
     }
 }
 
@@ -346,6 +341,9 @@ impl Redact {
 
 impl Stage for Redact {
     fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        if let Some(known) = self.watch.body.renewed() {
+            self.scrubber.renew(known);
+        }
         let replaced = self.scrubber.push(&std::mem::take(input), out);
         self.count(replaced).map(|()| false)
     }
@@ -354,146 +352,6 @@ impl Stage for Redact {
         self.count(replaced)
     }
     fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        self.watch.headers(trailers)
-    }
-}
-
-/// Decodes a copy of the stream and scans that; the bytes themselves go on unchanged once their copy is clean. What is
-/// found in a copy cannot be redacted, so it blocks.
-struct Shadow {
-    scan: Scan,
-    mode: Mode,
-    declared: bool,
-    waiting: Waiting,
-    /// The last byte so far of a declared coding. A receiver that counts has not got all before the end was checked.
-    last: Bytes,
-    decoded: u64,
-    clean: u64,
-}
-
-enum Mode {
-    /// Nothing was declared and the first bytes have not shown a coding yet.
-    Unsettled(Vec<u8>),
-    Reading(Pipeline),
-    /// In no coding: the stage before has scanned it as it is.
-    Plain,
-}
-
-impl Shadow {
-    fn new(watch: &Watch, codings: Vec<Coding>) -> Shadow {
-        let mut strict = watch.clone();
-        if strict.action == DlpAction::Redact {
-            strict.action = DlpAction::Block;
-        }
-        let declared = !codings.is_empty();
-        let reading = || Mode::Reading(pipeline_of(codings.into_iter().rev()));
-        Shadow {
-            scan: Scan::new(&strict, "body"),
-            mode: if declared { reading() } else { Mode::Unsettled(Vec::new()) },
-            declared,
-            waiting: Waiting::default(),
-            last: Bytes::new(),
-            decoded: 0,
-            clean: 0,
-        }
-    }
-
-    /// The bytes to go on with, once it is known how to read them.
-    fn settle(&mut self, chunk: Bytes) -> Bytes {
-        let Mode::Unsettled(start) = &mut self.mode else { return chunk };
-        start.extend_from_slice(&chunk);
-        if start.len() < Coding::SNIFFED {
-            return Bytes::new();
-        }
-        let start = Bytes::from(std::mem::take(start));
-        self.mode = match Coding::sniff(&start) {
-            Some(coding) => Mode::Reading(pipeline_of(std::iter::once(coding))),
-            None => Mode::Plain,
-        };
-        start
-    }
-
-    /// What may wait with the others: all but the last byte.
-    fn keep_last(&mut self, mut chunk: Bytes) -> Bytes {
-        if !self.declared || chunk.is_empty() {
-            return chunk;
-        }
-        let last = chunk.split_off(chunk.len() - 1);
-        let before = std::mem::replace(&mut self.last, last);
-        if before.is_empty() { chunk } else { Bytes::from([before, chunk].concat()) }
-    }
-
-    /// Scans what the decoders give; `next` asks them.
-    fn read(
-        &mut self,
-        next: fn(&mut Pipeline) -> Result<Option<Bytes>, Box<Denial>>,
-    ) -> Result<(), Box<Denial>> {
-        while let Mode::Reading(decoders) = &mut self.mode {
-            match next(decoders) {
-                Ok(Some(piece)) => self.scan_piece(&piece, false)?,
-                Ok(None) => break,
-                Err(denial) => self.undecodable(denial)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn scan_piece(&mut self, piece: &[u8], last: bool) -> Result<(), Box<Denial>> {
-        self.decoded += piece.len() as u64;
-        let clean = self.scan.look(piece, last)?;
-        self.clean = self.clean.saturating_add(clean);
-        Ok(())
-    }
-
-    /// What only looked like a coding is plain; what was declared and is none is unreadable.
-    fn undecodable(&mut self, denial: Box<Denial>) -> Result<(), Box<Denial>> {
-        if self.declared {
-            self.scan.watch.unreadable("damaged").map_err(|_| denial)?;
-        }
-        self.mode = Mode::Plain;
-        self.clean = u64::MAX;
-        Ok(())
-    }
-}
-
-fn pipeline_of(codings: impl Iterator<Item = Coding>) -> Pipeline {
-    let mut pipeline = Pipeline::default();
-    codings.for_each(|coding| pipeline.then(Decode::new(coding)));
-    pipeline
-}
-
-impl Stage for Shadow {
-    fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
-        let chunk = self.settle(std::mem::take(input));
-        if let Mode::Reading(decoders) = &mut self.mode {
-            decoders.feed(chunk.clone());
-            self.read(Pipeline::next)?;
-            let chunk = self.keep_last(chunk);
-            self.waiting.push(chunk, self.decoded);
-            self.waiting.release(self.clean, out);
-        } else {
-            out.extend_from_slice(&std::mem::take(&mut self.last));
-            out.extend_from_slice(&chunk);
-        }
-        if self.waiting.bytes() > WAITING {
-            return Err(Box::new(Denial::new(
-                DenialCode::Unreadable,
-                "an encoded body decodes to nothing that can be inspected",
-            )));
-        }
-        Ok(false)
-    }
-
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
-        self.read(Pipeline::finish)?;
-        if let Mode::Reading(_) = self.mode {
-            self.scan_piece(&[], true)?;
-        }
-        self.waiting.release(u64::MAX, out);
-        out.extend_from_slice(&std::mem::take(&mut self.last));
-        if let Mode::Unsettled(start) = &mut self.mode {
-            out.append(start);
-        }
-        Ok(())
+        self.watch.trailers(trailers)
     }
 }

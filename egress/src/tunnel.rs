@@ -23,7 +23,7 @@ pub enum Carries {
 }
 
 impl Carries {
-    fn protocol(self) -> &'static str {
+    pub(crate) fn protocol(self) -> &'static str {
         match self {
             Carries::Tcp => "tcp",
             Carries::Tls => "tls-passthrough",

@@ -3,12 +3,11 @@ pub mod frames;
 
 use crate::body::Pipeline;
 use crate::engine::Shared;
-use crate::exchange::Scrub;
+use crate::exchange::{Scrub, scrubbed};
 use crate::record::Ledger;
-use crate::screen::Watch;
+use crate::screen::{Sought, Watch, Way};
 use crate::upstream::Duplex;
 use credentials::{BodyKind, BodySwapper, Placeholder, Secret};
-use dlp::{KnownValues, Scrubber};
 use frames::{Kind, Messages, Relay};
 use policy::{Denial, DenialCode};
 use std::io;
@@ -17,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 const READ_SIZE: usize = 16 * 1024;
+/// A message that comes in fragments is put together as long as they follow each other so closely.
+const FRAGMENT: Duration = Duration::from_millis(250);
 
 /// An open WebSocket to the upstream, and what is sought in its messages.
 pub(crate) struct Bridge {
@@ -34,7 +35,7 @@ struct Outward {
 }
 
 struct Inward {
-    known: KnownValues,
+    sought: Sought,
     ledger: Ledger,
 }
 
@@ -48,7 +49,7 @@ impl Bridge {
         Bridge {
             stream: None,
             outward: Outward { watch, swap },
-            inward: Inward { known: engine.terms.inward(), ledger: ledger.clone() },
+            inward: Inward { sought: Sought::new(&engine.terms, Way::Inward), ledger: ledger.clone() },
             ledger: ledger.clone(),
             idle: engine.limits.stream_idle_time,
             end: engine.cut.clone(),
@@ -60,7 +61,7 @@ impl Bridge {
     }
     /// Whether messages are read: then no extension may hide them.
     pub(crate) fn reads_frames(&self) -> bool {
-        !self.outward.watch.is_idle() || !self.inward.known.is_empty()
+        !self.outward.watch.is_idle() || !self.inward.sought.is_idle()
     }
 
     /// Carries messages both ways until either side ends.
@@ -141,18 +142,36 @@ async fn carry<M: Messages>(
 ) -> Carried {
     let mut buffer = vec![0; READ_SIZE];
     loop {
+        let reading = from.read(&mut buffer);
+        let read = if pass.waits() {
+            let Ok(read) = tokio::time::timeout(FRAGMENT, reading).await else {
+                write(to, &pass.pause(), &count).await?;
+                continue;
+            };
+            read
+        } else {
+            reading.await
+        };
         // An end without a farewell is an end too; many servers drop the connection after their close frame.
-        let read = from.read(&mut buffer).await.unwrap_or(0);
+        let read = read.unwrap_or(0);
         clock.tick();
         if read == 0 {
             let _gone = to.shutdown().await;
             return Ok(());
         }
         let bytes = pass.take(&buffer[..read]).map_err(Stopped::Denied)?;
-        to.write_all(&bytes).await?;
-        to.flush().await?;
-        count(bytes.len() as u64);
+        write(to, &bytes, &count).await?;
     }
+}
+
+async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8], count: impl Fn(u64)) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    to.write_all(bytes).await?;
+    to.flush().await?;
+    count(bytes.len() as u64);
+    Ok(())
 }
 
 /// Frames as bytes, or read.
@@ -162,6 +181,18 @@ enum Pass<M> {
 }
 
 impl<M: Messages> Pass<M> {
+    /// Whether something waits for the end of its message.
+    fn waits(&self) -> bool {
+        matches!(self, Pass::Frames(relay) if relay.waits())
+    }
+    /// Nothing came for a while: what waits for the end of its message waits no longer.
+    fn pause(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if let Pass::Frames(relay) = self {
+            relay.pause(&mut out);
+        }
+        out
+    }
     fn new(reads: bool, from_client: bool, messages: M) -> Pass<M> {
         if reads { Pass::Frames(Box::new(Relay::new(from_client, messages))) } else { Pass::Bytes }
     }
@@ -196,14 +227,14 @@ impl Messages for Outward {
 impl Messages for Inward {
     fn pipeline(&self, _kind: Kind, _first: &[u8]) -> Pipeline {
         let mut pipeline = Pipeline::default();
-        if !self.known.is_empty() {
-            let scrubber = Scrubber::new(self.known.clone());
-            pipeline.then(Scrub { known: self.known.clone(), scrubber, ledger: self.ledger.clone() });
+        if !self.sought.is_idle() {
+            pipeline.then(Scrub::new(&self.sought, &self.ledger));
         }
         pipeline
     }
     fn control(&self, payload: &mut Vec<u8>) -> Result<(), Box<Denial>> {
-        if let Some(clean) = self.known.scrub(payload) {
+        if let Some(clean) = self.sought.now().scrub(payload) {
+            scrubbed(&self.ledger, "websocket");
             *payload = clean;
             payload.truncate(frames::CONTROL);
         }

@@ -1,15 +1,18 @@
 //! The engine from outside: wire dialogues on loopback with upstreams of the tests' own.
 mod egress {
+    mod bombs;
     mod ca;
     mod destination;
     mod dial;
     mod dns;
     mod early;
     mod framing;
+    mod hiding;
     mod idle;
     mod interim;
     mod secrets;
     mod streams;
+    mod told;
     mod upstream;
     mod upstream_proxy;
     mod websockets;

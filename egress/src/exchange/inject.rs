@@ -5,13 +5,18 @@ use crate::coding::narrowed;
 use crate::engine::Shared;
 use crate::fresh;
 use crate::record::Ledger;
-use crate::screen::body_kind;
+use crate::screen::{Sought, Way, body_kind};
 use crate::upstream::PoolIdentity;
 use bytes::Bytes;
 use credentials::{AuthScheme, Binding, BodySwapper, Placeholder, Secret, Slot};
 use http::{HeaderMap, HeaderValue, Uri, Version, header};
 use policy::{Denial, DenialCode, Permitted, Scheme};
 use std::sync::Arc;
+
+/// What asks for a part: `Range`, the name that Apache's server still takes for it, and Azure's.
+const PARTS: [&str; 4] = ["range", "if-range", "request-range", "x-ms-range"];
+/// What offers codings for the single messages inside a body.
+const MESSAGE_CODINGS: [&str; 2] = ["grpc-accept-encoding", "connect-accept-encoding"];
 
 /// Puts the credential of the route where its scheme says, over TLS only.
 pub(super) async fn inject(
@@ -36,7 +41,7 @@ pub(super) async fn inject(
         swap = matches!(binding.scheme, AuthScheme::Placeholder { places } if places.websocket)
             .then_some((placeholder, secret));
     }
-    narrow_codings(engine, &mut head.headers);
+    ask_for_what_can_be_read(engine, &mut head.headers);
     head.uri = target.parse::<Uri>().map_err(|_| unavailable_target(&permitted))?;
     // The version is the upstream leg's own business, whatever the agent's leg speaks.
     head.version = Version::HTTP_11;
@@ -132,19 +137,21 @@ impl Stage for Swap {
     }
 }
 
-/// Asks for no coding that the scrubber could not read; a part of an encoded body can be read by nobody.
-fn narrow_codings(engine: &Shared, headers: &mut HeaderMap) {
-    if engine.terms.inward().is_empty() {
+/// Asks for nothing that the scrubber could not read: no foreign coding, no part of a whole (the half of a value is no
+/// value, and an origin may always answer with the whole, RFC 9110 section 14.2).
+fn ask_for_what_can_be_read(engine: &Shared, headers: &mut HeaderMap) {
+    if Sought::new(&engine.terms, Way::Inward).is_idle() {
         return;
+    }
+    for name in PARTS.iter().chain(&MESSAGE_CODINGS) {
+        headers.remove(*name);
     }
     let accepted: Vec<&str> =
         headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
-    let narrowed = match (accepted.is_empty(), headers.contains_key(header::RANGE)) {
-        (_, true) => "identity".to_owned(),
-        (true, false) => return,
-        (false, false) => narrowed(&accepted.join(", ")),
-    };
-    if let Ok(value) = HeaderValue::from_str(&narrowed) {
+    if accepted.is_empty() {
+        return;
+    }
+    if let Ok(value) = HeaderValue::from_str(&narrowed(&accepted.join(", "), engine.terms.room())) {
         headers.insert(header::ACCEPT_ENCODING, value);
     }
 }

@@ -2,13 +2,15 @@
 use super::Answered;
 use super::send::Heard;
 use crate::body::{Body, Pipeline, Stage, Staged};
-use crate::coding::{Decode, codings};
+use crate::coding::{Decode, codings, message_coding};
 use crate::engine::Shared;
 use crate::headers;
 use crate::record::Ledger;
+use crate::screen::{Sought, Way};
 use bytes::Bytes;
 use dlp::{KnownValues, Scrubber};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
+use hyper::ext::ReasonPhrase;
 use policy::{Denial, DenialCode};
 
 /// Takes the known values out of what comes back.
@@ -18,17 +20,18 @@ pub(super) fn scrub(
     head_only: bool,
     ledger: &Ledger,
 ) -> Result<Answered, Box<Denial>> {
-    let known = engine.terms.inward();
+    let sought = Sought::new(&engine.terms, Way::Inward);
     match heard {
         Heard::Answer(answer) => {
             ledger.note(|event| event.upstream = Some(answer.address.to_string()));
-            scrub_answer(&known, answer.response, head_only, ledger).map(Answered::Response)
+            scrub_answer(&sought, answer.response, head_only, ledger).map(Answered::Response)
         }
         Heard::Switched { mut head, bridge } => {
             if bridge.reads_frames() {
                 head.headers_mut().remove(header::SEC_WEBSOCKET_EXTENSIONS);
             }
-            clean_headers(&known, head.headers_mut(), ledger);
+            clean_headers(&sought, head.headers_mut(), ledger);
+            head.extensions_mut().remove::<ReasonPhrase>();
             ledger.note(|event| event.status = Some(101));
             // The bridge has its own sense of when nothing moves.
             ledger.unwatch();
@@ -38,7 +41,7 @@ pub(super) fn scrub(
 }
 
 fn scrub_answer(
-    known: &KnownValues,
+    sought: &Sought,
     response: Response<Body>,
     head_only: bool,
     ledger: &Ledger,
@@ -49,9 +52,11 @@ fn scrub_answer(
     }
     ledger.note(|event| event.status = Some(head.status.as_u16()));
     head.version = Version::HTTP_11;
-    clean_headers(known, &mut head.headers, ledger);
-    if !known.is_empty() && !head_only && has_body(head.status) {
-        body = scrub_body(known, &mut head, body, ledger)?;
+    // Free text of the upstream's (RFC 9112 section 4), which says nothing that the status does not.
+    head.extensions.remove::<ReasonPhrase>();
+    clean_headers(sought, &mut head.headers, ledger);
+    if !sought.is_idle() && !head_only && has_body(head.status) {
+        body = scrub_body(sought, &mut head, body, ledger)?;
     }
     Ok(Response::from_parts(head, ledger.count_down(body)))
 }
@@ -67,27 +72,41 @@ fn has_body(status: StatusCode) -> bool {
 }
 
 fn scrub_body(
-    known: &KnownValues,
+    sought: &Sought,
     head: &mut http::response::Parts,
     body: Body,
     ledger: &Ledger,
 ) -> Result<Body, Box<Denial>> {
     let codings = codings(&head.headers).map_err(|coding| unreadable_answer(&coding))?;
-    if head.status == StatusCode::PARTIAL_CONTENT && !codings.is_empty() {
-        return Err(unreadable_answer("a part of an encoded whole"));
+    if let Some(coding) = message_coding(&head.headers) {
+        return Err(unreadable_answer(&coding));
+    }
+    if is_part(head) {
+        return Err(part_of_whole());
     }
     if !codings.is_empty() {
         weaken(&mut head.headers);
     }
     let mut pipeline = Pipeline::default();
-    codings.into_iter().rev().for_each(|coding| pipeline.then(Decode::new(coding)));
-    pipeline.then(Scrub {
-        known: known.clone(),
-        scrubber: Scrubber::new(known.clone()),
-        ledger: ledger.clone(),
-    });
+    codings.into_iter().rev().for_each(|coding| pipeline.then(Decode::new(coding, sought.room())));
+    pipeline.then(Scrub::new(sought, ledger));
     head.headers.remove(header::CONTENT_LENGTH);
     Ok(Staged::body(body, pipeline, false, ledger.clone()))
+}
+
+/// Nobody asked for it here; a value may lie across its edges.
+fn is_part(head: &http::response::Parts) -> bool {
+    let kind = head.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let start = kind.get(..PARTS.len()).unwrap_or_default();
+    head.status == StatusCode::PARTIAL_CONTENT || start.eq_ignore_ascii_case(PARTS)
+}
+
+const PARTS: &[u8] = b"multipart/byteranges";
+
+fn part_of_whole() -> Box<Denial> {
+    let sentence =
+        "the upstream gave a part of a whole that nobody asked for, and a part cannot be inspected";
+    Box::new(Denial::new(DenialCode::Unreadable, sentence))
 }
 
 fn unreadable_answer(coding: &str) -> Box<Denial> {
@@ -111,15 +130,16 @@ fn weaken(headers: &mut HeaderMap) {
 }
 
 /// The headers of any answer, as the agent may see them.
-pub(super) fn clean_headers(known: &KnownValues, headers: &mut HeaderMap, ledger: &Ledger) {
+pub(super) fn clean_headers(sought: &Sought, headers: &mut HeaderMap, ledger: &Ledger) {
     headers::strip_response(headers);
-    scrub_headers(known, headers, ledger);
+    if !sought.is_idle() {
+        headers.remove(header::ACCEPT_RANGES);
+        scrub_headers(&sought.now(), headers, ledger);
+    }
 }
 
 fn scrub_headers(known: &KnownValues, headers: &mut HeaderMap, ledger: &Ledger) {
-    if known.is_empty() {
-        return;
-    }
+    drop_names(known, headers, ledger);
     for (name, value) in headers.iter_mut() {
         let Some(clean) = known.scrub(value.as_bytes()) else { continue };
         scrubbed(ledger, &format!("response header {name}"));
@@ -127,7 +147,17 @@ fn scrub_headers(known: &KnownValues, headers: &mut HeaderMap, ledger: &Ledger) 
     }
 }
 
-fn scrubbed(ledger: &Ledger, place: &str) {
+/// A name cannot be mended.
+fn drop_names(known: &KnownValues, headers: &mut HeaderMap, ledger: &Ledger) {
+    let holds = |name: &&HeaderName| known.find(name.as_str().as_bytes()).is_some();
+    let names: Vec<HeaderName> = headers.keys().filter(holds).cloned().collect();
+    for name in names {
+        scrubbed(ledger, "response header name");
+        headers.remove(name);
+    }
+}
+
+pub(crate) fn scrubbed(ledger: &Ledger, place: &str) {
     ledger.find(audit::Finding {
         rule: "known-secret".into(),
         place: place.into(),
@@ -138,12 +168,21 @@ fn scrubbed(ledger: &Ledger, place: &str) {
 
 /// Takes known values out of a stream that comes back.
 pub(crate) struct Scrub {
-    pub(crate) known: KnownValues,
-    pub(crate) scrubber: Scrubber,
-    pub(crate) ledger: Ledger,
+    sought: Sought,
+    scrubber: Scrubber,
+    ledger: Ledger,
 }
 
 impl Scrub {
+    pub(crate) fn new(sought: &Sought, ledger: &Ledger) -> Scrub {
+        Scrub { sought: sought.clone(), scrubber: Scrubber::new(sought.known()), ledger: ledger.clone() }
+    }
+    /// A value that was rotated in meanwhile may come back on a stream that was open before.
+    fn renew(&mut self) {
+        if let Some(known) = self.sought.renewed() {
+            self.scrubber.renew(known);
+        }
+    }
     fn count(&self, replaced: u64) {
         if replaced > 0 {
             scrubbed(&self.ledger, "response body");
@@ -153,6 +192,7 @@ impl Scrub {
 
 impl Stage for Scrub {
     fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        self.renew();
         let replaced = self.scrubber.push(&std::mem::take(input), out);
         self.count(replaced);
         Ok(false)
@@ -163,7 +203,7 @@ impl Stage for Scrub {
         Ok(())
     }
     fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        scrub_headers(&self.known, trailers, &self.ledger);
+        scrub_headers(&self.sought.now(), trailers, &self.ledger);
         Ok(())
     }
 }

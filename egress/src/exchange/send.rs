@@ -4,6 +4,7 @@ use super::scrub::clean_headers;
 use crate::engine::Shared;
 use crate::interim::{Aside, Hints};
 use crate::record::Ledger;
+use crate::screen::{Sought, Way};
 use crate::upstream::{Abort, Answer, WsAnswer};
 use crate::websocket::Bridge;
 use http::{Response, header};
@@ -51,7 +52,7 @@ fn late() -> Box<Denial> {
 /// Says an interim answer to the agent, clean like any other; where its leg cannot, it is let go: nothing depends on it.
 fn relay(engine: &Shared, mut hint: Response<()>, aside: Option<&Aside>, ledger: &Ledger) {
     let Some(aside) = aside else { return };
-    clean_headers(&engine.terms.inward(), hint.headers_mut(), ledger);
+    clean_headers(&Sought::new(&engine.terms, Way::Inward), hint.headers_mut(), ledger);
     aside.say(&hint);
 }
 

@@ -186,6 +186,18 @@ impl<M: Messages> Relay<M> {
         Ok(())
     }
 
+    /// Whether a message has begun of which something could go on.
+    pub(crate) fn waits(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.done.is_empty())
+    }
+
+    /// Hands on what there is of a message, as a fragment: it was seen to be clean.
+    pub(crate) fn pause(&mut self, out: &mut Vec<u8>) {
+        if let Some(open) = self.open.as_mut().filter(|open| !open.done.is_empty()) {
+            open.write(false, self.from_client, out);
+        }
+    }
+
     fn end_frame(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
         let Some(mut frame) = self.frame.take() else { return Ok(()) };
         if frame.head.opcode >= 8 {

@@ -10,9 +10,9 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-type Sender = SendRequest<http_body_util::combinators::UnsyncBoxBody<Bytes, Infallible>>;
+pub(crate) type Sender = SendRequest<http_body_util::combinators::UnsyncBoxBody<Bytes, Infallible>>;
 
-async fn h2(world: &World, host: &str) -> Sender {
+pub(crate) async fn h2(world: &World, host: &str) -> Sender {
     let stream: Io = world.tls_as(&format!("{host}:443"), host, &[b"h2"]).await;
     let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
     let (sender, connection) =

@@ -1,6 +1,5 @@
 //! Threats 6, 17 and 18: WebSockets, opened by either version and read message by message.
-use super::world::{HOST, Io, Origin, SECRET, Setup, World, listen, say};
-use credentials::AuthScheme;
+use super::world::{HOST, Io, Origin, SECRET, Setup, World, everywhere, listen, say};
 use egress::upstream::websocket_accept;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// A client's frame, masked.
-fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() < 126, "the tests' frames are short");
     let mask = [1, 2, 3, 4];
     let length = u8::try_from(payload.len()).unwrap();
@@ -18,7 +17,7 @@ fn frame(fin: bool, opcode: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Reads one frame: its first byte and its payload in the clear.
-async fn read_frame(stream: &mut Io) -> Option<(u8, Vec<u8>)> {
+pub(crate) async fn read_frame(stream: &mut Io) -> Option<(u8, Vec<u8>)> {
     let first = stream.read_u8().await.ok()?;
     let second = stream.read_u8().await.ok()?;
     let length = match second & 0x7f {
@@ -36,14 +35,14 @@ async fn read_frame(stream: &mut Io) -> Option<(u8, Vec<u8>)> {
     Some((first, payload))
 }
 
-fn server_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn server_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     [&[0x80 | opcode, u8::try_from(payload.len()).unwrap()][..], payload].concat()
 }
 
-type Log = Arc<Mutex<Vec<(u8, Vec<u8>)>>>;
+pub(crate) type Log = Arc<Mutex<Vec<(u8, Vec<u8>)>>>;
 
 /// Accepts handshakes, keeps what it hears and echoes data messages.
-async fn echo() -> (Origin, Log, Arc<Mutex<String>>) {
+pub(crate) async fn echo() -> (Origin, Log, Arc<Mutex<String>>) {
     let (log, head) = (Log::default(), Arc::<Mutex<String>>::default());
     let (kept, kept_head) = (log.clone(), head.clone());
     let origin = Origin::tls(&[b"http/1.1"], move |mut stream: Io| {
@@ -75,7 +74,7 @@ async fn echo() -> (Origin, Log, Arc<Mutex<String>>) {
     (origin, log, head)
 }
 
-async fn open(world: &World, host: &str) -> (Io, String) {
+pub(crate) async fn open(world: &World, host: &str) -> (Io, String) {
     let mut stream = world.tls(host).await;
     let head = format!(
         "GET /ws HTTP/1.1\r\nHost: {host}\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {KEY}\r\n\
@@ -90,7 +89,7 @@ async fn open(world: &World, host: &str) -> (Io, String) {
 }
 
 async fn placeholder_world(origin: &Origin) -> World {
-    World::new(origin, Setup { auth: Some(AuthScheme::placeholder()), ..Setup::default() }).await
+    World::new(origin, Setup { auth: Some(everywhere()), ..Setup::default() }).await
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! A world for the engine: upstreams with a CA of their own, an agent that writes bytes, an audit file to read.
 use audit::Auditor;
-use credentials::{AuthScheme, Binding, Placeholder, PlaceholderFormat, Secret, Slot, TokenRef, Vault};
+use credentials::{
+    AuthScheme, Binding, Placeholder, PlaceholderFormat, Places, Secret, Slot, TokenRef, Vault,
+};
 use egress::{
     CertificateAuthority, Config, DlpAction, DlpTerms, Engine, Limits, Listeners, ProxyAuth, Upstream,
     UpstreamProxy,
@@ -46,7 +48,7 @@ fn pki(alpn: &[&[u8]]) -> Pki {
     let root = params.clone().self_signed(&key).unwrap();
     let issuer = Issuer::new(params, key);
     let leaf_key = KeyPair::generate().unwrap();
-    let names = [HOST, "other.test", "denied.test"].map(str::to_owned);
+    let names = [HOST, "other.test", "denied.test", "*.wild.test"].map(str::to_owned);
     let leaf = CertificateParams::new(names).unwrap().signed_by(&leaf_key, &issuer).unwrap();
     let builder = rustls::ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -185,6 +187,15 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
     /// Where an upstream proxy is; its password is [`PROXY_SECRET`].
     pub(crate) proxy: Option<SocketAddr>,
+    /// What must stay inside besides the credential.
+    pub(crate) secrets: Vec<(&'static str, &'static str)>,
+    /// Where the credential comes from; `None`: [`SECRET`], for the whole run.
+    pub(crate) token_file: Option<std::path::PathBuf>,
+}
+
+/// A placeholder that is swapped wherever the agent puts it.
+pub(crate) fn everywhere() -> AuthScheme {
+    AuthScheme::Placeholder { places: Places { body: true, websocket: true } }
 }
 
 impl Default for Setup {
@@ -195,6 +206,8 @@ impl Default for Setup {
             action: DlpAction::Block,
             limits: Limits::default(),
             proxy: None,
+            secrets: Vec::new(),
+            token_file: None,
         }
     }
 }
@@ -216,6 +229,10 @@ pub(crate) fn route(id: u32, host: &str) -> Route {
 }
 
 fn vault(setup: &Setup) -> Vault {
+    if let Some(path) = &setup.token_file {
+        let source = TokenRef::File { path: path.clone(), json_pointer: None };
+        return Vault::resolve(&[credentials::SlotSpec { source, ..held(0, SECRET).0 }]).unwrap();
+    }
     let bound = setup.auth.iter().map(|_| held(0, SECRET));
     Vault::from_values(bound.chain(setup.proxy.iter().map(|_| held(1, PROXY_SECRET))).collect())
 }
@@ -246,15 +263,18 @@ impl World {
         let vault = vault(&setup);
         let placeholder =
             vault.placeholder(Slot(0)).map(|placeholder| placeholder.as_str().to_owned()).unwrap_or_default();
-        let pins = [HOST, "other.test", "denied.test"].map(|host| (host.to_owned(), origin.address));
+        let wild = format!("{SECRET}.wild.test");
+        let pins = [HOST, "other.test", "denied.test", &wild].map(|host| (host.to_owned(), origin.address));
         let binding = |scheme| (RouteId(0), Binding { slot: Slot(0), scheme });
+        let secret = |(name, value): (&str, &str)| (name.to_owned(), Secret::new(value.as_bytes().to_vec()));
+        let secrets = setup.secrets.into_iter().map(secret).collect();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = listener.local_addr().unwrap();
         let config = Config {
             bottle: "test".into(),
             policy: Arc::new(Policy::new(setup.routes, BTreeMap::from(pins))),
             bindings: setup.auth.into_iter().map(binding).collect(),
-            dlp: DlpTerms { action: setup.action, ..DlpTerms::default() },
+            dlp: DlpTerms { action: setup.action, secrets, ..DlpTerms::default() },
             ca: ca.clone(),
             upstream: Upstream {
                 extra_roots_pem: vec![origin.root_pem.clone()],

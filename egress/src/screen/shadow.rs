@@ -1,0 +1,198 @@
+//! A body in a coding: its copy is decoded and scanned, the bytes themselves go on unchanged.
+use super::{Scan, Watch};
+use crate::body::{Pipeline, Progress, Stage, Waiting};
+use crate::coding::{Coding, Decode, Room};
+use crate::config::DlpAction;
+use bytes::Bytes;
+use policy::{Denial, DenialCode};
+
+/// Encoded bytes that may wait for their decoded form to be clean.
+const WAITING: usize = 1024 * 1024;
+/// Up to here everything is decoded, however small it was.
+const DECODED: u64 = 64 * 1024 * 1024;
+/// Past that, so many times its encoded size: what compresses better is made for it.
+const RATIO: u64 = 256;
+
+/// Decodes a copy of the stream and scans that; the bytes go on once their copy is clean. What is found in a copy cannot
+/// be redacted, so it blocks.
+pub(super) struct Shadow {
+    scan: Scan,
+    mode: Mode,
+    declared: bool,
+    waiting: Waiting,
+    /// What is being decoded.
+    chunk: Option<Bytes>,
+    /// The last byte so far of a declared coding. A receiver that counts has not got all before the end was checked.
+    last: Bytes,
+    encoded: u64,
+    decoded: u64,
+    clean: u64,
+    room: Room,
+}
+
+enum Mode {
+    /// Nothing was declared and the first bytes have not shown a coding yet.
+    Unsettled(Vec<u8>),
+    Reading(Pipeline),
+    /// In no coding: the stage before has scanned it as it is.
+    Plain,
+}
+
+impl Shadow {
+    pub(super) fn new(watch: &Watch, codings: Vec<Coding>) -> Shadow {
+        let mut strict = watch.clone();
+        if strict.action == DlpAction::Redact {
+            strict.action = DlpAction::Block;
+        }
+        let room = watch.body.room().clone();
+        let declared = !codings.is_empty();
+        let reading = || Mode::Reading(pipeline_of(codings.into_iter().rev(), &room));
+        Shadow {
+            scan: Scan::new(&strict, "body"),
+            mode: if declared { reading() } else { Mode::Unsettled(Vec::new()) },
+            declared,
+            waiting: Waiting::default(),
+            chunk: None,
+            last: Bytes::new(),
+            encoded: 0,
+            decoded: 0,
+            clean: 0,
+            room,
+        }
+    }
+
+    /// The bytes to go on with, once it is known how to read them.
+    fn settle(&mut self, chunk: Bytes) -> Bytes {
+        let Mode::Unsettled(start) = &mut self.mode else { return chunk };
+        start.extend_from_slice(&chunk);
+        if start.len() < Coding::SNIFFED {
+            return Bytes::new();
+        }
+        let start = Bytes::from(std::mem::take(start));
+        self.mode = match Coding::sniff(&start) {
+            Some(coding) => Mode::Reading(pipeline_of(std::iter::once(coding), &self.room)),
+            None => Mode::Plain,
+        };
+        start
+    }
+
+    /// What may wait with the others: all but the last byte.
+    fn keep_last(&mut self, mut chunk: Bytes) -> Bytes {
+        if !self.declared || chunk.is_empty() {
+            return chunk;
+        }
+        let last = chunk.split_off(chunk.len() - 1);
+        let before = std::mem::replace(&mut self.last, last);
+        if before.is_empty() { chunk } else { Bytes::from([before, chunk].concat()) }
+    }
+
+    fn begin(&mut self, chunk: Bytes) {
+        let chunk = self.settle(chunk);
+        self.encoded += chunk.len() as u64;
+        if let Mode::Reading(decoders) = &mut self.mode {
+            decoders.feed(chunk.clone());
+        }
+        self.chunk = Some(chunk);
+    }
+
+    /// Scans one piece of what the decoders give, never more at once: others wait meanwhile. True: there may be more.
+    fn read(&mut self) -> Result<bool, Box<Denial>> {
+        let Mode::Reading(decoders) = &mut self.mode else { return Ok(false) };
+        let progress = decoders.step();
+        let worked = decoders.worked();
+        match progress {
+            Ok(Progress::Piece(piece)) => self.scan_piece(&piece, false)?,
+            Ok(Progress::Tired) => {}
+            Ok(Progress::Hungry) => return Ok(false),
+            Err(denial) => self.undecodable(denial)?,
+        }
+        if worked > DECODED && worked / RATIO > self.encoded {
+            self.give_up("decodes to more than 256 times its size")?;
+        }
+        Ok(true)
+    }
+
+    fn scan_piece(&mut self, piece: &[u8], last: bool) -> Result<(), Box<Denial>> {
+        self.decoded += piece.len() as u64;
+        let clean = self.scan.look(piece, last)?;
+        self.clean = self.clean.saturating_add(clean);
+        Ok(())
+    }
+
+    /// What only looked like a coding is plain; what was declared and is none is unreadable, and so is what is too much
+    /// for us and not for its receiver.
+    fn undecodable(&mut self, denial: Box<Denial>) -> Result<(), Box<Denial>> {
+        if self.declared || denial.code == DenialCode::LimitExceeded {
+            self.scan.watch.unreadable("damaged").map_err(|_| denial)?;
+        }
+        self.pass_plain();
+        Ok(())
+    }
+
+    fn give_up(&mut self, why: &str) -> Result<(), Box<Denial>> {
+        self.scan.watch.unreadable_because(&format!("the body {why}, which cannot be inspected"))?;
+        self.pass_plain();
+        Ok(())
+    }
+
+    fn pass_plain(&mut self) {
+        self.mode = Mode::Plain;
+        self.clean = u64::MAX;
+    }
+
+    /// The chunk was decoded to its end.
+    fn end_chunk(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        let chunk = self.chunk.take().unwrap_or_default();
+        if let Mode::Reading(_) = self.mode {
+            let chunk = self.keep_last(chunk);
+            self.waiting.push(chunk, self.decoded);
+            self.waiting.release(self.clean, out);
+        } else {
+            self.waiting.release(u64::MAX, out);
+            out.extend_from_slice(&std::mem::take(&mut self.last));
+            out.extend_from_slice(&chunk);
+        }
+        if self.waiting.bytes() > WAITING {
+            self.give_up("decodes to nothing")?;
+        }
+        Ok(())
+    }
+}
+
+fn pipeline_of(codings: impl Iterator<Item = Coding>, room: &Room) -> Pipeline {
+    let mut pipeline = Pipeline::default();
+    codings.for_each(|coding| pipeline.then(Decode::new(coding, room)));
+    pipeline
+}
+
+impl Stage for Shadow {
+    fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        if self.chunk.is_none() {
+            self.begin(std::mem::take(input));
+        }
+        if self.read()? {
+            return Ok(true);
+        }
+        self.end_chunk(out).map(|()| false)
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        // Everything that was fed is decoded by now: decoders give nothing at their end but an error.
+        while let Mode::Reading(decoders) = &mut self.mode {
+            match decoders.finish() {
+                Ok(Some(piece)) => self.scan_piece(&piece, false)?,
+                Ok(None) => break,
+                Err(denial) => self.undecodable(denial)?,
+            }
+        }
+        if let Mode::Reading(_) = self.mode {
+            self.scan_piece(&[], true)?;
+        }
+        self.waiting.release(u64::MAX, out);
+        out.extend_from_slice(&std::mem::take(&mut self.last));
+        if let Mode::Unsettled(start) = &mut self.mode {
+            out.append(start);
+        }
+        Ok(())
+    }
+}
