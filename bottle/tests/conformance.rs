@@ -60,10 +60,16 @@ fn trials() -> Vec<Trial> {
     let common = grounds.iter().flat_map(|ground| everywhere.iter().map(|story| trial(*ground, *story)));
     let internal = grounds.iter().filter(|ground| **ground == Ground::Internal(Kind::Podman));
     let internal = internal.map(|ground| trial(*ground, leak::EXCEPTION));
-    let with_docker = |ground: &&Ground| ground.kind() == Some(Kind::Docker);
-    let more = [hidden::SCENARIOS, killed::SCENARIOS, many::SCENARIOS, roots::SCENARIOS].concat();
+    // Once is enough for what does not depend on the layout.
+    let sealed = [hidden::SCENARIOS, killed::SCENARIOS, many::SCENARIOS, roots::SCENARIOS].concat();
+    let both = [hidden::SCENARIOS, killed::SCENARIOS].concat();
+    let more = |ground: &Ground| match ground {
+        Ground::Sealed(Kind::Docker) => sealed.clone(),
+        Ground::Internal(Kind::Docker) => both.clone(),
+        _ => Vec::new(),
+    };
     let docker =
-        grounds.iter().filter(with_docker).flat_map(|ground| more.iter().map(|story| trial(*ground, *story)));
+        grounds.iter().flat_map(|ground| more(ground).into_iter().map(|story| trial(*ground, story)));
     common.chain(internal).chain(docker).collect()
 }
 

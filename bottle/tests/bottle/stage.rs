@@ -14,6 +14,7 @@ pub(crate) struct Stage {
     root: TempDir,
     user: Option<u32>,
     more: Vec<(String, String)>,
+    program: PathBuf,
 }
 
 /// Does something as every user that we can be.
@@ -29,7 +30,12 @@ pub(crate) fn as_every_user(test: impl Fn(&Stage)) {
 
 impl Stage {
     pub(crate) fn new(user: Option<u32>) -> Stage {
-        let stage = Stage { root: tempfile::tempdir().expect("a folder"), user, more: Vec::new() };
+        let stage = Stage {
+            root: tempfile::tempdir().expect("a folder"),
+            user,
+            more: Vec::new(),
+            program: binary().to_owned(),
+        };
         for folder in ["home", "state", "run", "work"] {
             fs::create_dir(stage.path(folder)).expect("made");
         }
@@ -96,9 +102,15 @@ impl Stage {
     }
 
     pub(crate) fn bottle(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(binary());
+        let mut command = self.command(&self.program);
         command.args(arguments);
         command
+    }
+
+    /// Another copy of the same binary.
+    #[allow(dead_code)] // the conformance tests' alone
+    pub(crate) fn use_copy(&mut self, program: &Path) {
+        self.program = program.to_owned();
     }
 
     #[allow(dead_code)] // the conformance tests' alone

@@ -29,6 +29,7 @@ struct Surroundings {
     engine: Option<Engine>,
     world: World,
     probe: PathBuf,
+    bottle: PathBuf,
 }
 
 static LINUX: OnceLock<Surroundings> = OnceLock::new();
@@ -57,11 +58,20 @@ impl Surroundings {
                 }
             }
         };
-        let probe = world.folder().join("probe");
-        std::fs::copy(std::env::current_exe().expect("this program"), &probe).expect("copied");
-        std::fs::set_permissions(&probe, std::fs::Permissions::from_mode(0o755)).expect("set");
-        Surroundings { engine, world, probe }
+        let probe = copy(&std::env::current_exe().expect("this program"), &world.folder().join("probe"));
+        let bottle = copy(crate::stage::binary(), &world.folder().join("bottle"));
+        Surroundings { engine, world, probe, bottle }
     }
+}
+
+/// For everybody to execute, without what only debuggers read: engines copy it for every container.
+fn copy(from: &Path, to: &Path) -> PathBuf {
+    let stripped = Command::new("strip").arg("-o").arg(to).arg(from).status();
+    if !stripped.is_ok_and(|status| status.success()) {
+        std::fs::copy(from, to).expect("copied");
+    }
+    std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o755)).expect("set");
+    to.to_owned()
 }
 
 impl Ground {
@@ -125,6 +135,7 @@ impl Ground {
             stage.set("DOCKER_HOST", &engine.host());
         }
         stage.set(TOKEN, SECRET);
+        stage.use_copy(&self.surroundings().bottle);
         stage.write("bottle.yaml", &format!("name: {name}\n{}{more}", self.manifest(image)));
         Scene { ground: self, stage, name }
     }

@@ -20,7 +20,7 @@ impl Wanted {
             // Whatever stands before it: the middle of the encoding at each of the three alignments.
             let text = base64::engine::general_purpose::STANDARD
                 .encode([&vec![0; offset], value.as_bytes()].concat());
-            text[4..text.len() - 4].as_bytes().to_vec()
+            text.as_bytes()[4..text.len() - 4].to_vec()
         };
         Wanted(vec![value.as_bytes().to_vec(), encode(0), encode(1), encode(2)])
     }

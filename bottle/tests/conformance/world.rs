@@ -67,9 +67,9 @@ impl World {
         let root = folder.path().join("root.pem");
         let (acceptor, root_pem) = tls::acceptor(&[API, OPEN]);
         std::fs::write(&root, root_pem).expect("the world's root is written");
-        let (seen, witnessed): (Arc<Mutex<Vec<Seen>>>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let (seen, witnessed) = (Arc::default(), Arc::default());
+        let (log, notes) = (Arc::clone(&seen), Arc::clone(&witnessed));
         let (tell, hear) = channel();
-        let (log, notes) = (seen.clone(), witnessed.clone());
         std::thread::spawn(move || {
             if let Some(pid) = pid {
                 enter(pid);
