@@ -94,8 +94,8 @@ pub struct Build {
 pub enum Network {
     /// No network at all: every connection is caught inside and answered by the egress.
     Sealed,
-    /// A network of the engine without a way out, on which the egress is a proxy. Services of the engine's machine that
-    /// listen on every address can be reached from there.
+    /// A network of the engine without a way out, on which the egress is a proxy. With Podman, services of the engine's
+    /// machine can be reached from there, but for those on its loopback addresses.
     Internal,
 }
 

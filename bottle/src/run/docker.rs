@@ -342,9 +342,11 @@ impl<'a> Yard<'a> {
                     .into(),
             );
         }
-        if self.docker.network == NetworkLayout::Internal {
+        // Docker's bridge has no address on its machine; Podman's has one in any case.
+        if self.docker.network == NetworkLayout::Internal && self.facts.kind == Kind::Podman {
             notes.push(
-                "network `internal`: services of the engine's machine that listen on every address".into(),
+                "network `internal`: services of the engine's machine, but for those on loopback addresses,"
+                    .into(),
             );
             notes.push(
                 "can be reached from inside, past the egress; `network: sealed` has no such way".into(),
@@ -354,16 +356,19 @@ impl<'a> Yard<'a> {
     }
 }
 
+/// Parents first. What another bottle of this workspace holds already is found twice, and an engine takes a place once:
+/// read-only as soon as one of the two says so.
 fn pins(places: Option<&Places>) -> Vec<Mount> {
-    let pin =
-        |path: &PathBuf, writable| Mount { from: Source::Path(path.clone()), at: path.clone(), writable };
-    let places = places.into_iter();
-    places
-        .flat_map(|places| {
-            let needed = places.mounts.iter().map(|path| pin(path, true));
-            needed.chain(places.pins.iter().map(|(path, writable)| pin(path, *writable))).collect::<Vec<_>>()
-        })
-        .collect()
+    let mut mounts: Vec<Mount> = Vec::new();
+    let Some(Places { mounts: needed, pins, .. }) = places else { return mounts };
+    let needed = needed.iter().map(|path| (path, true));
+    for (path, writable) in needed.chain(pins.iter().map(|(path, writable)| (path, *writable))) {
+        match mounts.iter_mut().find(|mount| mount.at == *path) {
+            Some(known) => known.writable &= writable,
+            None => mounts.push(Mount { from: Source::Path(path.clone()), at: path.clone(), writable }),
+        }
+    }
+    mounts
 }
 
 fn own_java_store(mut trust: HostTrust) -> HostTrust {

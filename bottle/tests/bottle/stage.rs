@@ -13,6 +13,8 @@ const ORDINARY: u32 = 54_321;
 pub(crate) struct Stage {
     root: TempDir,
     user: Option<u32>,
+    more: Vec<(String, String)>,
+    program: PathBuf,
 }
 
 /// Does something as every user that we can be.
@@ -28,7 +30,12 @@ pub(crate) fn as_every_user(test: impl Fn(&Stage)) {
 
 impl Stage {
     pub(crate) fn new(user: Option<u32>) -> Stage {
-        let stage = Stage { root: tempfile::tempdir().expect("a folder"), user };
+        let stage = Stage {
+            root: tempfile::tempdir().expect("a folder"),
+            user,
+            more: Vec::new(),
+            program: binary().to_owned(),
+        };
         for folder in ["home", "state", "run", "work"] {
             fs::create_dir(stage.path(folder)).expect("made");
         }
@@ -72,6 +79,12 @@ impl Stage {
         self.write("bottle.yaml", &format!("name: dev\n{rest}"));
     }
 
+    /// A variable of every command from here on.
+    #[allow(dead_code)] // the conformance tests' alone
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.more.push((name.to_owned(), value.to_owned()));
+    }
+
     /// A command of this user in their workspace.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
@@ -80,7 +93,8 @@ impl Stage {
         command
             .env("XDG_RUNTIME_DIR", self.path("run"))
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("TERM", "xterm");
+            .env("TERM", "xterm")
+            .envs(self.more.iter().map(|(name, value)| (name, value)));
         if let Some(user) = self.user {
             command.uid(user).gid(user);
         }
@@ -88,9 +102,20 @@ impl Stage {
     }
 
     pub(crate) fn bottle(&self, arguments: &[&str]) -> Command {
-        let mut command = self.command(binary());
+        let mut command = self.command(&self.program);
         command.args(arguments);
         command
+    }
+
+    /// Another copy of the same binary.
+    #[allow(dead_code)] // the conformance tests' alone
+    pub(crate) fn use_copy(&mut self, program: &Path) {
+        self.program = program.to_owned();
+    }
+
+    #[allow(dead_code)] // the conformance tests' alone
+    pub(crate) fn user(&self) -> u32 {
+        self.user.unwrap_or_else(|| rustix::process::geteuid().as_raw())
     }
 
     /// Runs `bottle` to its end.

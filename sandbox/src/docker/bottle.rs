@@ -3,15 +3,15 @@ use super::agent::{self, Inmate};
 use super::clean::{self, Kind, Part};
 use super::connect::Engine;
 use super::facts::{self, Facts};
-use super::failure::failed;
+use super::failure::{failed, is_missing, until_readable};
 use super::files::Files;
-use super::perform::Workshop;
+use super::perform::{Undone, Workshop};
 use super::plan::{Agent, Layout};
 use super::spec::{Container, Role, Step, label};
 use super::wire::{self, Wire};
 use crate::provision::HostTrust;
 use crate::{InjectedFile, LaunchFault, SandboxError};
-use bollard::query_parameters::InspectContainerOptions;
+use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions};
 use manifest::plan::NetworkLayout;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -79,11 +79,18 @@ impl Bottle {
             Step::Create(container) => Some(self.part(Kind::Container, &container.name, container.role)),
             Step::Connect { .. } | Step::Start { .. } => None,
         };
-        if let Some(part) = part {
-            runtime.block_on(self.refuse_taken(&part))?;
-            self.made.push(part);
-        }
-        runtime.block_on(self.workshop.perform(step))
+        let Some(part) = part else {
+            return runtime.block_on(self.workshop.perform(step)).map_err(Undone::why);
+        };
+        runtime.block_on(self.refuse_taken(&part))?;
+        self.made.push(part);
+        runtime.block_on(self.workshop.perform(step)).map_err(|undone| {
+            // Somebody else was faster: what has the name now is theirs.
+            if let Undone::Taken(_) = undone {
+                self.made.pop();
+            }
+            undone.why()
+        })
     }
 
     fn part(&self, kind: Kind, name: &str, role: Role) -> Part {
@@ -101,11 +108,21 @@ impl Bottle {
     /// A volume or network of this name would be joined silently, whoever's it is; and nothing that was there before is
     /// ours to remove.
     async fn refuse_taken(&self, part: &Part) -> Result<(), SandboxError> {
-        let parts = clean::parts(&self.workshop.engine).await?;
-        if !parts.iter().any(|known| known.kind == part.kind && known.name == part.name) {
-            return Ok(());
+        let (api, name) = (self.workshop.engine.api(), part.name.as_str());
+        let there = match part.kind {
+            Kind::Container => {
+                let look = async || api.inspect_container(name, None::<InspectContainerOptions>).await;
+                until_readable(look).await.map(drop)
+            }
+            Kind::Network => api.inspect_network(name, None::<InspectNetworkOptions>).await.map(drop),
+            Kind::Volume => api.inspect_volume(name).await.map(drop),
+        };
+        match there {
+            Err(error) if is_missing(&error) => return Ok(()),
+            Err(error) => return Err(failed(&format!("look for `{name}`"), error)),
+            Ok(()) => {}
         }
-        Err(SandboxError::new(format!("`{}` is there already, from another bottle of this name", part.name))
+        Err(SandboxError::new(format!("`{}` is there already, and not this bottle's", part.name))
             .with_hint("`bottle ps` shows bottles that run, `bottle prune` removes what dead launchers left; or choose another `--name`"))
     }
 
@@ -135,7 +152,8 @@ impl Bottle {
         }
         let (name, network) = (role.name(&self.layout.slug), Role::Network.name(&self.layout.slug));
         let api = self.workshop.engine.api();
-        let seen = self.runtime.block_on(api.inspect_container(&name, None::<InspectContainerOptions>));
+        let look = async || api.inspect_container(&name, None::<InspectContainerOptions>).await;
+        let seen = self.runtime.block_on(until_readable(look));
         let seen = seen.map_err(|error| failed(&format!("look at the container `{name}`"), error))?;
         let networks = seen.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
         Ok(networks.get(&network).and_then(|endpoint| endpoint.ip_address.clone()).filter(|a| !a.is_empty()))
@@ -189,7 +207,11 @@ impl Created<'_> {
     pub fn launch(self, size: Option<(u16, u16)>) -> Result<Inmate, SandboxError> {
         let Created { bottle, container } = self;
         let (workshop, name) = (&bottle.workshop, container.name.as_str());
-        let attached = bottle.runtime.block_on(wire::attach(&workshop.engine, name))?;
+        // Podman makes the container ready here already, and finds out what cannot be executed.
+        let attached = match bottle.runtime.block_on(wire::attach(&workshop.engine, name)) {
+            Ok(attached) => attached,
+            Err(error) => return Err(bottle.runtime.block_on(fault(&workshop.engine, &container, error))),
+        };
         let waiting = agent::wait(&workshop.engine, name, &bottle.runtime);
         if let Err(error) = bottle.runtime.block_on(workshop.start(name)) {
             return Err(bottle.runtime.block_on(fault(&workshop.engine, &container, error)));
@@ -226,7 +248,7 @@ async fn fault(engine: &Engine, container: &Container, mut error: SandboxError) 
     error.fault = match code {
         Some(127) => Some(LaunchFault::NotFound),
         Some(126) => Some(LaunchFault::NotExecutable),
-        _ => None,
+        _ => fault_in(&error.what),
     };
     if error.fault.is_some() {
         let program = container.command.first().map_or("the image's own program", String::as_str);
@@ -234,6 +256,22 @@ async fn fault(engine: &Engine, container: &Container, mut error: SandboxError) 
         error.hint = Some("the agent's programs come from the image, not from this machine".into());
     }
     error
+}
+
+/// The same from the sentences of runc and crun, where an engine notes no code: Podman, for what it never started.
+fn fault_in(sentence: &str) -> Option<LaunchFault> {
+    let says = |words: &[&str]| words.iter().any(|word| sentence.contains(word));
+    // As runc writes it: `exec: "program": reason`. Other things are not permitted either.
+    let reason = sentence.rsplit_once("exec: \"").map_or("", |(_, rest)| rest);
+    if says(&["a command that was not found", "executable file not found"])
+        || reason.contains("no such file or directory")
+    {
+        Some(LaunchFault::NotFound)
+    } else if reason.contains("permission denied") || says(&["open executable: Permission denied"]) {
+        Some(LaunchFault::NotExecutable)
+    } else {
+        None
+    }
 }
 
 impl Drop for Bottle {
@@ -254,5 +292,31 @@ impl Bottle {
         let by_hand = part.by_hand(self.workshop.podman);
         tracing::warn!(part = part.name, why, "not removed");
         eprintln!("bottle: warning: `{}` was not removed: {why}; clean up with `{by_hand}`", part.name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_executed_is_told_from_other_failures() {
+        let runc = "runc create failed: unable to start container process: exec: \"x\": ";
+        for (reason, fault) in [
+            ("executable file not found in $PATH: unknown", Some(LaunchFault::NotFound)),
+            ("stat x: no such file or directory: OCI runtime error", Some(LaunchFault::NotFound)),
+            ("permission denied: OCI permission denied", Some(LaunchFault::NotExecutable)),
+        ] {
+            assert_eq!(fault_in(&format!("{runc}{reason}")), fault, "{reason}");
+        }
+        let crun = "crun: open executable: Permission denied: OCI permission denied";
+        assert_eq!(fault_in(crun), Some(LaunchFault::NotExecutable));
+        assert_eq!(
+            fault_in(
+                "runc create failed: error setting rlimit: operation not permitted: OCI permission denied"
+            ),
+            None
+        );
+        assert_eq!(fault_in("the workspace `/w`: no such file or directory"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Finds and removes what bottles left at an engine, by its labels.
 use super::connect::Engine;
-use super::failure::{failed, is_missing};
+use super::failure::{failed, has_status, is_missing, until_readable};
 use super::spec::{Role, label};
 use crate::SandboxError;
 use bollard::errors::Error;
@@ -9,6 +9,11 @@ use bollard::query_parameters::{
     RemoveVolumeOptions,
 };
 use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+/// How long somebody else's removal of the same part may take.
+const OTHERS: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A container, network or volume of a bottle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,14 +94,17 @@ fn ours() -> Option<HashMap<String, Vec<String>>> {
 }
 
 async fn containers(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
-    let options = ListContainersOptions { all: true, filters: ours(), ..ListContainersOptions::default() };
-    let listed = engine.api().list_containers(Some(options)).await;
-    let listed = listed.map_err(|error| failed("list the containers of bottles", error))?;
+    let listed = summaries(engine).await.map_err(|error| failed("list the containers of bottles", error))?;
     let part = |one: bollard::models::ContainerSummary| {
         let state = one.state.map(|state| state.to_string()).unwrap_or_default();
         Part::of(Kind::Container, one.names?.first()?, &state, &one.labels?)
     };
     Ok(listed.into_iter().filter_map(part).collect())
+}
+
+async fn summaries(engine: &Engine) -> Result<Vec<bollard::models::ContainerSummary>, Error> {
+    let options = ListContainersOptions { all: true, filters: ours(), ..ListContainersOptions::default() };
+    until_readable(async || engine.api().list_containers(Some(options.clone())).await).await
 }
 
 async fn networks(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
@@ -127,9 +135,28 @@ pub async fn remove(engine: &Engine, parts: &[Part]) -> Vec<(Part, SandboxError)
     left
 }
 
+/// Until it is gone, whoever does it: an engine answers with status 409 while a removal is under way.
 async fn remove_one(engine: &Engine, part: &Part) -> Result<(), SandboxError> {
+    let start = Instant::now();
+    loop {
+        match attempt(engine, part).await {
+            Ok(()) => return Ok(()),
+            Err(error) if is_missing(&error) => return Ok(()),
+            Err(error) if is_under_way(&error) && start.elapsed() < OTHERS => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(failed(&format!("remove `{}`", part.name), error)),
+        }
+    }
+}
+
+fn is_under_way(error: &Error) -> bool {
+    has_status(error, 409) && error.to_string().contains("already in progress")
+}
+
+async fn attempt(engine: &Engine, part: &Part) -> Result<(), Error> {
     let (api, name) = (engine.api(), part.name.as_str());
-    let removed = match part.kind {
+    match part.kind {
         Kind::Container => {
             let options =
                 RemoveContainerOptions { force: true, v: true, ..RemoveContainerOptions::default() };
@@ -137,15 +164,6 @@ async fn remove_one(engine: &Engine, part: &Part) -> Result<(), SandboxError> {
         }
         Kind::Network => api.remove_network(name).await,
         Kind::Volume => api.remove_volume(name, Some(RemoveVolumeOptions { force: true })).await,
-    };
-    gone(removed).map_err(|error| failed(&format!("remove `{name}`"), error))
-}
-
-/// Gone is gone, whoever did it. Status 409 with a removal that is under way is somebody else's same wish.
-fn gone(removed: Result<(), Error>) -> Result<(), Error> {
-    match removed {
-        Err(error) if is_missing(&error) => Ok(()),
-        other => other,
     }
 }
 

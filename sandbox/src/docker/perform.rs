@@ -3,6 +3,7 @@ use super::connect::Engine;
 use super::failure::{failed, has_status};
 use super::spec::{Bounds, Container, Mount, Role, Source, Step, label};
 use crate::SandboxError;
+use bollard::errors::Error;
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount as ApiMount,
     MountType, NetworkConnectRequest, NetworkCreateRequest, ResourcesUlimits, VolumeCreateRequest,
@@ -30,14 +31,32 @@ pub(super) struct Workshop {
     pub(crate) remapped: bool,
 }
 
+/// A step that was not done.
+#[derive(Debug)]
+pub(super) enum Undone {
+    /// The name is somebody else's: nothing was made, and nothing of that name is ours to remove.
+    Taken(SandboxError),
+    /// Anything else; half of it may be there.
+    Failed(SandboxError),
+}
+
+impl Undone {
+    pub(super) fn why(self) -> SandboxError {
+        let (Undone::Taken(why) | Undone::Failed(why)) = self;
+        why
+    }
+}
+
 impl Workshop {
-    pub(crate) async fn perform(&self, step: &Step) -> Result<(), SandboxError> {
+    pub(super) async fn perform(&self, step: &Step) -> Result<(), Undone> {
         match step {
             Step::Volume { name } => self.volume(name).await,
             Step::Network { name } => self.network(name).await,
             Step::Create(container) => self.create(container).await,
-            Step::Connect { network, container, alias } => self.connect(network, container, alias).await,
-            Step::Start { container } => self.start(container).await,
+            Step::Connect { network, container, alias } => {
+                self.connect(network, container, alias).await.map_err(Undone::Failed)
+            }
+            Step::Start { container } => self.start(container).await.map_err(Undone::Failed),
         }
     }
 
@@ -47,44 +66,49 @@ impl Workshop {
         labels
     }
 
-    async fn volume(&self, name: &str) -> Result<(), SandboxError> {
+    async fn volume(&self, name: &str) -> Result<(), Undone> {
         let request = VolumeCreateRequest {
             name: Some(name.into()),
             labels: Some(self.labelled(Role::Handover)),
             ..VolumeCreateRequest::default()
         };
         let made = self.engine.api().create_volume(request).await;
-        made.map(drop).map_err(|error| failed(&format!("make the volume `{name}`"), error))
+        let made =
+            made.map_err(|error| Undone::Failed(failed(&format!("make the volume `{name}`"), error)))?;
+        // An engine gives the volume that is there as if it had made it.
+        if made.labels.get(label::LAUNCHER) == self.labels.get(label::LAUNCHER) {
+            return Ok(());
+        }
+        Err(Undone::Taken(taken(SandboxError::new(format!("the volume `{name}` is another's")), name)))
     }
 
-    async fn network(&self, name: &str) -> Result<(), SandboxError> {
+    async fn network(&self, name: &str) -> Result<(), Undone> {
         let request = NetworkCreateRequest {
             name: name.into(),
             driver: Some("bridge".into()),
             internal: Some(true),
+            options: self.bridge(),
             labels: Some(self.labelled(Role::Network)),
             ..NetworkCreateRequest::default()
         };
         let made = self.engine.api().create_network(request).await;
-        made.map(drop).map_err(|error| failed(&format!("make the network `{name}`"), error))
+        made.map(drop).map_err(|error| undone(&format!("make the network `{name}`"), name, error))
+    }
+
+    /// An internal network keeps packets from being forwarded; through the bridge's own address every service of the
+    /// engine's machine can be reached all the same. Without that address nothing answers there. Podman has no such option.
+    fn bridge(&self) -> Option<HashMap<String, String>> {
+        let bare = ("com.docker.network.bridge.inhibit_ipv4".to_owned(), "true".to_owned());
+        (!self.podman).then(|| HashMap::from([bare]))
     }
 
     /// Creates a container; a name that is taken is somebody's, and never taken over.
-    pub(crate) async fn create(&self, container: &Container) -> Result<(), SandboxError> {
+    async fn create(&self, container: &Container) -> Result<(), Undone> {
         let name = &container.name;
         let options =
             CreateContainerOptions { name: Some(name.clone()), ..CreateContainerOptions::default() };
         let made = self.engine.api().create_container(Some(options), self.body(container)).await;
-        made.map(drop).map_err(|error| {
-            let taken = has_status(&error, 409);
-            let error = failed(&format!("create the container `{name}`"), error);
-            if taken {
-                return error.with_hint(format!(
-                    "what a dead launcher left is removed by `bottle prune`; else look whose it is with `docker inspect {name}`"
-                ));
-            }
-            error
-        })
+        made.map(drop).map_err(|error| undone(&format!("create the container `{name}`"), name, error))
     }
 
     async fn connect(&self, network: &str, container: &str, alias: &str) -> Result<(), SandboxError> {
@@ -174,6 +198,20 @@ impl Workshop {
             open_files.map(|value| limit("nofile", value)).or_else(|| own("nofile", Resource::Nofile));
         [Some(limit("core", 0)), files, own("nproc", Resource::Nproc)].into_iter().flatten().collect()
     }
+}
+
+fn undone(what: &str, name: &str, error: Error) -> Undone {
+    if has_status(&error, 409) {
+        Undone::Taken(taken(failed(what, error), name))
+    } else {
+        Undone::Failed(failed(what, error))
+    }
+}
+
+fn taken(error: SandboxError, name: &str) -> SandboxError {
+    error.with_hint(format!(
+        "what a dead launcher left is removed by `bottle prune`; else look whose it is with `docker inspect {name}`"
+    ))
 }
 
 fn limit(name: &str, value: i64) -> ResourcesUlimits {

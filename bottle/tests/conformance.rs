@@ -1,0 +1,106 @@
+//! One suite for every backend: the same scenarios on Linux, on Docker and on Podman, in both network layouts, and what
+//! only containers have besides. This binary is the tests' list and the program inside the bottles, by its arguments.
+//!
+//! Engines are the tests' own, see `conformance/engine.rs`. Root has all of them; other users have Linux, and a rootless
+//! Podman where they can.
+
+#[path = "conformance/engine.rs"]
+mod engine;
+#[path = "conformance/ground.rs"]
+mod ground;
+#[path = "conformance/hidden.rs"]
+mod hidden;
+#[path = "conformance/images.rs"]
+mod images;
+#[path = "conformance/killed.rs"]
+mod killed;
+#[path = "conformance/leak.rs"]
+mod leak;
+#[path = "conformance/life.rs"]
+mod life;
+#[path = "conformance/many.rs"]
+mod many;
+#[path = "conformance/probe.rs"]
+mod probe;
+#[path = "conformance/requests.rs"]
+mod requests;
+#[path = "conformance/roots.rs"]
+mod roots;
+#[allow(dead_code)] // shared with the other tests, which need all of it
+#[path = "bottle/stage.rs"]
+mod stage;
+#[path = "clients/world/tls.rs"]
+mod tls;
+#[path = "conformance/walls.rs"]
+mod walls;
+#[path = "conformance/world.rs"]
+mod world;
+
+use engine::Kind;
+use ground::Ground;
+use libtest_mimic::{Arguments, Trial};
+use std::io::Write as _;
+
+/// A story on a ground; panics when it does not end well.
+type Scenario = fn(Ground);
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|word| word == probe::PROBE) {
+        std::process::exit(probe::main(&arguments[2..]));
+    }
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials());
+    ground::end();
+    conclusion.exit()
+}
+
+fn trials() -> Vec<Trial> {
+    let everywhere = [requests::SCENARIOS, leak::SCENARIOS, walls::SCENARIOS, life::SCENARIOS].concat();
+    let grounds = grounds();
+    let common = grounds.iter().flat_map(|ground| everywhere.iter().map(|story| trial(*ground, *story)));
+    let internal = grounds.iter().filter(|ground| **ground == Ground::Internal(Kind::Podman));
+    let internal = internal.map(|ground| trial(*ground, leak::EXCEPTION));
+    // Once is enough for what does not depend on the layout.
+    let sealed = [hidden::SCENARIOS, killed::SCENARIOS, many::SCENARIOS, roots::SCENARIOS].concat();
+    let both = [hidden::SCENARIOS, killed::SCENARIOS].concat();
+    let more = |ground: &Ground| match ground {
+        Ground::Sealed(Kind::Docker) => sealed.clone(),
+        Ground::Internal(Kind::Docker) => both.clone(),
+        _ => Vec::new(),
+    };
+    let docker =
+        grounds.iter().flat_map(|ground| more(ground).into_iter().map(|story| trial(*ground, story)));
+    common.chain(internal).chain(docker).collect()
+}
+
+fn trial(ground: Ground, (name, scenario): (&'static str, Scenario)) -> Trial {
+    Trial::test(format!("{}::{name}", ground.name()), move || {
+        scenario(ground);
+        Ok(())
+    })
+}
+
+/// What can be had here. What root could have and lacks is listed as skipped, by name.
+fn grounds() -> Vec<Ground> {
+    let mut grounds = vec![Ground::Linux];
+    if engine::rootless() {
+        // Its sidecars are on the machine's own network: nothing of the tests' is reachable through another.
+        grounds.extend(Kind::runs_rootless().then_some(Ground::Sealed(Kind::Podman)));
+        return grounds;
+    }
+    for kind in [Kind::Docker, Kind::Podman] {
+        match kind.missing() {
+            None => grounds.extend([Ground::Sealed(kind), Ground::Internal(kind)]),
+            Some(why) => skip(&why),
+        }
+    }
+    grounds
+}
+
+fn skip(line: &str) {
+    eprintln!("skipped: {line}");
+    if let Some(list) = std::env::var_os("BOTTLE_TEST_SKIPS").filter(|list| !list.is_empty()) {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(list);
+        file.and_then(|mut file| writeln!(file, "{line}")).expect("the list of skips is written");
+    }
+}
