@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::OnceLock;
 
 /// The secret of both examples; nothing but the egress and the upstream may see it.
 pub(crate) const TOKEN: &str = "real-token-0123456789-abcdefgh";
@@ -17,13 +17,10 @@ pub(crate) struct Ground {
     pub(crate) origin: Origin,
 }
 
-/// One for all tests, which take turns: what they search the engine for would be each other's.
-pub(crate) fn ground() -> Option<(MutexGuard<'static, ()>, &'static Ground)> {
+/// One for all tests.
+pub(crate) fn ground() -> Option<&'static Ground> {
     static GROUND: OnceLock<Option<Ground>> = OnceLock::new();
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let ground = GROUND.get_or_init(|| engine::engine(Kind::Docker).map(Ground::on)).as_ref()?;
-    Some((turn, ground))
+    GROUND.get_or_init(|| engine::engine(Kind::Docker).map(Ground::on)).as_ref()
 }
 
 impl Ground {
@@ -46,7 +43,7 @@ impl Ground {
     }
 
     /// As [`Self::command`], in the engine's network: no way to the world either.
-    pub(crate) fn cut_off(&self, program: &Path) -> Command {
+    pub(crate) fn cut_off(&self, program: &str) -> Command {
         let mut command = self.command("nsenter");
         command.arg(format!("--net=/proc/{}/ns/net", id_of(self.engine))).arg(program);
         command
@@ -68,6 +65,29 @@ impl Ground {
         }
     }
 
+    /// A container of a service, whether it runs or not; none that `compose run` made.
+    pub(crate) fn container(&self, project: &str, service: &str) -> String {
+        let labels = [format!("project={project}"), format!("service={service}"), "oneoff=False".into()];
+        let filters = labels.map(|of| format!("--filter=label=com.docker.compose.{of}"));
+        let [project, service, oneoff] = &filters;
+        self.engine.ask(&["ps", "-aq", project, service, oneoff])
+    }
+
+    /// Asks the upstream past every proxy: what the client says.
+    pub(crate) fn directly(&self, path: &str) -> String {
+        let at = self.origin.at;
+        format!("curl -k -sS --noproxy '*' --max-time 2 -H 'Host: {HOST}' https://{at}/{path}")
+    }
+
+    /// From a network of this engine that leads outward, the upstream is reached past every proxy.
+    #[track_caller]
+    pub(crate) fn is_reached_from(&self, network: &str, path: &str) {
+        let ask = self.directly(path);
+        let heard =
+            self.engine.ask(&["run", "--rm", "--network", network, crate::images::ALPINE, "sh", "-c", &ask]);
+        assert!(heard.contains(&format!("GET /{path}")), "{heard}");
+    }
+
     /// What the engine knows of a container must not hold the secret.
     #[track_caller]
     pub(crate) fn shows_no_secret(&self, container: &str) {
@@ -83,17 +103,19 @@ fn id_of(engine: &TestEngine) -> u32 {
 
 /// A copy of an example, with the tests' upstream where the world is, and the secret.
 pub(crate) struct Copy {
-    folder: tempfile::TempDir,
+    /// Named as no other: the folder's name becomes the project's.
+    example: tempfile::TempDir,
+    secret: tempfile::TempDir,
 }
 
 impl Copy {
     /// `manifest` is the example's, as a path in its folder.
     pub(crate) fn of(ground: &Ground, example: &str, manifest: &str) -> Copy {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
-        let folder = tempfile::tempdir().expect("a folder");
-        let copied = Command::new("cp").arg("-R").arg(from.join(".")).arg(folder.path()).status();
+        let made = || tempfile::Builder::new().prefix("example-").tempdir().expect("a folder");
+        let copy = Copy { example: made(), secret: made() };
+        let copied = Command::new("cp").arg("-R").arg(from.join(".")).arg(copy.path("")).status();
         assert!(copied.is_ok_and(|status| status.success()), "cp");
-        let copy = Copy { folder };
         // Keys of `egress`, which the examples end with.
         let more = format!(
             "  upstream_roots: [./origin.pem]\n  resolve: {{ \"{HOST}\": \"{}\" }}\n",
@@ -103,23 +125,23 @@ impl Copy {
         copy.write(manifest, &format!("{example}{more}"));
         let certificate = copy.path(manifest).with_file_name("origin.pem");
         fs::write(certificate, &ground.origin.certificate).expect("written");
-        copy.write("token", &format!("{TOKEN}\n"));
-        fs::set_permissions(copy.path("token"), fs::Permissions::from_mode(0o400)).expect("set");
-        chown(copy.path("token"), Some(EGRESS_USER), Some(EGRESS_USER)).expect("given");
+        fs::write(copy.token(), format!("{TOKEN}\n")).expect("written");
+        fs::set_permissions(copy.token(), fs::Permissions::from_mode(0o400)).expect("set");
+        chown(copy.token(), Some(EGRESS_USER), Some(EGRESS_USER)).expect("given");
         copy
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.example.path().join(name)
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).expect("written");
     }
 
-    /// The secret's own file.
+    /// The secret's own file, outside of the example.
     pub(crate) fn token(&self) -> PathBuf {
-        self.path("token")
+        self.secret.path().join("token")
     }
 }
 

@@ -56,14 +56,8 @@ impl Project<'_> {
             .expect("docker starts")
     }
 
-    /// A container's id.
     fn container(&self, service: &str) -> String {
-        let labels = [format!("project={}", self.name), format!("service={service}"), "oneoff=False".into()];
-        let filters: Vec<String> =
-            labels.iter().map(|of| format!("--filter=label=com.docker.compose.{of}")).collect();
-        let mut arguments = vec!["ps", "-aq"];
-        arguments.extend(filters.iter().map(String::as_str));
-        self.ground.engine.ask(&arguments)
+        self.ground.container(&self.name, service)
     }
 
     fn health(&self) -> String {
@@ -83,7 +77,7 @@ impl Drop for Project<'_> {
 }
 
 fn with_each(story: impl Fn(&Project)) {
-    let Some((_turn, ground)) = ground() else { return };
+    let Some(ground) = ground() else { return };
     for compose in composes() {
         story(&Project::up(ground, compose));
     }
@@ -130,13 +124,8 @@ fn refused(project: &Project) {
 
 /// From the agent's container the upstream itself is not reached; from the egress's network it is.
 fn no_way_around(project: &Project) {
-    let at = project.ground.origin.at;
-    let direct = format!("curl -k -sS --noproxy '*' --max-time 2 -H 'Host: {HOST}' https://{at}/");
-    let outside = format!("{}_outside", project.name);
-    let beside = ["run", "--rm", "--network", &outside, ALPINE, "sh", "-c"];
-    let heard = project.ground.engine.ask(&[&beside[..], &[&format!("{direct}witness")]].concat());
-    assert!(heard.contains("GET /witness"), "the upstream can be reached at all: {heard}");
-    let around = project.agent(&format!("{direct}around"));
+    project.ground.is_reached_from(&format!("{}_outside", project.name), "witness");
+    let around = project.agent(&project.ground.directly("around"));
     assert!(!around.status.success(), "there is a way around the egress");
     assert_eq!(project.ground.origin.heads("/around"), Vec::<String>::new());
     let routes = done(&project.agent("ip route add 203.0.113.0/24 dev eth0 2>&1 || echo held"));
