@@ -1,6 +1,6 @@
 //! What both examples stand on: an engine, the egress's image, an upstream, and a folder with a copy of an example.
 use crate::engine::{self, Kind, TestEngine};
-use crate::origin::{HOST, Origin};
+use crate::origin::{self, HOST, Origin};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -15,6 +15,8 @@ const EGRESS_USER: u32 = 65_532;
 pub(crate) struct Ground {
     pub(crate) engine: &'static TestEngine,
     pub(crate) origin: Origin,
+    /// A service of the engine's machine.
+    neighbour: u16,
 }
 
 /// One for all tests.
@@ -28,7 +30,8 @@ impl Ground {
         let origin = Origin::start(id_of(engine));
         crate::images::alpine(engine);
         crate::images::debian(engine);
-        let ground = Ground { engine, origin };
+        let neighbour = origin::neighbour(id_of(engine));
+        let ground = Ground { engine, origin, neighbour };
         let built = ground.command(env!("CARGO_BIN_EXE_bottle")).args(["image", "build"]).output();
         done(&built.expect("bottle starts"));
         ground
@@ -74,18 +77,44 @@ impl Ground {
     }
 
     /// Asks the upstream past every proxy: what the client says.
-    pub(crate) fn directly(&self, path: &str) -> String {
+    fn directly(&self, path: &str) -> String {
         let at = self.origin.at;
-        format!("curl -k -sS --noproxy '*' --max-time 2 -H 'Host: {HOST}' https://{at}/{path}")
+        format!("curl -k -sS --noproxy '*' --max-time 1 -H 'Host: {HOST}' https://{at}/{path}")
     }
 
-    /// From a network of this engine that leads outward, the upstream is reached past every proxy.
+    /// Asks the service of the engine's machine at the gateway of a network and at another address: what the client says.
+    fn asks_the_neighbour(&self, network: &str) -> String {
+        let gateway = self.engine.ask(&[
+            "network",
+            "inspect",
+            "--format",
+            "{{(index .IPAM.Config 0).Gateway}}",
+            network,
+        ]);
+        let port = self.neighbour;
+        let ask = |at: &str| format!("curl -sS --noproxy '*' --max-time 1 http://{at}:{port}/");
+        format!("{}; {}", ask(gateway.split('/').next().unwrap_or_default()), ask(origin::THERE))
+    }
+
+    /// From a network of this engine that leads outward, both the upstream and the engine's machine are reached past every
+    /// proxy; from `inside`, in the container, neither is.
     #[track_caller]
-    pub(crate) fn is_reached_from(&self, network: &str, path: &str) {
-        let ask = self.directly(path);
-        let heard =
-            self.engine.ask(&["run", "--rm", "--network", network, crate::images::ALPINE, "sh", "-c", &ask]);
-        assert!(heard.contains(&format!("GET /{path}")), "{heard}");
+    pub(crate) fn has_no_way_around(&self, container: &str, inside: &str, outside: &str) {
+        let sh = |command: &[&str], script: &str| {
+            let mut client = self.engine.client();
+            let output = client.args(command).args(["sh", "-c", script]).output().expect("docker starts");
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let (beside, within) =
+            (["run", "--rm", "--network", outside, crate::images::ALPINE], ["exec", container]);
+        let upstream = self.directly(&format!("around-{container}"));
+        assert_eq!(sh(&within, &upstream), "", "there is a way around the egress");
+        assert_eq!(self.origin.heads(container), Vec::<String>::new());
+        assert!(sh(&beside, &upstream).contains("GET /around"), "nobody reaches the upstream");
+        assert_eq!(self.origin.heads(container).len(), 1);
+        assert_eq!(sh(&within, &self.asks_the_neighbour(inside)), "", "the engine's machine is reached");
+        let heard = sh(&beside, &self.asks_the_neighbour(outside));
+        assert_eq!(heard, "neighbourneighbour", "nobody reaches the engine's machine");
     }
 
     /// What the engine knows of a container must not hold the secret.

@@ -1,5 +1,5 @@
 //! The world, to an egress: an https server for one host, and the request heads that it got.
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use rustls::pki_types::PrivateKeyDer;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,7 +11,8 @@ pub(crate) const HOST: &str = "api.github.com";
 
 /// The two ends of the cable: addresses for documentation (RFC 5737), which are nobody's.
 const HERE: &str = "198.51.100.1";
-const THERE: &str = "198.51.100.2";
+/// The engine's end, an address of its machine.
+pub(crate) const THERE: &str = "198.51.100.2";
 
 pub(crate) struct Origin {
     pub(crate) at: SocketAddr,
@@ -71,6 +72,27 @@ fn run(line: &str) {
     let mut words = line.split(' ');
     let output = Command::new(words.next().expect("a program")).args(words).output().expect("it starts");
     assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A service of the engine's machine, on every address; gives its port. Nobody but the agent is to be kept from it.
+pub(crate) fn neighbour(engine: u32) -> u16 {
+    let namespace = std::fs::File::open(format!("/proc/{engine}/ns/net")).expect("the engine runs");
+    let listener = std::thread::scope(|scope| {
+        let bound = scope.spawn(|| {
+            setns(namespace, CloneFlags::CLONE_NEWNET).expect("root may");
+            TcpListener::bind("0.0.0.0:0").expect("a port")
+        });
+        bound.join().expect("bound")
+    });
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for mut tcp in listener.incoming().flatten() {
+            // The whole question first, or the answer is lost with it.
+            let _gone = tcp.read(&mut [0; 4096]);
+            let _gone = tcp.write_all(b"HTTP/1.0 200 OK\r\n\r\nneighbour");
+        }
+    });
+    port
 }
 
 fn identity() -> (Arc<rustls::ServerConfig>, String) {
