@@ -1,5 +1,6 @@
 //! `bottle egress`: the engine alone, as an explicit proxy for sandboxes that exist already.
 mod paper;
+mod probe;
 
 use crate::engine::{self, Supplies};
 use crate::failure::{Failure, Outcome};
@@ -55,9 +56,15 @@ pub struct EgressArgs {
     /// Print them on standard output.
     #[arg(long)]
     pub print_env: bool,
+    /// What clients call the first address, in the exports: the name of a container, for example.
+    #[arg(long, value_name = "HOST:PORT", value_parser = paper::called)]
+    pub called: Option<String>,
     /// Neither preflight nor summary.
     #[arg(long, short)]
     pub quiet: bool,
+    /// Ask whether an egress answers there, and end: for health checks.
+    #[arg(long, value_name = "ADDR:PORT", exclusive = true)]
+    pub probe: Option<SocketAddr>,
 }
 
 const AFTER_HELP: &str = "\
@@ -67,13 +74,19 @@ Examples:
   bottle egress --ca-out ca.pem --bundle-out bundle.pem --env-out env.sh
   bottle egress --listen 172.17.0.1:9099 --expose --ca-out ca.pem
   bottle egress --ca corp-ca.pem --ca-key corp-ca.key
+  bottle egress --listen 0.0.0.0:9099 --expose --called egress:9099 --env-out env.sh
+  bottle egress --probe 127.0.0.1:9099
 
 The line `listening on http://…` on standard error says that everything is written and clients may come. SIGTERM and
 SIGINT end it when running exchanges have ended, after 3 seconds at the latest. SIGHUP does nothing: start it anew
-after a change of the manifest. Exit code: 0 after a signal, 125 when it could not start or could not keep its audit.";
+after a change of the manifest. Exit code: 0 after a signal, 125 when it could not start or could not keep its audit.
+With `--probe`: 0 when an egress answers, 1 when none does within 3 seconds.";
 
 /// Runs it until a signal comes.
 pub fn run(args: &EgressArgs) -> Outcome {
+    if let Some(address) = args.probe {
+        return probe::run(address);
+    }
     memory::keep_secrets_in()?;
     let mut plan = plan(args)?;
     let vault = engine::resolve(&plan.egress)?;

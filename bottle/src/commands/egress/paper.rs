@@ -37,10 +37,22 @@ fn exports(
     placeholders: &[(String, String)],
 ) -> Result<String, Failure> {
     let (ca, bundle) = (absolute(args.ca_out.as_deref())?, absolute(args.bundle_out.as_deref())?);
+    let proxy = args.called.clone().unwrap_or_else(|| reachable(address).to_string());
     let mut variables: BTreeMap<String, String> =
-        beside_proxy(&format!("http://{}", reachable(address)), ca.as_deref(), bundle.as_deref());
+        beside_proxy(&format!("http://{proxy}"), ca.as_deref(), bundle.as_deref());
     variables.extend(placeholders.iter().cloned());
     Ok(variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect())
+}
+
+/// A host and a port, as they stand in a URL: whatever else could stand there would be another URL.
+pub(super) fn called(text: &str) -> Result<String, String> {
+    let is_name = |host: &str| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
+    let fits = text.parse::<SocketAddr>().is_ok_and(|address| address.port() != 0)
+        || text.rsplit_once(':').is_some_and(|(host, port)| is_name(host) && is_port(port));
+    fits.then(|| text.to_owned()).ok_or_else(|| "not a host and a port, such as `egress:9099`".into())
 }
 
 /// A client cannot connect to "every address".
@@ -86,5 +98,24 @@ mod tests {
         assert_eq!(told("0.0.0.0:1"), "127.0.0.1:1");
         assert_eq!(told("[::]:1"), "[::1]:1");
         assert_eq!(told("192.0.2.1:1"), "192.0.2.1:1");
+    }
+
+    #[test]
+    fn only_a_host_and_a_port_are_a_name_for_clients() {
+        for good in ["egress:9099", "egress.internal:1", "192.0.2.1:9099", "[2001:db8::1]:9099"] {
+            assert_eq!(called(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "egress",
+            ":9099",
+            "egress:0",
+            "egress:70000",
+            "a b:1",
+            "u:p@egress:1",
+            "http://egress:1",
+            "egress:1/x",
+        ] {
+            assert!(called(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -7,6 +7,8 @@ use sha2::{Digest as _, Sha256};
 use std::io::{self, Write};
 use tar::{Builder, EntryType, Header};
 
+/// What lasts of an engine of the user's own: its audit.
+const STATE: &str = "/state";
 const LAYER: &str = "layer.tar";
 const EPOCH: &str = "1970-01-01T00:00:00Z";
 /// A tar archive is made of blocks, and ends with two empty ones.
@@ -58,7 +60,11 @@ fn entries<'a>(binary: &'a Binary, passwd: &'a str, group: &'a str) -> Vec<Entry
         file("etc/group", group.len() as u64, group.as_bytes()),
         file("etc/passwd", passwd.len() as u64, passwd.as_bytes()),
         handover,
+        // For an engine of the user's own (`bottle egress`): new volumes take owner and mode from here, and whoever the
+        // user says that it runs as may write to them.
+        Entry { owner: (EGRESS_USER, EGRESS_USER), ..folder(&STATE[1..], 0o1777) },
         folder("tmp", 0o1777),
+        Entry { owner: (EGRESS_USER, EGRESS_USER), ..folder("trust", 0o1777) },
     ]
 }
 
@@ -103,6 +109,8 @@ fn configuration(binary: &Binary, diff: &str) -> String {
         "created": EPOCH,
         "config": {
             "Entrypoint": ["/bottle"],
+            "User": format!("{EGRESS_USER}:{EGRESS_USER}"),
+            "Env": [format!("XDG_STATE_HOME={STATE}")],
             "WorkingDir": "/",
             "Labels": { (VERSION_LABEL): env!("CARGO_PKG_VERSION"), (BINARY_LABEL): binary.digest() },
         },
@@ -188,6 +196,7 @@ mod tests {
         assert_eq!(config["rootfs"]["diff_ids"], json!([format!("sha256:{diff}")]));
         assert_eq!(config["config"]["Labels"][BINARY_LABEL], binary.digest());
         assert_eq!(config["config"]["Entrypoint"], json!(["/bottle"]));
+        assert_eq!(config["config"]["User"], "65532:65532", "nobody makes it root by forgetting to say who");
     }
 
     #[test]
@@ -208,7 +217,9 @@ mod tests {
             "etc/group 644 0:0",
             "etc/passwd 644 0:0",
             "handover/ 770 65532:0",
+            "state/ 1777 65532:65532",
             "tmp/ 1777 0:0",
+            "trust/ 1777 65532:65532",
         ];
         assert_eq!(seen, wanted);
         let running = std::fs::read("/proc/self/exe").expect("this program");
