@@ -72,6 +72,8 @@ fn serve(config: &Arc<rustls::ServerConfig>, tcp: std::net::TcpStream, heads: &M
 /// A `bottle egress` that runs; killed when it is dropped.
 struct Serving {
     child: Child,
+    /// Address and port.
+    at: String,
 }
 
 impl Serving {
@@ -82,15 +84,15 @@ impl Serving {
         let mut child = command.spawn().expect("bottle starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let mut said = Vec::new();
-        loop {
+        let at = loop {
             let line = lines.next().unwrap_or_else(|| panic!("it ended: {said:?}")).expect("text");
-            if line.starts_with("listening on http://127.0.0.1:") {
-                break;
+            if let Some(at) = line.strip_prefix("listening on http://") {
+                break at.to_owned();
             }
             said.push(line);
-        }
+        };
         std::thread::spawn(move || lines.for_each(drop));
-        Serving { child }
+        Serving { child, at }
     }
 
     fn signal(&self, signal: Signal) {
@@ -164,6 +166,22 @@ fn a_hang_up_does_not_end_it_and_an_interrupt_does() {
     assert!(curl(&stage, "http://other.test/").contains("code=host-not-allowed"), "it still answers");
     serving.signal(Signal::INT);
     assert_eq!(serving.code(), Some(0));
+}
+
+#[test]
+fn a_probe_tells_an_egress_from_everything_else_and_clients_are_told_its_name() {
+    let origin = Origin::start();
+    let stage = stage_with(&origin);
+    let serving = Serving::start(&stage, &["--quiet", "--called", "egress:9099", "--env-out", "env.sh"]);
+    let exports = std::fs::read_to_string(stage.workspace().join("env.sh")).expect("exports");
+    assert!(exports.contains("export HTTPS_PROXY='http://egress:9099'\n"), "{exports}");
+    stage.run(&["egress", "--probe", &serving.at]).ended_with(0);
+    let other = stage.run(&["egress", "--probe", &origin.at.to_string()]).ended_with(1);
+    assert!(other.err.contains(&format!("no egress answers at `{}`", origin.at)), "{}", other.err);
+    let at = serving.at.clone();
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.code(), Some(0));
+    stage.run(&["egress", "--probe", &at]).ended_with(1);
 }
 
 /// A CA as `openssl` makes it, of the user's own.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+/// Somebody whose secret is nobody else's to read: whom the egress runs as here.
+const CALLER: u32 = 54_321;
 const CONFIGURATION: &str = ".devcontainer/devcontainer.json";
 
 /// The reference implementation, where `tests/setup` put it; listed as skipped without it or one of its needs.
@@ -35,7 +37,7 @@ struct DevContainer<'a> {
 
 impl DevContainer<'_> {
     fn up<'a>(ground: &'a Ground, cli: PathBuf, image: &'static str) -> DevContainer<'a> {
-        let copy = Copy::of(ground, "dev-container", ".devcontainer/bottle.yaml");
+        let copy = Copy::of(ground, "dev-container", ".devcontainer/bottle.yaml", CALLER);
         copy.write(".devcontainer/test.yaml", OVERRIDE);
         let example = std::fs::read_to_string(copy.path(CONFIGURATION)).expect("the example");
         let both = example.replace("\"compose.yaml\"", "[\"compose.yaml\", \"test.yaml\"]");
@@ -57,7 +59,10 @@ impl DevContainer<'_> {
         command.arg(&self.cli).arg(verb).arg("--workspace-folder").arg(self.copy.path(""));
         command.args(["--docker-path", "docker", "--docker-compose-path", "docker-compose"]);
         command.arg("--user-data-folder").arg(self.copy.token().with_file_name("data"));
-        command.env("DEV_IMAGE", self.image).env("GITHUB_TOKEN_FILE", self.copy.token());
+        command
+            .env("EGRESS_USER", format!("{CALLER}:{CALLER}"))
+            .env("DEV_IMAGE", self.image)
+            .env("GITHUB_TOKEN_FILE", self.copy.token());
         command.args(arguments).output().expect("node starts")
     }
 

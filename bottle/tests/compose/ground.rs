@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 /// The secret of both examples; nothing but the egress and the upstream may see it.
 pub(crate) const TOKEN: &str = "real-token-0123456789-abcdefgh";
 /// Whom the egress's image runs as.
-const EGRESS_USER: u32 = 65_532;
+pub(crate) const EGRESS_USER: u32 = 65_532;
 
 pub(crate) struct Ground {
     pub(crate) engine: &'static TestEngine,
@@ -57,14 +57,19 @@ impl Ground {
         self.engine.socket().parent().expect("a folder").to_owned()
     }
 
-    /// Whether the secret lies anywhere on the engine's disk: images, containers, volumes, logs, networks.
+    /// Whether a text lies anywhere on the engine's disk: images, containers, volumes, logs, networks.
     pub(crate) fn disk_holds(&self, text: &str) -> bool {
-        let searched =
-            Command::new("grep").args(["-rqaF", "-D", "skip", text]).arg(self.folder().join("data")).status();
-        match searched.expect("grep").code() {
+        let mut grep = Command::new("grep");
+        grep.args(["-rqaF", "-D", "skip", text]).arg(self.folder().join("data")).env("LC_ALL", "C");
+        let searched = grep.output().expect("grep");
+        let complaints = String::from_utf8_lossy(&searched.stderr).into_owned();
+        // Other tests' containers come and go meanwhile.
+        let only_gone = complaints.lines().all(|line| line.ends_with(": No such file or directory"));
+        match searched.status.code() {
             Some(0) => true,
             Some(1) => false,
-            other => panic!("grep ended with {other:?}"),
+            Some(2) if only_gone => false,
+            other => panic!("grep ended with {other:?}: {complaints}"),
         }
     }
 
@@ -79,7 +84,9 @@ impl Ground {
     /// Asks the upstream past every proxy: what the client says.
     fn directly(&self, path: &str) -> String {
         let at = self.origin.at;
-        format!("curl -k -sS --noproxy '*' --max-time 1 -H 'Host: {HOST}' https://{at}/{path}")
+        format!(
+            "curl -k -sS --noproxy '*' --connect-timeout 2 --max-time 20 -H 'Host: {HOST}' https://{at}/{path}"
+        )
     }
 
     /// Asks the service of the engine's machine at the gateway of a network and at another address: what the client says.
@@ -92,7 +99,9 @@ impl Ground {
             network,
         ]);
         let port = self.neighbour;
-        let ask = |at: &str| format!("curl -sS --noproxy '*' --max-time 1 http://{at}:{port}/");
+        let ask = |at: &str| {
+            format!("curl -sS --noproxy '*' --connect-timeout 2 --max-time 20 http://{at}:{port}/")
+        };
         format!("{}; {}", ask(gateway.split('/').next().unwrap_or_default()), ask(origin::THERE))
     }
 
@@ -138,8 +147,8 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// `manifest` is the example's, as a path in its folder.
-    pub(crate) fn of(ground: &Ground, example: &str, manifest: &str) -> Copy {
+    /// `manifest` is the example's, as a path in its folder; `user` may read the secret.
+    pub(crate) fn of(ground: &Ground, example: &str, manifest: &str, user: u32) -> Copy {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(example);
         let made = || tempfile::Builder::new().prefix("example-").tempdir().expect("a folder");
         let copy = Copy { example: made(), secret: made() };
@@ -156,7 +165,7 @@ impl Copy {
         fs::write(certificate, &ground.origin.certificate).expect("written");
         fs::write(copy.token(), format!("{TOKEN}\n")).expect("written");
         fs::set_permissions(copy.token(), fs::Permissions::from_mode(0o400)).expect("set");
-        chown(copy.token(), Some(EGRESS_USER), Some(EGRESS_USER)).expect("given");
+        chown(copy.token(), Some(user), Some(user)).expect("given");
         copy
     }
 

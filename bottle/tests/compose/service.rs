@@ -1,6 +1,6 @@
 //! `examples/compose`: an egress as a service beside an agent's container, by every `compose` that this machine has.
 use crate::engine::skip;
-use crate::ground::{Copy, Ground, OVERRIDE, TOKEN, done, ground};
+use crate::ground::{Copy, EGRESS_USER, Ground, OVERRIDE, TOKEN, done, ground};
 use crate::images::ALPINE;
 use crate::origin::HOST;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ fn composes() -> Vec<&'static [&'static str]> {
 
 impl Project<'_> {
     fn up<'a>(ground: &'a Ground, compose: &'static [&'static str]) -> Project<'a> {
-        let copy = Copy::of(ground, "compose", "bottle.yaml");
+        let copy = Copy::of(ground, "compose", "bottle.yaml", EGRESS_USER);
         copy.write("test.yaml", OVERRIDE);
         let name = format!("beside{}", compose.len());
         let project = Project { ground, copy, compose, name };
