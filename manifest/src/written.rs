@@ -95,7 +95,7 @@ pub enum Network {
     /// No network at all: every connection is caught inside and answered by the egress.
     Sealed,
     /// A network of the engine without a way out, on which the egress is a proxy. With Podman, services of the engine's
-    /// machine can be reached from there, but for those on its loopback addresses.
+    /// machine may be reached from there, but for those on its loopback addresses.
     Internal,
 }
 

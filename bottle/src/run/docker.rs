@@ -342,14 +342,14 @@ impl<'a> Yard<'a> {
                     .into(),
             );
         }
-        // Docker's bridge has no address on its machine; Podman's has one in any case.
+        // Docker's bridge has no address on its machine; Podman's has one with netavark, and none with CNI.
         if self.docker.network == NetworkLayout::Internal && self.facts.kind == Kind::Podman {
             notes.push(
                 "network `internal`: services of the engine's machine, but for those on loopback addresses,"
                     .into(),
             );
             notes.push(
-                "can be reached from inside, past the egress; `network: sealed` has no such way".into(),
+                "may be reached from inside, past the egress; `network: sealed` has no such way".into(),
             );
         }
         notes

@@ -96,7 +96,7 @@ impl Workshop {
     }
 
     /// An internal network keeps packets from being forwarded; through the bridge's own address every service of the
-    /// engine's machine can be reached all the same. Without that address nothing answers there. Podman has no such option.
+    /// engine's machine can be reached all the same. Without that address nothing answers there. Podman knows no such option.
     fn bridge(&self) -> Option<HashMap<String, String>> {
         let bare = ("com.docker.network.bridge.inhibit_ipv4".to_owned(), "true".to_owned());
         (!self.podman).then(|| HashMap::from([bare]))
