@@ -77,7 +77,8 @@ fn time_limit(ground: Ground) {
 fn port(ground: Ground) {
     let outside = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address").port();
     let scene = ground.scene(&format!("ports: [\"{outside}:3000\"]\n"));
-    let launcher = scene.start_and_wait("exec_probe() { probe serve 0.0.0.0:3000; }; exec_probe");
+    // A first process without a handler hears no SIGTERM, and on Podman the agent is the first.
+    let launcher = scene.start_and_wait("trap 'exit 143' TERM; probe serve 0.0.0.0:3000 & wait");
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", outside))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
