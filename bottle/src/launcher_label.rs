@@ -22,8 +22,9 @@ pub fn own() -> Result<String, Failure> {
     Ok(format!("{}:{}:{}:{}:{}", machine(), own.boot, namespace(), own.pid, own.start_ticks))
 }
 
-/// What this label says.
-pub fn look(label: &str) -> Launcher {
+/// What this label says, of a part at an engine that is `near`: reached without a network. Machines that are copies of one
+/// another have one identity and one name, and may share an engine that is not.
+pub fn look(label: &str, near: bool) -> Launcher {
     let parts: Vec<&str> = label.split(':').collect();
     let [its_machine, boot, its_namespace, pid, ticks] = parts[..] else { return Launcher::Elsewhere };
     let (Ok(pid), Ok(start_ticks)) = (pid.parse(), ticks.parse()) else { return Launcher::Elsewhere };
@@ -33,9 +34,17 @@ pub fn look(label: &str) -> Launcher {
     let identity = Identity { pid, start_ticks, boot: boot.to_owned() };
     match Identity::own() {
         // Whatever ran before the last start of this machine is gone.
-        Ok(own) if own.boot != identity.boot => Launcher::Dead,
+        Ok(own) if own.boot != identity.boot => {
+            if near {
+                Launcher::Dead
+            } else {
+                Launcher::Elsewhere
+            }
+        }
         Ok(_) if its_namespace != namespace().to_string() => Launcher::Elsewhere,
         Ok(_) if identity.is_alive() => Launcher::Alive,
+        // Another user's, where users do not see each other's processes.
+        Ok(_) if identity.is_hidden() => Launcher::Elsewhere,
         Ok(_) => Launcher::Dead,
         Err(_) => Launcher::Elsewhere,
     }
@@ -60,18 +69,20 @@ mod tests {
     #[test]
     fn a_label_says_whether_its_launcher_lives() {
         let own = own().expect("a label");
-        assert_eq!(look(&own), Launcher::Alive);
+        assert_eq!(look(&own, true), Launcher::Alive);
         let mut parts: Vec<String> = own.split(':').map(str::to_owned).collect();
         let with = |parts: &mut Vec<String>, at: usize, what: &str| {
             let old = std::mem::replace(&mut parts[at], what.to_owned());
             let label = parts.join(":");
             parts[at] = old;
-            look(&label)
+            look(&label, true)
         };
         assert_eq!(with(&mut parts, 4, "1"), Launcher::Dead);
         assert_eq!(with(&mut parts, 1, "another-boot"), Launcher::Dead);
+        let copy = [parts[0].as_str(), "another-boot", &parts[2], &parts[3], &parts[4]].join(":");
+        assert_eq!(look(&copy, false), Launcher::Elsewhere);
         assert_eq!(with(&mut parts, 0, "another-machine"), Launcher::Elsewhere);
         assert_eq!(with(&mut parts, 2, "1"), Launcher::Elsewhere);
-        assert_eq!(look("nonsense"), Launcher::Elsewhere);
+        assert_eq!(look("nonsense", true), Launcher::Elsewhere);
     }
 }

@@ -70,7 +70,8 @@ impl Leftovers {
 
     /// Parts whose launcher is known to be gone; with `elsewhere` also those whose launcher cannot be seen from here.
     pub fn orphans(&self, elsewhere: bool) -> Vec<Part> {
-        let gone = |part: &&Part| match look(&part.launcher) {
+        let near = self.engine.endpoint().stays_here();
+        let gone = |part: &&Part| match look(&part.launcher, near) {
             Launcher::Dead => true,
             Launcher::Elsewhere => elsewhere,
             Launcher::Alive => false,

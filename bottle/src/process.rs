@@ -28,6 +28,12 @@ impl Identity {
     pub fn is_alive(&self) -> bool {
         Identity::of(self.pid).as_ref() == Some(self)
     }
+    /// Whether a process of that number runs that is not shown to us (`hidepid` of proc(5)): it may be that one.
+    pub fn is_hidden(&self) -> bool {
+        let shown = std::path::Path::new(&format!("/proc/{}", self.pid)).exists();
+        let there = Pid::from_raw(self.pid).is_some_and(|pid| pidfd_open(pid, PidfdFlags::empty()).is_ok());
+        !shown && there
+    }
     /// A handle that stays with that very process; `None` when it is gone.
     pub fn open(&self) -> Option<Handle> {
         let handle = Handle { pidfd: pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::empty()).ok()? };

@@ -13,6 +13,7 @@ use manifest::plan::EgressPlan;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -55,6 +56,9 @@ pub struct Briefing {
     pub version: u32,
     /// Which bottle.
     pub slug: String,
+    /// The sidecar's own address on the agent's network: it listens there and nowhere else, for whoever is on its other
+    /// network would have the credentials. `None` where it has listeners of a holder.
+    pub inner: Option<IpAddr>,
     /// What it reaches.
     pub egress: EgressPlan,
     /// What the launcher read for it.

@@ -8,7 +8,7 @@ use clap::Args;
 use egress::Listeners;
 use sandbox::linux::InsideListeners;
 use std::io::BufReader;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub fn run(args: &EngineArgs) -> Outcome {
     memory::keep_secrets_in()?;
     log_to_standard_error();
     health::answer(Path::new(health::SOCKET));
-    room::serve(BufReader::new(std::io::stdin()), std::io::stdout(), || ears(args))
+    room::serve(BufReader::new(std::io::stdin()), std::io::stdout(), |inner| ears(args, inner))
 }
 
 /// The container engine keeps it, and the launcher copies it into the bottle's log.
@@ -58,17 +58,18 @@ fn log_to_standard_error() {
     let _set_once = lines.with_max_level(tracing::Level::INFO).try_init();
 }
 
-fn ears(args: &EngineArgs) -> Result<Ears, Failure> {
+fn ears(args: &EngineArgs, inner: Option<IpAddr>) -> Result<Ears, Failure> {
     if let Some(socket) = &args.handover {
         let (inside, tether) = sandbox::linux::holder::take(socket, HANDOVER_WAIT).map_err(walls_failure)?;
         let InsideListeners { tcp, dns_udp, dns_tcp } = inside;
         let listeners = Listeners { tcp, dns_udp, dns_tcp, captured: true };
         return Ok(Ears { listeners, tether: Some(tether) });
     }
+    let at = |address: &SocketAddr| SocketAddr::new(inner.unwrap_or(address.ip()), address.port());
     let listeners = Listeners {
-        tcp: args.listen.iter().map(|address| tcp(*address)).collect::<Result<_, _>>()?,
-        dns_tcp: args.names.iter().map(|address| tcp(*address)).collect::<Result<_, _>>()?,
-        dns_udp: args.names.iter().map(|address| udp(*address)).collect::<Result<_, _>>()?,
+        tcp: args.listen.iter().map(|address| tcp(at(address))).collect::<Result<_, _>>()?,
+        dns_tcp: args.names.iter().map(|address| tcp(at(address))).collect::<Result<_, _>>()?,
+        dns_udp: args.names.iter().map(|address| udp(at(address))).collect::<Result<_, _>>()?,
         captured: false,
     };
     Ok(Ears { listeners, tether: None })

@@ -14,7 +14,7 @@ use crate::registry::Record;
 use crate::sidecar::launcher::{Sidecar, Wire};
 use crate::sidecar::{Briefing, VERSION};
 use environment::Variables;
-use manifest::plan::{DockerPlan, NetworkLayout};
+use manifest::plan::{DockerPlan, NetworkLayout, SandboxPlan};
 use sandbox::docker::clean::{self, Part};
 use sandbox::docker::facts::{Files, Kind};
 use sandbox::docker::plan::{Agent, Layout, RESOLVER};
@@ -26,7 +26,8 @@ use sandbox::provision::{
     EGRESS_HOST, EGRESS_PORT, HostTrust, JAVA_STORE_PATH, Provision, ProvisionInput, provision,
 };
 use sandbox::{InjectedFile, SandboxError};
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -149,8 +150,10 @@ impl<'a> Yard<'a> {
         let slug = self.run.claim.slug();
         let left = self.runtime.0.block_on(async {
             let parts = clean::parts(&self.engine).await?;
-            let dead =
-                |part: &Part| part.slug == slug && launcher_label::look(&part.launcher) == Launcher::Dead;
+            let near = self.engine.endpoint().stays_here();
+            let dead = |part: &Part| {
+                part.slug == slug && launcher_label::look(&part.launcher, near) == Launcher::Dead
+            };
             let orphans: Vec<Part> = parts.into_iter().filter(dead).collect();
             Ok::<_, SandboxError>(clean::remove(&self.engine, &orphans).await)
         });
@@ -176,9 +179,14 @@ impl<'a> Yard<'a> {
 
     fn brief(&self, containers: &Bottle) -> Result<Sidecar, Failure> {
         let docker::Wire { input, output } = containers.start_egress().map_err(walls_failure)?;
+        let inner = containers.egress_address().map_err(walls_failure)?;
         let briefing = Briefing {
             version: VERSION,
             slug: self.run.claim.slug().to_owned(),
+            inner: inner
+                .map(|address| address.parse::<IpAddr>())
+                .transpose()
+                .map_err(|_| Failure::new("the engine tells an address of the sidecar that is none"))?,
             egress: self.run.plan.egress.clone(),
             supplies: self.supplies.take().unwrap_or_default(),
             slots: self.run.vault.hand_over(),
@@ -204,7 +212,7 @@ impl<'a> Yard<'a> {
                 user: self.user(),
                 sandbox: &plan.sandbox,
                 home: self.home(),
-                pins: pins(places),
+                pins: pins(places, &plan.sandbox),
                 tty,
                 init: self.facts.kind == Kind::Docker,
                 egress_address,
@@ -358,17 +366,33 @@ impl<'a> Yard<'a> {
 
 /// Parents first. What another bottle of this workspace holds already is found twice, and an engine takes a place once:
 /// read-only as soon as one of the two says so.
-fn pins(places: Option<&Places>) -> Vec<Mount> {
+fn pins(places: Option<&Places>, sandbox: &SandboxPlan) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = Vec::new();
     let Some(Places { mounts: needed, pins, .. }) = places else { return mounts };
-    let needed = needed.iter().map(|path| (path, true));
-    for (path, writable) in needed.chain(pins.iter().map(|(path, writable)| (path, *writable))) {
+    let needed = needed.iter().map(|path| (path, path.clone(), true));
+    let pins = pins.iter().map(|(path, writable)| (path, on_host(path, sandbox), *writable));
+    for (path, from, writable) in needed.chain(pins) {
         match mounts.iter_mut().find(|mount| mount.at == *path) {
             Some(known) => known.writable &= writable,
-            None => mounts.push(Mount { from: Source::Path(path.clone()), at: path.clone(), writable }),
+            None => {
+                mounts.push(Mount { from: Source::Path(from), at: path.clone(), writable });
+            }
         }
     }
     mounts
+}
+
+/// Where a place inside is on this machine: a writable mount may have another path there.
+fn on_host(path: &Path, sandbox: &SandboxPlan) -> PathBuf {
+    let mounts = sandbox.mounts.iter().filter(|mount| mount.writable);
+    let areas = mounts.map(|mount| (&mount.at, &mount.path));
+    let areas = areas.chain([(&sandbox.workspace, &sandbox.workspace)]);
+    let nearest = areas.filter(|(at, _)| path.starts_with(at)).max_by_key(|(at, _)| at.components().count());
+    match nearest.map(|(at, real)| (path.strip_prefix(at), real)) {
+        Some((Ok(rest), real)) if !rest.as_os_str().is_empty() => real.join(rest),
+        Some((Ok(_), real)) => real.clone(),
+        _ => path.to_owned(),
+    }
 }
 
 fn own_java_store(mut trust: HostTrust) -> HostTrust {

@@ -6,10 +6,12 @@ use credentials::reference::SlotPlan;
 use credentials::remote::Watch;
 use credentials::{Fresh, TokenRef};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
 };
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
@@ -21,6 +23,8 @@ const END_WAIT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Orders that may wait for a sidecar that is slow to listen.
 const QUEUE: usize = 64;
+/// Questions that are answered at once; an engine has one for each slot that is due.
+const MOST_QUESTIONS: usize = 64;
 /// Bytes of a report.
 const LONGEST: u64 = 1024 * 1024;
 
@@ -66,7 +70,13 @@ impl Sidecar {
             Ok(Err(error)) => return Err(Failure::new(format!("the sidecar cannot be understood: {error}"))),
             Err(_) => return Err(Failure::new("the sidecar's engine did not answer in 30 seconds")),
         };
-        let attendant = Attendant { orders: orders.clone(), slots, auditor, told: false };
+        let attendant = Attendant {
+            orders: orders.clone(),
+            slots,
+            auditor,
+            told: false,
+            room: Arc::new(Semaphore::new(MOST_QUESTIONS)),
+        };
         let listener = tokio::spawn(attendant.attend(reports));
         Ok(Sidecar { orders, listener, ca_pem })
     }
@@ -74,8 +84,12 @@ impl Sidecar {
     /// Asks it to end and waits; false when it did not end in good order, so that events may be missing.
     pub async fn end(self) -> bool {
         let Sidecar { orders, listener, .. } = self;
-        let _gone_already = orders.send(Order::End).await;
-        matches!(tokio::time::timeout(END_WAIT, listener).await, Ok(Ok(true)))
+        // A sidecar that does not listen keeps neither of the two waits.
+        let ended = async {
+            let _gone_already = orders.send(Order::End).await;
+            listener.await
+        };
+        matches!(tokio::time::timeout(END_WAIT, ended).await, Ok(Ok(true)))
     }
 }
 
@@ -119,6 +133,8 @@ struct Attendant {
     auditor: Auditor,
     /// That nothing can be recorded any more.
     told: bool,
+    /// For questions.
+    room: Arc<Semaphore>,
 }
 
 impl Attendant {
@@ -139,6 +155,9 @@ impl Attendant {
                     (_, Ok(None)) => return false,
                     (_, Err(error)) => {
                         tracing::error!(%error, "the sidecar cannot be understood");
+                        // What it does from here on would not be written down.
+                        let why = "the launcher does not understand it".to_owned();
+                        let _does_not_listen = self.orders.try_send(Order::Unrecorded { why });
                         return false;
                     }
                 },
@@ -156,7 +175,13 @@ impl Attendant {
     }
 
     /// Only for sources of the plan: what runs beside hostile traffic does not choose what the launcher executes.
+    /// One that asks without end, or does not listen to the answers, fills neither memory nor threads.
     fn answer(&self, id: u64, reference: TokenRef) {
+        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
+            let outcome = Err("too many questions at once".to_owned());
+            let _does_not_listen = self.orders.try_send(Order::Fresh { id, outcome });
+            return;
+        };
         let (orders, known) = (self.orders.clone(), self.slots.iter().any(|slot| slot.source == reference));
         drop(tokio::spawn(async move {
             let ask = move || {
@@ -165,6 +190,7 @@ impl Attendant {
             let outcome =
                 tokio::task::spawn_blocking(ask).await.unwrap_or_else(|_| Err("asking broke off".to_owned()));
             let _gone_already = orders.send(Order::Fresh { id, outcome }).await;
+            drop(permit);
         }));
     }
 

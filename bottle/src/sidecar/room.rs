@@ -8,6 +8,7 @@ use egress::{CertificateAuthority, Engine, Listeners};
 use sandbox::linux::holder::Tether;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +26,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(40);
 pub fn serve(
     orders: impl BufRead + Send + 'static,
     reports: impl io::Write + Send + 'static,
-    listen: impl FnOnce() -> Result<Ears, Failure>,
+    listen: impl FnOnce(Option<IpAddr>) -> Result<Ears, Failure>,
 ) -> Outcome {
     let link = Link::new(reports);
     let mut orders = orders;
@@ -83,9 +84,9 @@ impl Room {
     fn start(
         briefing: Briefing,
         link: &Arc<Link>,
-        listen: impl FnOnce() -> Result<Ears, Failure>,
+        listen: impl FnOnce(Option<IpAddr>) -> Result<Ears, Failure>,
     ) -> Result<Room, Failure> {
-        let Briefing { version: _, slug, egress, supplies, slots } = briefing;
+        let Briefing { version: _, slug, inner, egress, supplies, slots } = briefing;
         let vault = Vault::beside(slots, Arc::clone(link) as Arc<dyn Sources>);
         let auditor = auditor(&slug, link);
         let ca = CertificateAuthority::generate(&slug)?;
@@ -93,7 +94,7 @@ impl Room {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
         let config = engine::config(&egress, supplies, &slug, vault, ca, auditor.clone());
-        let Ears { listeners, tether } = listen()?;
+        let Ears { listeners, tether } = listen(inner)?;
         let engine = {
             let _on = runtime.enter();
             Engine::start(config, listeners)?

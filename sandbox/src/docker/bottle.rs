@@ -97,6 +97,7 @@ impl Bottle {
         Part {
             kind,
             name: name.to_owned(),
+            id: String::new(),
             slug: self.owner.slug.clone(),
             bottle: self.owner.name.clone(),
             role: role.as_str().to_owned(),
@@ -142,7 +143,15 @@ impl Bottle {
     /// # Errors
     /// When the engine does not tell.
     pub fn egress_address(&self) -> Result<Option<String>, SandboxError> {
-        self.address(Role::Egress)
+        let address = self.address(Role::Egress)?;
+        if address.is_none() && self.layout.network == NetworkLayout::Internal {
+            // Without it the agent's names would be answered by the engine, past the egress.
+            return Err(SandboxError::new(
+                "the engine tells no address of the sidecar on the agent's network",
+            )
+            .with_hint("look whether the sidecar runs: `docker ps -a`; `network: sealed` needs no address"));
+        }
+        Ok(address)
     }
 
     /// `None` where there is no such network.

@@ -22,6 +22,8 @@ pub struct Part {
     pub kind: Kind,
     /// Its name at the engine.
     pub name: String,
+    /// Its identity there, which no later part of that name has; empty when it is not known, and for volumes, which have none.
+    pub id: String,
     /// Slug of the bottle.
     pub slug: String,
     /// Name in the manifest.
@@ -57,14 +59,24 @@ impl Part {
         }
     }
 
-    fn of(kind: Kind, name: &str, state: &str, labels: &HashMap<String, String>) -> Option<Part> {
+    /// `None` for what has our labels and not the name that goes with them: a container has its image's labels too, and an
+    /// image made of an agent's container (`docker commit`) has the agent's.
+    fn of(
+        kind: Kind,
+        (name, id): (&str, &str),
+        state: &str,
+        labels: &HashMap<String, String>,
+    ) -> Option<Part> {
         let get = |key: &str| labels.get(key).cloned();
-        Some(Part {
+        let (name, slug) = (name.trim_start_matches('/').to_owned(), get(label::SLUG)?);
+        let role = Role::ALL.into_iter().find(|role| role.name(&slug) == name)?;
+        (get(label::ROLE).as_deref() == Some(role.as_str())).then(|| Part {
             kind,
-            name: name.trim_start_matches('/').to_owned(),
-            slug: get(label::SLUG)?,
+            name,
+            id: id.to_owned(),
+            slug,
             bottle: get(label::NAME).unwrap_or_default(),
-            role: get(label::ROLE).unwrap_or_default(),
+            role: role.as_str().to_owned(),
             launcher: get(label::LAUNCHER).unwrap_or_default(),
             state: state.to_owned(),
         })
@@ -97,7 +109,8 @@ async fn containers(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
     let listed = summaries(engine).await.map_err(|error| failed("list the containers of bottles", error))?;
     let part = |one: bollard::models::ContainerSummary| {
         let state = one.state.map(|state| state.to_string()).unwrap_or_default();
-        Part::of(Kind::Container, one.names?.first()?, &state, &one.labels?)
+        let (names, id) = (one.names?, one.id.unwrap_or_default());
+        Part::of(Kind::Container, (names.first()?, &id), &state, &one.labels?)
     };
     Ok(listed.into_iter().filter_map(part).collect())
 }
@@ -111,7 +124,10 @@ async fn networks(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
     let options = ListNetworksOptions { filters: ours() };
     let listed = engine.api().list_networks(Some(options)).await;
     let listed = listed.map_err(|error| failed("list the networks of bottles", error))?;
-    Ok(listed.into_iter().filter_map(|one| Part::of(Kind::Network, &one.name?, "", &one.labels?)).collect())
+    let part = |one: bollard::models::Network| {
+        Part::of(Kind::Network, (&one.name?, &one.id.unwrap_or_default()), "", &one.labels?)
+    };
+    Ok(listed.into_iter().filter_map(part).collect())
 }
 
 async fn volumes(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
@@ -119,7 +135,7 @@ async fn volumes(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
     let listed = engine.api().list_volumes(Some(options)).await;
     let listed = listed.map_err(|error| failed("list the volumes of bottles", error))?;
     let listed = listed.volumes.unwrap_or_default().into_iter();
-    Ok(listed.filter_map(|one| Part::of(Kind::Volume, &one.name, "", &one.labels)).collect())
+    Ok(listed.filter_map(|one| Part::of(Kind::Volume, (&one.name, ""), "", &one.labels)).collect())
 }
 
 /// Removes parts, in the order that works; what is gone already is success. Gives those that would not go, and why.
@@ -155,7 +171,9 @@ fn is_under_way(error: &Error) -> bool {
 }
 
 async fn attempt(engine: &Engine, part: &Part) -> Result<(), Error> {
-    let (api, name) = (engine.api(), part.name.as_str());
+    // By identity: a new bottle may have the name by now.
+    let name = if part.id.is_empty() { part.name.as_str() } else { part.id.as_str() };
+    let api = engine.api();
     match part.kind {
         Kind::Container => {
             let options =

@@ -6,7 +6,8 @@ use crate::SandboxError;
 use bollard::errors::Error;
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount as ApiMount,
-    MountType, NetworkConnectRequest, NetworkCreateRequest, ResourcesUlimits, VolumeCreateRequest,
+    MountBindOptions, MountType, NetworkConnectRequest, NetworkCreateRequest, ResourcesUlimits,
+    VolumeCreateRequest,
 };
 use bollard::query_parameters::{CreateContainerOptions, StartContainerOptions};
 use rustix::process::Resource;
@@ -248,6 +249,10 @@ fn mount(mount: &Mount) -> ApiMount {
         source: Some(source),
         target: Some(mount.at.to_string_lossy().into_owned()),
         read_only: Some(!mount.writable),
+        // Engines before API 1.44 make only the top of it read-only: what is mounted below on the engine's machine would
+        // stay writable, so it does not come along.
+        bind_options: (typ == MountType::BIND && !mount.writable)
+            .then(|| MountBindOptions { non_recursive: Some(true), ..MountBindOptions::default() }),
         ..ApiMount::default()
     }
 }

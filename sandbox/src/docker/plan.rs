@@ -16,8 +16,9 @@ pub const RESOLVER: &str = "198.18.0.1";
 const PROCESSES: u64 = 8192;
 /// The sidecar's memory: bounded buffers for thousands of connections.
 const SIDECAR_MEMORY: u64 = 1024 * 1024 * 1024;
-/// A holder does nothing; some engines' runtimes need this much to start it.
-const HOLDER_MEMORY: u64 = 64 * 1024 * 1024;
+/// A holder does nothing, but every connection to a published port is a process in it of 2 MiB, and the launcher lets 512
+/// be at once: when the kernel ends the holder for want of memory, the agent ends with it.
+const HOLDER_MEMORY: u64 = 1536 * 1024 * 1024;
 
 /// What the containers of one bottle depend on.
 #[derive(Debug, Clone)]

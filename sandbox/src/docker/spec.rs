@@ -34,6 +34,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Each one.
+    pub const ALL: [Role; 5] = [Role::Holder, Role::Egress, Role::Agent, Role::Handover, Role::Network];
+
     /// As the label has it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
