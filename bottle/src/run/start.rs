@@ -2,6 +2,7 @@
 use super::environment::{self, Variables};
 use crate::engine::{self, Supplies};
 use crate::failure::{BOTTLE_FAILED, Failure};
+use crate::style::neutral;
 use audit::Auditor;
 use credentials::Vault;
 use egress::{CertificateAuthority, Config, Engine, Listeners};
@@ -105,16 +106,18 @@ impl Start<'_> {
     }
 }
 
-/// The walls' own hint becomes ours. A program that is not there is the user's matter, and has a shell's exit codes.
+/// The walls' own hint becomes ours. They name files that an agent named, and say what an engine said: a terminal obeys none of
+/// it. A program that is not there is the user's matter, and has a shell's exit codes.
 pub fn walls_failure(error: SandboxError) -> Failure {
     let code = match error.fault {
         Some(LaunchFault::NotFound) => 127,
         Some(LaunchFault::NotExecutable) => 126,
         None => BOTTLE_FAILED,
     };
-    let failure = Failure::new(error.what).code(code);
+    let shown = |text: &str| text.split('\n').map(neutral).collect::<Vec<_>>().join("\n");
+    let failure = Failure::new(shown(&error.what)).code(code);
     match error.hint {
-        Some(hint) => failure.help(hint),
+        Some(hint) => failure.help(shown(&hint)),
         None => failure,
     }
 }

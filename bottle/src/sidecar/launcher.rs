@@ -1,6 +1,7 @@
 //! The launcher's side: brief a sidecar, write down what it reports, answer what it asks.
 use super::{Briefing, Order, Report, line, understood};
 use crate::failure::Failure;
+use crate::style::neutral;
 use audit::Auditor;
 use credentials::reference::SlotPlan;
 use credentials::remote::Watch;
@@ -94,9 +95,9 @@ impl Sidecar {
 }
 
 fn failed(what: &str, help: Option<String>) -> Failure {
-    let failure = Failure::new(format!("the egress sidecar: {what}"));
+    let failure = Failure::new(format!("the egress sidecar: {}", neutral(what)));
     match help {
-        Some(help) => failure.help(help),
+        Some(help) => failure.help(neutral(&help)),
         None => failure,
     }
 }
