@@ -26,6 +26,12 @@ pub struct Record {
     pub started: jiff::Timestamp,
     /// Its workspace.
     pub workspace: PathBuf,
+    /// What the agent may write of this machine: the workspace and mounts, canonical.
+    #[serde(default)]
+    pub writable: Vec<PathBuf>,
+    /// What the manifest adds to and takes from what is write-protected there, to compare with another bottle's.
+    #[serde(default)]
+    pub protection: String,
     /// What runs inside.
     pub command: Vec<String>,
     /// What started it.
@@ -212,6 +218,8 @@ mod tests {
             launcher: Identity::own().expect("own identity"),
             started: jiff::Timestamp::UNIX_EPOCH,
             workspace: "/w".into(),
+            writable: vec![],
+            protection: String::new(),
             command: vec!["true".into()],
             backend: Backend::Linux,
             audit: "/a".into(),

@@ -1,6 +1,7 @@
 //! The story of a bottle, from the plan to the exit code. Start reading at [`hold`].
 
 pub mod attend;
+pub mod crossing;
 pub mod docker;
 pub mod environment;
 mod job;
@@ -197,6 +198,8 @@ fn record(plan: &Plan, claim: &Claim) -> Result<Record, Failure> {
         launcher: Identity::own()?,
         started: jiff::Timestamp::now(),
         workspace: plan.sandbox.workspace.clone(),
+        writable: crossing::writable(&plan.sandbox),
+        protection: crossing::protection(&plan.sandbox),
         command: plan.agent.command.clone(),
         backend: plan.backend,
         audit: plan.audit_file.clone(),

@@ -5,17 +5,18 @@ use super::relay::Relay;
 use super::signals::Signals;
 use super::start::{code_hosts, walls_failure};
 use super::terminal::{Terminal, leave_keyboard_to_the_pipeline};
-use super::{Run, environment, journal, preflight};
+use super::{Run, crossing, environment, journal, preflight};
 use crate::engine::{self, Supplies};
 use crate::failure::Failure;
 use crate::launcher_label::{self, Launcher};
 use crate::leftovers;
-use crate::registry::Record;
+use crate::registry::{Record, Registry};
 use crate::sidecar::launcher::{Sidecar, Wire};
 use crate::sidecar::{Briefing, VERSION};
 use environment::Variables;
 use manifest::plan::{DockerPlan, NetworkLayout, SandboxPlan};
 use sandbox::docker::clean::{self, Part};
+use sandbox::docker::connect::Endpoint;
 use sandbox::docker::facts::{Files, Kind};
 use sandbox::docker::plan::{Agent, Layout, RESOLVER};
 use sandbox::docker::spec::{Mount, Source};
@@ -51,6 +52,7 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     let sidecar = yard.brief(&containers)?;
     let tty = terminal.is_some();
     let places = yard.places()?;
+    yard.refuse_crossing(places.as_ref())?;
     let created = yard.create_agent(&mut containers, places.as_ref(), tty)?;
     yard.furnish(&created, &sidecar.ca_pem)?;
     let survey = places.as_ref().map(|places| places.survey.clone()).unwrap_or_default();
@@ -135,6 +137,7 @@ impl<'a> Yard<'a> {
             .0
             .block_on(async {
                 let engine = Engine::connect(None).await?;
+                refuse_shown_engine(engine.endpoint(), &run.plan.sandbox)?;
                 let facts = Facts::of(&engine).await?;
                 let ours = image::ensure(&engine, &facts, named.as_deref(), &tell).await?;
                 let theirs = user_image::find_or_make(&engine, &facts, &docker.image, &tell).await?;
@@ -231,6 +234,27 @@ impl<'a> Yard<'a> {
 
     fn shares_files(&self) -> bool {
         self.facts.files == Files::Shared
+    }
+
+    /// Another agent in these folders could have mounted what it likes.
+    fn refuse_crossing(&self, places: Option<&Places>) -> Result<(), Failure> {
+        if !self.shares_files() {
+            return Ok(());
+        }
+        let sandbox = &self.run.plan.sandbox;
+        let pins: Vec<Mount> = pins(places, sandbox);
+        let at = |mount: &Mount| match &mount.from {
+            Source::Path(path) => Some(path.clone()),
+            Source::Volume(_) => None,
+        };
+        let held = pins.iter().filter(|pin| !pin.writable || pin.at.ends_with(".git")).filter_map(at);
+        let own = crossing::writable(sandbox);
+        let held =
+            held.filter(|path| own.iter().any(|folder| path.parent() == Some(folder))).collect::<Vec<_>>();
+        let mounts = sandbox.mounts.iter().map(|mount| mount.path.clone()).chain([sandbox.workspace.clone()]);
+        let mounts: Vec<PathBuf> = mounts.chain(pins.iter().filter_map(at)).collect();
+        let own = (self.run.claim.slug(), crossing::protection(sandbox));
+        crossing::refuse(&Registry::open()?, (own.0, &own.1), &mounts, &held)
     }
 
     /// Here, as for every backend; with an engine that is elsewhere, there.
@@ -364,6 +388,22 @@ impl<'a> Yard<'a> {
     }
 }
 
+/// Whoever can speak to the engine is root on its machine.
+fn refuse_shown_engine(endpoint: &Endpoint, sandbox: &SandboxPlan) -> Result<(), SandboxError> {
+    let Endpoint::Unix(socket) = endpoint else { return Ok(()) };
+    let socket = socket.canonicalize().unwrap_or_else(|_| socket.clone());
+    let mut seen = sandbox.mounts.iter().map(|mount| &mount.path).chain([&sandbox.workspace, &sandbox.home]);
+    match seen.find(|folder| socket.starts_with(folder)) {
+        None => Ok(()),
+        Some(folder) => Err(SandboxError::new(format!(
+            "the engine's socket `{}` lies in `{}`, which the agent sees",
+            socket.display(),
+            folder.display()
+        ))
+        .with_hint("whoever reaches it is root on the engine's machine: let the engine listen elsewhere")),
+    }
+}
+
 /// Parents first. What another bottle of this workspace holds already is found twice, and an engine takes a place once:
 /// read-only as soon as one of the two says so.
 fn pins(places: Option<&Places>, sandbox: &SandboxPlan) -> Vec<Mount> {
@@ -411,5 +451,29 @@ fn port() -> Result<u16, Failure> {
 fn tell(quiet: bool, sentence: &str) {
     if !quiet {
         crate::say::err(&format!("bottle: {}\n", crate::style::neutral(sentence)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use manifest::plan::{LimitsPlan, MountPlan};
+
+    #[test]
+    fn an_engine_that_the_agent_would_see_is_refused() {
+        let mount = MountPlan { path: "/m".into(), at: "/x".into(), writable: false, optional: false };
+        let sandbox = SandboxPlan {
+            workspace: "/w".into(),
+            mounts: vec![mount],
+            home: "/state/home".into(),
+            home_inside: "/home/ada".into(),
+            protect: Vec::new(),
+            unprotect: Vec::new(),
+            ports: Vec::new(),
+            limits: LimitsPlan::default(),
+        };
+        let refused = |socket: &str| refuse_shown_engine(&Endpoint::Unix(socket.into()), &sandbox).is_err();
+        assert!(refused("/w/d.sock") && refused("/m/run/d.sock") && refused("/state/home/d.sock"));
+        assert!(!refused("/var/run/docker.sock"));
     }
 }

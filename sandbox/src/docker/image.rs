@@ -249,7 +249,8 @@ pub async fn prune(engine: &Engine, keep: Option<&Binary>) -> Result<Vec<String>
 /// Images that containers, running or not, were made from.
 async fn used(engine: &Engine) -> Result<BTreeSet<String>, SandboxError> {
     let options = ListContainersOptionsBuilder::default().all(true).build();
-    let containers = engine.api().list_containers(Some(options)).await;
+    let containers =
+        failure::until_readable(async || engine.api().list_containers(Some(options.clone())).await).await;
     let containers = containers.map_err(|error| failure::failed("list the containers", error))?;
     Ok(containers.into_iter().filter_map(|container| container.image_id).map(|id| bare(&id)).collect())
 }
@@ -259,12 +260,15 @@ fn bare(id: &str) -> String {
     id.trim_start_matches("sha256:").to_owned()
 }
 
+/// An image without a name is somebody's too: it may have our label from ours, on which it was built.
 fn only_our_names(image: &ImageSummary) -> bool {
-    names(image).all(|name| {
-        // `localhost/bottle-egress:…` or `docker.io/library/bottle-egress:…` in Podman.
-        let bare = name.trim_start_matches("localhost/").trim_start_matches("docker.io/library/");
-        bare.strip_prefix(REPOSITORY).is_some_and(|rest| rest.starts_with(':'))
-    })
+    let is_named = names(image).next().is_some();
+    is_named
+        && names(image).all(|name| {
+            // `localhost/bottle-egress:…` or `docker.io/library/bottle-egress:…` in Podman.
+            let bare = name.trim_start_matches("localhost/").trim_start_matches("docker.io/library/");
+            bare.strip_prefix(REPOSITORY).is_some_and(|rest| rest.starts_with(':'))
+        })
 }
 
 fn names(image: &ImageSummary) -> impl Iterator<Item = &String> {

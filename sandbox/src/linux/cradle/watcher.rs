@@ -3,11 +3,15 @@ use super::{Work, errno, first};
 use crate::linux::step::{Held, Stage, Step};
 use crate::linux::sys::{Forked, clone_into};
 use crate::linux::wire::{Reader, Report, send};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, mkdirat, mknodat, openat, openat2, unlinkat,
+};
 use rustix::process::{Pid, WaitOptions, waitpid};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 const NAMESPACES: i32 = libc::CLONE_NEWUSER
@@ -168,28 +172,49 @@ impl Trace {
 
     fn remove(&self) {
         let _gone_already = match self {
-            Self::Dir(path) => fs::remove_dir(path),
-            Self::Socket(path) if is_socket(path) => fs::remove_file(path),
+            Self::Dir(path) => unlink(path, AtFlags::REMOVEDIR),
+            Self::Socket(path) if is_socket(path) => unlink(path, AtFlags::empty()),
             Self::Socket(_) => Ok(()),
             // A group goes when its last process has left, which is this one.
             Self::Cgroup(path, home) => {
                 fs::write(home.join("cgroup.procs"), "0").and_then(|()| fs::remove_dir(path))
             }
             Self::File(path, content) => match fs::read(path) {
-                Ok(found) if found == content.as_bytes() => fs::remove_file(path),
+                Ok(found) if found == content.as_bytes() => unlink(path, AtFlags::empty()),
                 _ => Ok(()),
             },
         };
     }
 }
 
+fn unlink(path: &Path, flags: AtFlags) -> io::Result<()> {
+    let (parent, name) = parent_of(path)?;
+    Ok(unlinkat(&parent, name, flags)?)
+}
+
 fn is_socket(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|about| about.file_type().is_socket())
 }
 
+/// Never through a link: another bottle of this workspace may put one in the place of a folder that was looked at.
+fn parent_of(path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let open = || openat2(CWD, parent, flags, Mode::empty(), resolve);
+    Ok((rustix::io::retry_on_intr(open)?, name))
+}
+
+fn make_dir(path: &Path) -> io::Result<()> {
+    let (parent, name) = parent_of(path)?;
+    Ok(mkdirat(&parent, name, Mode::from_raw_mode(0o777))?)
+}
+
 fn make(path: &Path, held: &Held) -> io::Result<Trace> {
     match held {
-        Held::Dir => fs::create_dir(path).map(|()| Trace::Dir(path.to_owned())),
+        Held::Dir => make_dir(path).map(|()| Trace::Dir(path.to_owned())),
         Held::File(content) => make_file(path, content),
         Held::Socket(content) => match make_socket(path) {
             Ok(()) => Ok(Trace::Socket(path.to_owned())),
@@ -201,12 +226,14 @@ fn make(path: &Path, held: &Held) -> io::Result<Trace> {
 
 /// Only the name of a socket; no process has its other end.
 fn make_socket(path: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, FileType, Mode, mknodat};
-    Ok(mknodat(CWD, path, FileType::Socket, Mode::RUSR | Mode::WUSR, 0)?)
+    let (parent, name) = parent_of(path)?;
+    Ok(mknodat(&parent, name, FileType::Socket, Mode::RUSR | Mode::WUSR, 0)?)
 }
 
 fn make_file(path: &Path, content: &str) -> io::Result<Trace> {
-    let mut file = fs::File::options().write(true).create_new(true).mode(0o644).open(path)?;
+    let (parent, name) = parent_of(path)?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let mut file = fs::File::from(openat(&parent, name, flags, Mode::from_raw_mode(0o644))?);
     file.write_all(content.as_bytes())?;
     Ok(Trace::File(path.to_owned(), content.to_owned()))
 }
@@ -222,6 +249,22 @@ fn own_cgroup(path: &Path) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a bottle that runs in the same workspace could do between the look and the making.
+    #[test]
+    fn no_place_is_made_or_removed_through_a_link() {
+        let [inside, outside] = [(), ()].map(|()| tempfile::tempdir().expect("a folder"));
+        let link = inside.path().join("sub");
+        std::os::unix::fs::symlink(outside.path(), &link).expect("a link");
+        for held in [Held::Dir, Held::File("x".into()), Held::Socket("x".into())] {
+            let error = make(&link.join("config"), &held).err().expect("a link is in the way");
+            assert_eq!(error.raw_os_error(), Some(libc::ELOOP), "{held:?}");
+        }
+        assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 0);
+        fs::create_dir(outside.path().join("config")).expect("made");
+        Trace::Dir(link.join("config")).remove();
+        assert!(outside.path().join("config").exists());
+    }
 
     /// A folder that is no control group: what is written, and in which order it is undone. The kernel would make the
     /// files by itself and refuse to remove a group with processes in it.
