@@ -24,6 +24,8 @@ mod syscalls;
 mod wire;
 
 pub use crate::running::{Change, Ended};
+pub(crate) use seccomp::profile as calls_of;
+
 pub use cradle::cradle_main;
 pub use diagnose::{Check, diagnose};
 pub use launch::{CRADLE, InsideListeners, Places, Prepared, hold_places, planned, prepare, prepare_steps};

@@ -62,7 +62,13 @@ impl Bottle {
         runtime: Handle,
     ) -> Result<Bottle, SandboxError> {
         let podman = facts.kind == facts::Kind::Podman;
-        let workshop = Workshop { engine, labels: owner.labels(), podman, remapped: facts.remapped };
+        let workshop = Workshop {
+            engine,
+            labels: owner.labels(),
+            podman,
+            remapped: facts.remapped,
+            calls: crate::linux::calls_of(&facts.arch),
+        };
         let mut bottle = Bottle { workshop, layout, runtime, made: Vec::new(), owner };
         for step in bottle.layout.egress() {
             bottle.perform(&step)?;

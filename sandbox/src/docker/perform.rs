@@ -30,6 +30,8 @@ pub(super) struct Workshop {
     pub(crate) podman: bool,
     /// The engine maps a container's users to others: ours are not mapped, for files must come out as the caller's.
     pub(crate) remapped: bool,
+    /// The filter of system calls, where the engine's machine has one.
+    pub(crate) calls: Option<String>,
 }
 
 /// A step that was not done.
@@ -159,7 +161,7 @@ impl Workshop {
             pid_mode: container.processes_of.clone(),
             cap_drop: Some(vec!["ALL".into()]),
             cap_add: Some(container.capabilities.clone()),
-            security_opt: Some(vec!["no-new-privileges".into()]),
+            security_opt: Some(self.security(container.role)),
             privileged: Some(false),
             readonly_rootfs: Some(container.read_only),
             tmpfs: Some(container.tmpfs.clone().into_iter().collect()),
@@ -190,6 +192,14 @@ impl Workshop {
 }
 
 impl Workshop {
+    /// The agent gets our own filter of system calls. Podman's service takes none over its API.
+    fn security(&self, role: Role) -> Vec<String> {
+        let filter = self.calls.as_ref().filter(|_| role == Role::Agent && !self.podman);
+        std::iter::once("no-new-privileges".to_owned())
+            .chain(filter.map(|json| format!("seccomp={json}")))
+            .collect()
+    }
+
     /// A core file would be written where the agent can read it, and nothing of ours is to be in one. Podman raises other
     /// limits to numbers of its own, which fails where it may not raise any (in a container, in a virtual machine); so it
     /// is told the caller's.

@@ -1,12 +1,13 @@
 //! From the table of system calls to filters: three programs, of whose answers the kernel takes the strictest.
 use super::syscalls::{
     ALLOWED, CLONE_NAMESPACES, Group, HOLDER, PERSONALITY_QUERY, REFUSED_IOCTLS, REFUSED_PERSONALITIES,
-    REFUSED_SOCKETS, Test,
+    REFUSED_SOCKETS, SOCKET_FAMILIES, TRIED_FIRST, Test,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     TargetArch,
 };
+use serde_json::json;
 use std::collections::BTreeMap;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -24,6 +25,50 @@ pub(crate) fn programs() -> Result<[BpfProgram; 3], seccompiler::BackendError> {
 /// The one program of a holder: its few calls, and nothing else.
 pub(crate) fn holder() -> Result<BpfProgram, seccompiler::BackendError> {
     program(known_calls(HOLDER), SeccompAction::Errno(errno(libc::EPERM)), SeccompAction::Allow)
+}
+
+/// The same table for a container engine, in the JSON of its `seccomp=` option. That form has one test for an argument and
+/// only says what is allowed, so that of the arguments' tests those are here that keep processes in their namespaces and
+/// sockets in their network: no vsock, whose packets no network namespace holds, and no `io_uring`, which is no call of the
+/// table. Terminals are the engine's own and nobody else's.
+pub(crate) fn profile(arch: &str) -> Option<String> {
+    let arch = match arch {
+        "x86_64" => "SCMP_ARCH_X86_64",
+        "aarch64" => "SCMP_ARCH_AARCH64",
+        _ => return None,
+    };
+    const TESTED: [&str; 4] = ["socket", "socketpair", "clone", "personality"];
+    let names: Vec<&str> = names_of(ALLOWED).filter(|name| !TESTED.contains(name)).collect();
+    let equal =
+        |call: &str, value: u64| allow(call, &json!({ "index": 0, "value": value, "op": "SCMP_CMP_EQ" }));
+    let namespaces = CLONE_NAMESPACES.iter().fold(0, |all, flag| all | flag);
+    let same = json!({ "index": 0, "value": namespaces, "valueTwo": 0, "op": "SCMP_CMP_MASKED_EQ" });
+    let mut rules = vec![json!({ "names": names, "action": "SCMP_ACT_ALLOW" }), allow("clone", &same)];
+    rules.extend(SOCKET_FAMILIES.iter().map(|family| equal("socket", *family)));
+    rules.push(equal("socketpair", 1));
+    // As they are, 32-bit, without randomness, both, and the question.
+    rules.extend(
+        [0, 8, 0x2_0000, 0x4_0000, 0x2_0008, PERSONALITY_QUERY].map(|bits| equal("personality", bits)),
+    );
+    let known = |name: &&&str| !names_of(ALLOWED).any(|known| known == **name);
+    let absent: Vec<&&str> = TRIED_FIRST.iter().filter(known).collect();
+    rules.push(json!({ "names": absent, "action": "SCMP_ACT_ERRNO", "errnoRet": libc::ENOSYS }));
+    let profile = json!({
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "defaultErrnoRet": libc::ENOSYS,
+        "architectures": [arch],
+        "syscalls": rules,
+    });
+    Some(profile.to_string())
+}
+
+fn names_of(groups: &'static [Group]) -> impl Iterator<Item = &'static str> {
+    let calls = groups.iter().flat_map(|group| group.calls.iter().chain(group.older));
+    calls.map(|(name, _)| name.trim_start_matches("SYS_"))
+}
+
+fn allow(call: &str, test: &serde_json::Value) -> serde_json::Value {
+    json!({ "names": [call], "action": "SCMP_ACT_ALLOW", "args": [test] })
 }
 
 fn program(
@@ -93,6 +138,34 @@ mod tests {
     #[test]
     fn every_program_compiles_for_this_architecture() {
         assert!(programs().is_ok_and(|all| all.iter().all(|p| !p.is_empty() && p.len() < 4096)));
+    }
+
+    #[test]
+    fn an_engines_filter_knows_no_vsock_no_rings_and_no_unchecked_socket() {
+        let profile: serde_json::Value =
+            serde_json::from_str(&profile("x86_64").expect("known")).expect("JSON");
+        assert_eq!(profile["defaultAction"], "SCMP_ACT_ERRNO");
+        let rules = profile["syscalls"].as_array().expect("rules");
+        let allows = |name: &str| {
+            let named = rules
+                .iter()
+                .filter(|rule| rule["names"].as_array().is_some_and(|all| all.iter().any(|n| n == name)));
+            named.map(|rule| rule["args"].clone()).collect::<Vec<_>>()
+        };
+        assert!(allows("unshare").is_empty() && allows("mount").is_empty());
+        let answer =
+            |name: &str| rules.iter().find(|rule| rule["names"].to_string().contains(name)).expect("a rule");
+        for absent in ["\"clone3\"", "\"io_uring_setup\""] {
+            assert_eq!(answer(absent)["errnoRet"], libc::ENOSYS, "{absent}");
+        }
+        assert_eq!(allows("read"), [serde_json::Value::Null]);
+        let families: Vec<_> = allows("socket").iter().map(|args| args[0]["value"].as_u64()).collect();
+        assert_eq!(families, [1, 2, 10, 16].map(Some));
+        assert!(profile_of_nothing().is_none());
+    }
+
+    fn profile_of_nothing() -> Option<String> {
+        profile("riscv64")
     }
 
     #[test]

@@ -284,6 +284,26 @@ const SEQPACKET: u64 = 5;
 const DCCP: u64 = 6;
 const PACKET: u64 = 10;
 
+/// Calls that programs try first and do without where they do not exist: an engine that knows no default answer but EPERM
+/// (Docker 20.10) has to be told one for each, or threads could not be started (`clone3`).
+pub(crate) const TRIED_FIRST: &[&str] = &[
+    "clone3",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "userfaultfd",
+    "pidfd_getfd",
+    "memfd_secret",
+    "process_madvise",
+    "map_shadow_stack",
+    "futex_waitv",
+    "cachestat",
+    "landlock_create_ruleset",
+];
+
+/// The families that are left when [`REFUSED_SOCKETS`] are gone, for filters that can only say what is allowed.
+pub(crate) const SOCKET_FAMILIES: &[u64] = &[UNIX, INET, INET6, NETLINK];
+
 /// What is left: Unix, IPv4 and IPv6 streams and datagrams, and reading routes.
 pub(crate) const REFUSED_SOCKETS: &[RefusedSocket] = &[
     RefusedSocket { tests: &[(0, Test::Below(UNIX))], reason: "no family at all" },
