@@ -65,7 +65,7 @@ fn trials() -> Vec<Trial> {
     let both = [hidden::SCENARIOS, killed::SCENARIOS].concat();
     let more = |ground: &Ground| match ground {
         Ground::Sealed(Kind::Docker) => sealed.clone(),
-        Ground::Internal(Kind::Docker) => both.clone(),
+        Ground::Internal(Kind::Docker) => [both.clone(), vec![leak::NEIGHBOUR]].concat(),
         _ => Vec::new(),
     };
     let docker =

@@ -1,7 +1,9 @@
 //! Ways out, past the egress: none.
 use crate::Scenario;
-use crate::engine::{GATEWAY, Kind, rootless};
+use crate::engine::{GATEWAY, Kind, OUTWARD, rootless};
 use crate::ground::{Ground, Scene};
+use crate::images::BUSYBOX;
+use crate::probe::PROBE;
 use crate::stage::eventually;
 use crate::world::{GREETING, OPEN};
 use rustix::process::Signal;
@@ -15,6 +17,10 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
 /// Of the layout `internal` on Podman alone.
 pub(crate) const EXCEPTION: (&str, Scenario) =
     ("leak::the_stated_exception_services_of_the_engines_machine_is_in_the_preflight", exception);
+
+/// Of the layout `internal` on Docker, whose sidecar stands on two networks.
+pub(crate) const NEIGHBOUR: (&str, Scenario) =
+    ("leak::a_neighbour_on_the_outward_network_cannot_use_the_egress", neighbour);
 
 /// Addresses on which witnesses of this ground listen.
 fn outside(ground: Ground) -> Vec<String> {
@@ -102,6 +108,40 @@ fn without_egress(ground: Ground) {
     drop(launcher);
     scene.stage.run(&["prune"]).ended_with(0);
     scene.nothing_is_left();
+}
+
+/// The egress puts real tokens on the wire for whoever it answers: that is the agent's network alone.
+fn neighbour(ground: Ground) {
+    let (scene, engine) = (ground.scene(""), ground.engine());
+    let launcher = scene.start_and_wait("sleep 60");
+    let format = format!("{{{{(index .NetworkSettings.Networks \"{OUTWARD}\").IPAddress}}}}");
+    let sidecar = engine.said(&["inspect", "--format", &format, &format!("bottle-egress-{}", scene.name)]);
+    let mount = format!("{}:/probe:ro", ground.probe().display());
+    let ask = |address: &str| {
+        let run = [
+            "run",
+            "--rm",
+            "--network",
+            OUTWARD,
+            "--volume",
+            &mount,
+            BUSYBOX,
+            "/probe",
+            PROBE,
+            "tcp",
+            address,
+        ];
+        engine.said(&run)
+    };
+    // It stands where it could.
+    let witness = format!("{GATEWAY}:{}", ground.world().witness_tcp);
+    assert_eq!(ask(&witness), format!("ok {GREETING}"));
+    for port in [9099, 53] {
+        let said = ask(&format!("{sidecar}:{port}"));
+        assert!(said.starts_with("no ") && said.contains("refused"), "{sidecar}:{port}: {said}");
+    }
+    drop(launcher);
+    scene.stage.run(&["prune"]).ended_with(0);
 }
 
 /// Whether Podman's bridge has an address on its machine depends on who makes its networks (netavark gives one, CNI none).
