@@ -18,6 +18,8 @@ mod killed;
 mod leak;
 #[path = "conformance/life.rs"]
 mod life;
+#[path = "conformance/limits.rs"]
+mod limits;
 #[path = "conformance/many.rs"]
 mod many;
 #[path = "conformance/probe.rs"]
@@ -61,7 +63,8 @@ fn trials() -> Vec<Trial> {
     let internal = grounds.iter().filter(|ground| **ground == Ground::Internal(Kind::Podman));
     let internal = internal.map(|ground| trial(*ground, leak::EXCEPTION));
     // Once is enough for what does not depend on the layout.
-    let sealed = [hidden::SCENARIOS, killed::SCENARIOS, many::SCENARIOS, roots::SCENARIOS].concat();
+    let sealed =
+        [hidden::SCENARIOS, killed::SCENARIOS, limits::SCENARIOS, many::SCENARIOS, roots::SCENARIOS].concat();
     let both = [hidden::SCENARIOS, killed::SCENARIOS].concat();
     let more = |ground: &Ground| match ground {
         Ground::Sealed(Kind::Docker) => sealed.clone(),

@@ -67,7 +67,7 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     let attendance = Attendance { relay, signals, ports, time_limit: run.time_limit(), runtime: handle };
     let attended = attendance.attend(&mut inmate)?;
     drop(inmate);
-    journal::step(run.auditor, "agent-ended", Some(super::how(attended)));
+    run.note_the_end(attended);
     if !runtime.0.block_on(sidecar.end()) {
         journal::step(run.auditor, "egress-broken-off", Some("the last events may be missing".into()));
     }

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 /// How long what the agent wrote last may take to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How long an engine may take to kill.
+/// How long an engine may take to kill, and to say how its container ended.
 const KILL_WAIT: Duration = Duration::from_secs(10);
 
 /// What a running agent is made of.
@@ -115,6 +115,13 @@ impl Running for Inmate {
         let ended = self.ended.unwrap_or_else(|| self.ends.recv().unwrap_or(Ended::Signalled(libc::SIGKILL)));
         self.ended = Some(ended);
         Change::Ended(ended)
+    }
+
+    fn starved(&self) -> bool {
+        let asking = self.engine.api().inspect_container(&self.container, None);
+        let answer = self.runtime.block_on(async { tokio::time::timeout(KILL_WAIT, asking).await });
+        let state = answer.ok().and_then(Result::ok).and_then(|container| container.state);
+        state.and_then(|state| state.oom_killed).unwrap_or(false)
     }
 
     fn signal(&self, signal: i32) -> Result<(), SandboxError> {

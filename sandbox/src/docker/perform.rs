@@ -170,6 +170,8 @@ impl Workshop {
             extra_hosts: some(&container.hosts),
             sysctls: Some(container.sysctls.clone().into_iter().collect()),
             memory: memory.map(number),
+            // Memory and swap together; an engine that is not told gives as much swap again.
+            memory_swap: memory.map(number),
             pids_limit: processes.map(number),
             nano_cpus: millicpus.map(|milli| number(milli).saturating_mul(1_000_000)),
             ulimits: Some(self.ulimits(open_files.map(number))),

@@ -2,7 +2,7 @@
 use super::host::RealHost;
 use super::step::{ListenKind, Step};
 use super::survey::Survey;
-use super::wire::{Launch, Order, Reader, Report, send, write_all};
+use super::wire::{Launch, Order, Reader, Report, STARVED, send, write_all};
 use super::{hints, plan, running};
 use crate::{InjectedFile, LaunchFault, SandboxError, Spec, Stdio};
 use manifest::plan::{LimitsPlan, SandboxPlan};
@@ -217,6 +217,8 @@ pub(crate) struct Cradle {
     pub(crate) child: Child,
     pub(crate) reader: Reader,
     pub(crate) first: Option<(i32, OwnedFd)>,
+    /// Whether the kernel killed something inside for want of memory: known from the end on.
+    pub(crate) starved: bool,
 }
 
 impl Cradle {
@@ -231,7 +233,7 @@ impl Cradle {
             .stderr(std::process::Stdio::null())
             .spawn()
             .map_err(|e| cannot_start(&e))?;
-        Ok(Self { child, reader: Reader::new(ours), first: None })
+        Ok(Self { child, reader: Reader::new(ours), first: None, starved: false })
     }
 
     fn build(&self, steps: &[Step], files: &[InjectedFile]) -> Result<(), SandboxError> {
@@ -247,8 +249,19 @@ impl Cradle {
     fn report(&mut self) -> Result<Report, SandboxError> {
         match self.reader.next() {
             Ok(Some(report)) => Ok(report),
-            Ok(None) => Err(SandboxError::new("the bottle's first process has gone")),
+            Ok(None) => Err(self.why_gone()),
             Err(error) => Err(gone(&error)),
+        }
+    }
+
+    /// Without a word, that is: killed.
+    fn why_gone(&mut self) -> SandboxError {
+        self.end();
+        if self.starved {
+            SandboxError::new("the bottle itself does not fit into the memory that it was given")
+                .with_hint(hints::SMALL)
+        } else {
+            SandboxError::new("the bottle's first process has gone")
         }
     }
 
@@ -267,7 +280,8 @@ impl Cradle {
         if let Some((_, pidfd)) = &self.first {
             let _dead_already = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
         }
-        let _reaped_already = self.child.wait();
+        let last_word = self.child.wait();
+        self.starved = last_word.is_ok_and(|status| status.code() == Some(STARVED));
     }
 }
 
