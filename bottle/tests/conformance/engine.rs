@@ -65,7 +65,8 @@ impl Kind {
             }
             Kind::Docker => {
                 "busybox ip link set lo up
-                exec /usr/sbin/dockerd --host unix://$0/s --data-root $0/data --exec-root $0/exec --pidfile $0/pid"
+                exec /usr/sbin/dockerd --host unix://$0/s --data-root $0/data --exec-root $0/exec --pidfile $0/pid \
+                    --default-address-pool base=172.17.0.0/24,size=24 --default-address-pool base=10.201.0.0/16,size=26"
             }
             // Podman keeps addresses and locks in places of the machine's, which are hidden here.
             Kind::Podman => {

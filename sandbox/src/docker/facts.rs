@@ -2,7 +2,10 @@
 use super::connect::Api;
 use super::{Engine, failure};
 use crate::SandboxError;
+use bollard::errors::Error;
 use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum, SystemVersion};
+use serde::Deserialize;
+use serde_json::Value;
 
 /// Whose engine it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -53,7 +56,7 @@ pub struct Facts {
 }
 
 /// What Podman 4 says in a field of its own, and not among the security options.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct More {
     #[serde(rename = "Rootless", default)]
     rootless: bool,
@@ -68,11 +71,12 @@ impl Facts {
     /// # Errors
     /// When it does not answer, or its answer cannot be read.
     pub async fn of(engine: &Engine) -> Result<Facts, SandboxError> {
-        let version =
-            engine.api().version().await.map_err(|e| failure::failed("ask the engine for its version", e))?;
-        let info = engine.api().info().await.map_err(|e| failure::failed("ask the engine what it is", e))?;
-        let more: More = engine.get("/info").await?;
-        let mut facts = read(engine, &version, info);
+        let (version, told) = tokio::join!(engine.api().version(), engine.get::<Value>("/info"));
+        let version = version.map_err(|e| failure::failed("ask the engine for its version", e))?;
+        let told = told?;
+        let odd = |error| failure::failed("ask the engine what it is", Error::from(error));
+        let more = More::deserialize(&told).map_err(odd)?;
+        let mut facts = read(engine, &version, SystemInfo::deserialize(told).map_err(odd)?);
         facts.rootless |= more.rootless;
         Ok(facts)
     }

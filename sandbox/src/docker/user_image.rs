@@ -13,7 +13,7 @@ use super::failure::{failed, is_missing};
 use crate::SandboxError;
 use bollard::models::{ImageConfig, ImageInspect};
 use manifest::plan::ImagePlan;
-use progress::neutral;
+pub(super) use progress::neutral;
 
 /// An image that is in the engine and that its machine can run.
 #[derive(Debug, Clone, PartialEq, Eq)]

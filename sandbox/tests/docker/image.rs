@@ -62,6 +62,42 @@ async fn an_image_is_made_once_for_a_binary_and_runs() {
     }
 }
 
+/// The label is right, the name is right, and something else would get every credential.
+#[tokio::test]
+async fn an_image_that_only_says_that_it_is_ours_is_not_used_and_made_anew() {
+    for at in engines() {
+        let (engine, facts) = met(at).await;
+        let (_file, binary) = another(6);
+        let name = binary.image_name();
+        let labels = format!(
+            "LABEL bot-bottle.binary={} bot-bottle.version={}\nENTRYPOINT [\"/bottle\"]\nUSER 65532:65532\n",
+            binary.digest(),
+            env!("CARGO_PKG_VERSION")
+        );
+        let environment = "ENV XDG_STATE_HOME=/state\n";
+        let told = std::sync::Mutex::new(Vec::new());
+        let tell = |sentence: &str| told.lock().expect("held shortly").push(sentence.to_owned());
+        let forge = |from: &str, more: &str| {
+            let changes = format!("{labels}{more}");
+            let changes: Vec<&str> = changes.lines().flat_map(|line| ["--change", line]).collect();
+            let container = at.ask(&["create", "--network=none", from, "x"]);
+            at.ask(&[&["commit"], &changes[..], &[&container, &name]].concat());
+            at.ask(&["rm", &container]);
+        };
+        forge("busybox:latest", environment);
+        let forged = at.ask(&["image", "inspect", "--format", "{{.Id}}", &name]);
+        let made = image::lay_in(&engine, &facts, &binary, &tell).await.expect("made");
+        assert!(made.made && !made.id.ends_with(&forged), "the forged image is used: {made:?}");
+        assert!(told.lock().expect("held shortly")[0].contains("it holds other files"), "{told:?}");
+        // Ours, with something on top.
+        forge(&made.id, &format!("{environment}ENV GLIBC_TUNABLES=x\n"));
+        let again = image::lay_in(&engine, &facts, &binary, &tell).await.expect("made");
+        assert_eq!((again.made, &again.id), (true, &made.id), "{told:?}");
+        let last = image::lay_in(&engine, &facts, &binary, &tell).await.expect("there");
+        assert_eq!((last.made, &last.id), (false, &made.id), "what was made is what is wanted");
+    }
+}
+
 fn go_arch() -> &'static str {
     if std::env::consts::ARCH == "x86_64" { "amd64" } else { "arm64" }
 }

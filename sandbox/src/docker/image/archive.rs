@@ -9,6 +9,8 @@ use tar::{Builder, EntryType, Header};
 
 /// What lasts of an engine of the user's own: its audit.
 const STATE: &str = "/state";
+/// What runs in a container of it.
+pub(super) const ENTRYPOINT: &str = "/bottle";
 const LAYER: &str = "layer.tar";
 const EPOCH: &str = "1970-01-01T00:00:00Z";
 /// A tar archive is made of blocks, and ends with two empty ones.
@@ -40,6 +42,23 @@ pub(super) fn write(binary: &Binary, out: &mut dyn Write) -> io::Result<()> {
     append(&mut rest, &name, configuration.as_bytes())?;
     append(&mut rest, "manifest.json", manifest(binary, &name).as_bytes())?;
     rest.finish()
+}
+
+/// The layer's digest alone, by which engines know its content.
+pub(super) fn layer_digest(binary: &Binary) -> io::Result<String> {
+    let (passwd, group) = (passwd(), group());
+    let mut hashing = Hashing { out: &mut io::sink(), hasher: Sha256::new() };
+    write_layer(entries(binary, &passwd, &group), &mut hashing)?;
+    Ok(hex(&hashing.hasher.finalize()))
+}
+
+/// Nobody makes it root by forgetting to say who.
+pub(super) fn user() -> String {
+    format!("{EGRESS_USER}:{EGRESS_USER}")
+}
+
+pub(super) fn environment() -> String {
+    format!("XDG_STATE_HOME={STATE}")
 }
 
 fn write_layer(entries: Vec<Entry<'_>>, out: &mut dyn Write) -> io::Result<()> {
@@ -108,9 +127,9 @@ fn configuration(binary: &Binary, diff: &str) -> String {
         "os": "linux",
         "created": EPOCH,
         "config": {
-            "Entrypoint": ["/bottle"],
-            "User": format!("{EGRESS_USER}:{EGRESS_USER}"),
-            "Env": [format!("XDG_STATE_HOME={STATE}")],
+            "Entrypoint": [ENTRYPOINT],
+            "User": user(),
+            "Env": [environment()],
             "WorkingDir": "/",
             "Labels": { (VERSION_LABEL): env!("CARGO_PKG_VERSION"), (BINARY_LABEL): binary.digest() },
         },
@@ -194,6 +213,7 @@ mod tests {
         let config = json(&parts[name]);
         let diff = hex(&Sha256::digest(&parts[LAYER]));
         assert_eq!(config["rootfs"]["diff_ids"], json!([format!("sha256:{diff}")]));
+        assert_eq!(layer_digest(&binary).expect("read"), diff);
         assert_eq!(config["config"]["Labels"][BINARY_LABEL], binary.digest());
         assert_eq!(config["config"]["Entrypoint"], json!(["/bottle"]));
         assert_eq!(config["config"]["User"], "65532:65532", "nobody makes it root by forgetting to say who");
