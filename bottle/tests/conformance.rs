@@ -69,7 +69,8 @@ fn trials() -> Vec<Trial> {
     let internal = grounds.iter().filter(|ground| **ground == Ground::Internal(Kind::Podman));
     let internal = internal.map(|ground| trial(*ground, leak::EXCEPTION));
     let contained = grounds.iter().filter(|ground| **ground != Ground::Linux);
-    let contained = contained.map(|ground| trial(*ground, terminal::NO_JOB));
+    let of_containers = [terminal::NO_JOB, life::BROKEN_OFF];
+    let contained = contained.flat_map(|ground| of_containers.map(|story| trial(*ground, story)));
     // Once is enough for what does not depend on the layout.
     let sealed =
         [hidden::SCENARIOS, killed::SCENARIOS, many::SCENARIOS, roots::SCENARIOS, apart::SCENARIOS].concat();
@@ -105,6 +106,10 @@ fn grounds() -> Vec<Ground> {
             None => grounds.extend([Ground::Sealed(kind), Ground::Internal(kind)]),
             Some(why) => skip(&why),
         }
+    }
+    match Kind::Rootless.missing() {
+        None => grounds.push(Ground::Sealed(Kind::Rootless)),
+        Some(why) => skip(&why),
     }
     grounds
 }

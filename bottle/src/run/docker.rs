@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use wall::{filter, refuse_shown_engine};
+use wall::{filter, refuse_shown_engine, refuse_unkept};
 
 /// Another port for the egress, in the layout `internal`.
 const PORT: &str = "BOTTLE_EGRESS_PORT";
@@ -159,6 +159,7 @@ impl<'a> Yard<'a> {
                 let engine = Engine::connect(None).await?;
                 refuse_shown_engine(engine.endpoint(), &run.plan.sandbox)?;
                 let facts = Facts::of(&engine).await?;
+                refuse_unkept(&facts, &run.plan.sandbox.limits)?;
                 let ours = image::ensure(&engine, &facts, named.as_deref(), &tell);
                 let theirs = user_image::find_or_make(&engine, &facts, &docker.image, &tell);
                 let (ours, theirs) = tokio::try_join!(ours, theirs)?;

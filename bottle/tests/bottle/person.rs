@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// The terminal is not to become the test's own.
 const NO_CTTY: i32 = 0o400;
 
+/// For an engine's first container on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A person at a terminal.
 pub(crate) struct Person {
     pub(crate) master: OwnedFd,
@@ -54,7 +57,7 @@ impl Person {
     /// Reads until the words are there; what comes after them stays to be seen.
     #[track_caller]
     pub(crate) fn sees(&mut self, words: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(15);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(at) = self.seen.find(words) {
                 let rest = self.seen.split_off(at + words.len());
@@ -82,7 +85,7 @@ impl Person {
 
     #[track_caller]
     pub(crate) fn ends_with(mut self, code: i32) -> String {
-        let deadline = Instant::now() + Duration::from_secs(15);
+        let deadline = Instant::now() + PATIENCE;
         let status = loop {
             self.look();
             if let Some(status) = self.child.try_wait().expect("waited") {

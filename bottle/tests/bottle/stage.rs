@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// No account of the machine has it.
-const ORDINARY: u32 = 54_321;
+pub(crate) const ORDINARY: u32 = 54_321;
 
 pub(crate) struct Stage {
     root: TempDir,

@@ -19,6 +19,10 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("clean::a_killed_launcher_takes_the_agent_along_and_prune_removes_the_rest", killed),
 ];
 
+/// Of containers, whose egress is one of its own.
+pub(crate) const BROKEN_OFF: (&str, Scenario) =
+    ("life::an_egress_that_breaks_off_takes_the_agent_along", broken_off);
+
 fn codes(ground: Ground) {
     let scene = ground.scene("");
     for (script, code) in [("exit 0", 0), ("exit 7", 7), ("sh -c 'kill -9 $$'; exit $?", 137)] {
@@ -129,4 +133,14 @@ fn killed(ground: Ground) {
     scene.nothing_is_left();
     let stopped = scene.stage.run(&["stop", &scene.name]);
     assert!(stopped.code == Some(0) || stopped.err.contains("no bottle"), "{stopped:?}");
+}
+
+/// What an egress that broke off still does is written down nowhere: the agent ends with it, and the user hears why.
+fn broken_off(ground: Ground) {
+    let scene = ground.scene("");
+    let launcher = scene.start_and_wait("while :; do sleep 0.1; done");
+    ground.engine().said(&["kill", &format!("bottle-egress-{}", scene.name)]);
+    let ran = launcher.end().ended_with(137);
+    assert!(ran.err.contains("the egress broke off, and the bottle with it"), "{}", ran.err);
+    scene.nothing_is_left();
 }

@@ -162,8 +162,7 @@ fn in_turns(parts: &[Part]) -> Vec<Vec<&Part>> {
     turns.into_values().collect()
 }
 
-/// What was noted by its name alone: the identity of what has the name now, if that is this very bottle's. Somebody else may
-/// have taken the name.
+/// The identity of what has a part's name now, if that is this very bottle's. Somebody else may have taken the name.
 async fn named(engine: &Engine, part: &Part) -> Result<Option<String>, Error> {
     let (api, name) = (engine.api(), part.name.as_str());
     let (id, labels) = match part.kind {
@@ -206,7 +205,11 @@ fn is_under_way(error: &Error) -> bool {
 
 async fn attempt(engine: &Engine, part: &Part) -> Result<(), Error> {
     // By identity: a new bottle may have the name by now.
-    let id = if part.id.is_empty() { named(engine, part).await? } else { Some(part.id.clone()) };
+    let id = match part.kind {
+        Kind::Container if !part.id.is_empty() => Some(part.id.clone()),
+        // Podman makes a network's identity out of its name.
+        _ => named(engine, part).await?.filter(|id| part.id.is_empty() || *id == part.id),
+    };
     let Some(name) = id.as_deref() else { return Ok(()) };
     let api = engine.api();
     match part.kind {

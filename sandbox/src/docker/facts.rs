@@ -51,8 +51,21 @@ pub struct Facts {
     pub arch: String,
     /// Control groups: 1 or 2.
     pub cgroup: Option<u8>,
+    /// Which bounds it keeps.
+    pub keeps: Keeps,
     /// Whether files are shared.
     pub files: Files,
+}
+
+/// Which bounds of a container an engine keeps: without control groups it takes every number, and drops it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Keeps {
+    /// Bytes of memory.
+    pub memory: bool,
+    /// Numbers of processes.
+    pub processes: bool,
+    /// Shares of processors.
+    pub processors: bool,
 }
 
 /// What Podman 4 says in a field of its own, and not among the security options.
@@ -104,6 +117,12 @@ fn read(engine: &Engine, version: &SystemVersion, info: SystemInfo) -> Facts {
         rootless: has("rootless"),
         remapped: has("userns"),
         desktop,
+        keeps: Keeps {
+            // What an engine does not speak of, it is asked for and believed.
+            memory: info.memory_limit != Some(false),
+            processes: info.pids_limit != Some(false),
+            processors: info.cpu_cfs_quota != Some(false),
+        },
         files: files(engine.endpoint().stays_here(), desktop, &info),
         os: info.os_type.unwrap_or_default(),
         arch: machine(&info.architecture.unwrap_or_default()).to_owned(),

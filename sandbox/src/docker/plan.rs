@@ -328,6 +328,19 @@ mod tests {
         }
     }
 
+    /// What the kernel ends for want of memory or of numbers of processes takes the agent along.
+    #[test]
+    fn a_holder_has_room_for_every_connection_to_a_published_port() {
+        const CONNECTIONS: u64 = 512;
+        const EACH: u64 = 2 * 1024 * 1024;
+        for network in [NetworkLayout::Sealed, NetworkLayout::Internal] {
+            let egress = layout(network).egress();
+            let holder = containers(&egress)[0];
+            assert!(holder.limits.memory.is_some_and(|bytes| bytes >= CONNECTIONS * EACH * 5 / 4));
+            assert!(holder.limits.processes.is_some_and(|number| number > CONNECTIONS));
+        }
+    }
+
     #[test]
     fn internal_puts_the_agent_on_a_network_without_a_way_out() {
         let steps = layout(NetworkLayout::Internal).egress();

@@ -161,7 +161,7 @@ fn program(facts: &Facts) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::super::connect::Api;
-    use super::super::facts::Files;
+    use super::super::facts::{Files, Keeps};
     use super::*;
 
     fn facts(arch: &str) -> Facts {
@@ -176,6 +176,7 @@ mod tests {
             os: "linux".into(),
             arch: arch.into(),
             cgroup: None,
+            keeps: Keeps { memory: true, processes: true, processors: true },
             files: Files::Shared,
         }
     }

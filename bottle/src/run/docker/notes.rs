@@ -23,6 +23,9 @@ impl Yard<'_> {
             ));
             notes.push("and is not used: copy out of it what is yours, or remove it".into());
         }
+        if !(self.facts.keeps.memory && self.facts.keeps.processes) {
+            notes.push("this engine bounds neither memory nor processes of its containers".into());
+        }
         if self.facts.kind == Kind::Podman && !self.shares_files() {
             notes.push(
                 "the filter of system calls is Podman's own, which lets `AF_VSOCK` sockets through".into(),

@@ -1,6 +1,6 @@
 //! The wall that an engine's container is: what it is to be made of, and what would be a way through it.
 use crate::failure::Failure;
-use manifest::plan::SandboxPlan;
+use manifest::plan::{LimitsPlan, SandboxPlan};
 use sandbox::SandboxError;
 use sandbox::docker::connect::Endpoint;
 use sandbox::docker::facts::{Files, Kind};
@@ -27,6 +27,24 @@ pub(super) fn filter(facts: &Facts) -> Result<Option<String>, Failure> {
     }
 }
 
+/// A limit that is written down is kept or refused. An engine takes every number, and drops what it cannot keep.
+pub(super) fn refuse_unkept(facts: &Facts, limits: &LimitsPlan) -> Result<(), SandboxError> {
+    let wanted = [
+        ("memory", limits.memory.is_some(), facts.keeps.memory),
+        ("processes", limits.processes.is_some(), facts.keeps.processes),
+        ("cpus", limits.millicpus.is_some(), facts.keeps.processors),
+    ];
+    match wanted.into_iter().find(|(_, wanted, kept)| *wanted && !kept) {
+        None => Ok(()),
+        Some((name, ..)) => {
+            Err(SandboxError::new(format!("the engine cannot keep `limits: {{ {name}: … }}`")).with_hint(
+                "it has no control groups for that, as rootless engines without delegated ones of version 2: give it \
+                 those, or take the limit out of the manifest",
+            ))
+        }
+    }
+}
+
 /// Whoever can speak to the engine is root on its machine.
 pub(super) fn refuse_shown_engine(endpoint: &Endpoint, sandbox: &SandboxPlan) -> Result<(), SandboxError> {
     let Endpoint::Unix(socket) = endpoint else { return Ok(()) };
@@ -46,7 +64,38 @@ pub(super) fn refuse_shown_engine(endpoint: &Endpoint, sandbox: &SandboxPlan) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use manifest::plan::{LimitsPlan, MountPlan};
+    use manifest::plan::MountPlan;
+    use sandbox::docker::connect::Api;
+    use sandbox::docker::facts::Keeps;
+
+    #[test]
+    fn a_limit_that_the_engine_would_drop_is_refused() {
+        let keeps = Keeps { memory: false, processes: true, processors: false };
+        let facts = Facts {
+            kind: Kind::Docker,
+            host: String::new(),
+            version: String::new(),
+            api: Api { major: 1, minor: 41 },
+            rootless: true,
+            remapped: false,
+            desktop: false,
+            os: "linux".into(),
+            arch: "x86_64".into(),
+            cgroup: None,
+            keeps,
+            files: Files::Shared,
+        };
+        let none = LimitsPlan::default();
+        assert!(refuse_unkept(&facts, &none).is_ok());
+        assert!(refuse_unkept(&facts, &LimitsPlan { processes: Some(1), ..none.clone() }).is_ok());
+        for (limits, name) in [
+            (LimitsPlan { memory: Some(1), ..none.clone() }, "memory"),
+            (LimitsPlan { millicpus: Some(1), ..none.clone() }, "cpus"),
+        ] {
+            let error = refuse_unkept(&facts, &limits).expect_err(name);
+            assert!(error.what.contains(name), "{error}");
+        }
+    }
 
     #[test]
     fn an_engine_that_the_agent_would_see_is_refused() {
