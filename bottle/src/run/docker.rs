@@ -21,7 +21,7 @@ use crate::sidecar::{Briefing, VERSION};
 use environment::Variables;
 use inside::own_java_store;
 use manifest::plan::{DockerPlan, NetworkLayout};
-use pins::pins;
+use pins::{excludes, pins};
 use sandbox::SandboxError;
 use sandbox::docker::clean::{self, Part};
 use sandbox::docker::facts::Files;
@@ -248,7 +248,7 @@ impl<'a> Yard<'a> {
                 user: format!("{}:{}", self.user().0, self.user().1),
                 sandbox: &plan.sandbox,
                 home: self.home(),
-                pins: pins(places, &plan.sandbox),
+                pins: [pins(places, &plan.sandbox), excludes(places, &plan.sandbox)?].concat(),
                 tty: size.is_some(),
                 size: size.flatten(),
                 egress_address,

@@ -101,7 +101,8 @@ fn repository(ground: Ground) {
     let root = folder_beside(&scene, &[".git", ".git/hooks", ".git/objects", ".git/refs", ".git/refs/heads"]);
     std::fs::write(root.join(".git/HEAD"), "ref: refs/heads/main\n").expect("written");
     std::fs::write(root.join(".git/config"), "[core]\n").expect("written");
-    for file in [".git/HEAD", ".git/config"] {
+    std::fs::write(root.join(".git/hooks/pre-push"), "exit 0\n").expect("written");
+    for file in [".git/HEAD", ".git/config", ".git/hooks/pre-push"] {
         chown(root.join(file), Some(scene.stage.user()), Some(scene.stage.user())).expect("given");
     }
     mounting(&scene, &root, "/elsewhere", "rw");
@@ -118,7 +119,7 @@ fn repository(ground: Ground) {
         assert!(answer.starts_with("no "), "{attempt}: {said}");
     }
     assert!(said.ends_with("\nok \n") && root.join("free").exists(), "the rest can be written: {said}");
-    assert_eq!(std::fs::read_dir(root.join(".git/hooks")).expect("read").count(), 0);
+    assert_eq!(std::fs::read_dir(root.join(".git/hooks")).expect("read").count(), 1);
     assert_eq!(std::fs::read_to_string(root.join(".git/config")).expect("read"), "[core]\n");
 }
 

@@ -47,7 +47,7 @@ fn others(ground: Ground) {
 
 fn pins(ground: Ground) {
     let scene = ground.scene("");
-    for folder in [".git", ".git/hooks", ".git/objects", ".git/refs", ".git/refs/heads"] {
+    for folder in [".git", ".git/hooks", ".git/objects", ".git/refs", ".git/refs/heads", ".git/info"] {
         scene.stage.folder(folder);
     }
     scene.stage.write(".git/HEAD", "ref: refs/heads/main\n");
@@ -71,6 +71,9 @@ fn pins(ground: Ground) {
         assert!(answer.starts_with("no "), "{attempt}: {said}");
     }
     assert!(said.ends_with("\nok \n"), "what is not protected can be written: {said}");
+    // `git add --all` inside leaves out what is held.
+    let exclude = scene.sh("cat .git/info/exclude").ended_with(0).out;
+    assert!(exclude.lines().any(|line| line == "/.envrc"), "{exclude}");
     let config = std::fs::read_to_string(scene.stage.path("work/.git/config")).expect("read");
     let now = std::fs::read_to_string(scene.stage.path("work/bottle.yaml")).expect("read");
     assert_eq!((config.as_str(), now), ("[core]\n", manifest));

@@ -1,4 +1,5 @@
 //! What of the workspace is mounted over itself, and where that is on this machine.
+use crate::failure::Failure;
 use manifest::plan::SandboxPlan;
 use sandbox::docker::spec::{Mount, Source};
 use sandbox::linux::Places;
@@ -20,6 +21,20 @@ pub(super) fn pins(places: Option<&Places>, sandbox: &SandboxPlan) -> Vec<Mount>
         }
     }
     mounts
+}
+
+/// Files of ours that lie over lists of what git is not to see, so that `git add --all` inside leaves out the places that are held.
+/// They are kept beside the bottle's home, by their content.
+pub(super) fn excludes(places: Option<&Places>, sandbox: &SandboxPlan) -> Result<Vec<Mount>, Failure> {
+    let Some(folder) = sandbox.home.parent() else { return Ok(Vec::new()) };
+    let excludes = places.map(|places| &places.excludes[..]).unwrap_or_default();
+    let mount = |(at, text): &(PathBuf, String)| {
+        let digest = crate::launcher_label::short_digest(text.as_bytes());
+        let path = folder.join(format!("exclude-{digest}"));
+        crate::whole::replace(&path, text.as_bytes(), 0o644)?;
+        Ok(Mount { from: Source::Path(path), at: at.clone(), writable: false })
+    };
+    excludes.iter().map(mount).collect()
 }
 
 /// Where a place inside is on this machine: a writable mount may have another path there.

@@ -5,7 +5,6 @@ use sandbox::SandboxError;
 use sandbox::docker::connect::Endpoint;
 use sandbox::docker::facts::{Files, Kind};
 use sandbox::docker::{self, Facts};
-use sha2::{Digest as _, Sha256};
 
 /// The agent's filter of system calls as the engine takes it: Docker as a text, Podman as a file of its own machine, which
 /// can be written from here where files are shared.
@@ -16,8 +15,7 @@ pub(super) fn filter(facts: &Facts) -> Result<Option<String>, Failure> {
         (Kind::Podman, Files::Apart(_)) => Ok(None),
         (Kind::Podman, Files::Shared) => {
             // Another version of this program has another one, and perhaps a bottle that starts.
-            let digest =
-                Sha256::digest(&text).iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>();
+            let digest = crate::launcher_label::short_digest(text.as_bytes());
             let folder = crate::places::state_root()?;
             crate::places::private_folders(&folder)?;
             let path = folder.join(format!("system-calls-{digest}.json"));
