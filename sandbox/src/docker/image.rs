@@ -30,8 +30,7 @@ pub const VERSION_LABEL: &str = "bot-bottle.version";
 pub const BINARY_LABEL: &str = "bot-bottle.binary";
 /// User and group of the egress inside.
 pub const EGRESS_USER: u32 = 65_532;
-/// Where the listeners are handed over. [`EGRESS_USER`] owns it, and root's group may write: a root without
-/// capabilities must be able to make its socket there.
+/// Where the listeners are handed over. Everybody may write there who has the volume, which is holder and egress alone.
 pub const HANDOVER: &str = "/handover";
 
 /// Shorter than this nobody wonders what is going on.

@@ -71,8 +71,9 @@ fn write_layer(entries: Vec<Entry<'_>>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn entries<'a>(binary: &'a Binary, passwd: &'a str, group: &'a str) -> Vec<Entry<'a>> {
-    // The egress's own; root's group too, for a root without capabilities is held by modes like anybody.
-    let handover = Entry { owner: (EGRESS_USER, 0), ..folder(&HANDOVER[1..], 0o770) };
+    // Holder and egress are two users, both without capabilities; and an engine that maps users gives it to a third. Only
+    // who has the volume comes there.
+    let handover = Entry { owner: (EGRESS_USER, 0), ..folder(&HANDOVER[1..], 0o1777) };
     vec![
         Entry { mode: 0o755, ..file("bottle", binary.size(), binary.content()) },
         folder("etc", 0o755),
@@ -236,7 +237,7 @@ mod tests {
             "etc/ 755 0:0",
             "etc/group 644 0:0",
             "etc/passwd 644 0:0",
-            "handover/ 770 65532:0",
+            "handover/ 1777 65532:0",
             "state/ 1777 65532:65532",
             "tmp/ 1777 0:0",
             "trust/ 1777 65532:65532",
