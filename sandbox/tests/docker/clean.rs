@@ -63,7 +63,7 @@ async fn what_has_a_parts_name_by_now_is_not_removed_in_its_place() {
 
 fn layout(slug: &str, network: NetworkLayout) -> Layout {
     let image = "busybox:latest".to_owned();
-    Layout { slug: slug.to_owned(), network, outward: "none".into(), image, port: 9099 }
+    Layout { slug: slug.to_owned(), network, outward: "bridge".into(), image, port: 9099 }
 }
 
 /// `Bottle` waits for the engine, on no thread of the runtime.
@@ -94,7 +94,6 @@ fn an_engine_without_addresses_for_another_network_says_how_to_give_it_more() {
     assert!(error.contains("default-address-pools") && error.contains("network: sealed"), "{error}");
     assert_eq!(at.ask(&["volume", "ls", "--quiet"]), "", "something is left");
     at.ask(&["network", "rm", "last"]);
-    let error = prepare(&at, layout("one-more", NetworkLayout::Internal)).err().expect("no such program");
-    assert!(!error.contains("default-address-pools"), "{error}");
+    drop(prepare(&at, layout("one-more", NetworkLayout::Internal)).expect("there is room again"));
     assert_eq!(at.ask(&["network", "ls", "--quiet", "--filter", "label=bot-bottle.slug"]), "");
 }

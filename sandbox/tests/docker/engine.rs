@@ -165,6 +165,11 @@ impl TestEngine {
         }
         fs::copy("/bin/busybox", root.join("bin/busybox")).expect("the package busybox-static");
         fs::write(root.join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").expect("written");
+        // In place of `bottle`: a holder that holds, and a sidecar that says what it hears.
+        let bottle =
+            "#!/bin/sh\n[ \"$1\" = __hold ] && exec sleep 1000\necho ready; echo noise >&2; exec cat\n";
+        fs::write(root.join("bottle"), bottle).expect("written");
+        fs::set_permissions(root.join("bottle"), fs::Permissions::from_mode(0o755)).expect("executable");
         let applets = Command::new("/bin/busybox").arg("--list").output().expect("busybox");
         for applet in String::from_utf8_lossy(&applets.stdout).lines().filter(|name| *name != "busybox") {
             symlink("busybox", root.join("bin").join(applet)).expect("linked");
