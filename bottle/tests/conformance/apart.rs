@@ -18,7 +18,10 @@ const OTHER: u32 = 54_322;
 const ELSEWHERE: &str = "busybox hostname elsewhere";
 
 fn run_elsewhere(scene: &Scene, arguments: &[&str]) -> Ran {
-    Ran::of(scene.stage.prepared(ELSEWHERE, &[&["run"], arguments].concat()).output().expect("bottle starts"))
+    let mut command = scene.stage.prepared(ELSEWHERE, &[&["run"], arguments].concat());
+    let ran = Ran::of(command.output().expect("bottle starts"));
+    assert!(!ran.err.contains("was not removed"), "{}", ran.err);
+    ran
 }
 
 fn sh_elsewhere(scene: &Scene, script: &str) -> Ran {

@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// How long an engine may take to remove what is left; then it is said and left to `bottle prune`.
-const REMOVAL: Duration = Duration::from_secs(30);
+const REMOVAL: Duration = Duration::from_secs(60);
 
 /// Whose bottle it is.
 #[derive(Debug, Clone)]

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long somebody else's removal of the same part may take.
 const OTHERS: Duration = Duration::from_secs(10);
+/// How long a container may be on its way to its end by itself, in which state Podman refuses to remove it.
+const ITSELF: Duration = Duration::from_secs(3);
 /// Removals at the same time.
 const AT_ONCE: usize = 4;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -194,6 +196,9 @@ async fn remove_one(engine: &Engine, part: &Part) -> Result<(), SandboxError> {
             Err(error) if is_under_way(&error) && start.elapsed() < OTHERS => {
                 tokio::time::sleep(PAUSE).await;
             }
+            Err(error) if is_passing(&error) && start.elapsed() < ITSELF => {
+                tokio::time::sleep(PAUSE).await;
+            }
             Err(error) => return Err(failed(&format!("remove `{}`", part.name), error)),
         }
     }
@@ -201,6 +206,10 @@ async fn remove_one(engine: &Engine, part: &Part) -> Result<(), SandboxError> {
 
 fn is_under_way(error: &Error) -> bool {
     has_status(error, 409) && error.to_string().contains("already in progress")
+}
+
+fn is_passing(error: &Error) -> bool {
+    has_status(error, 409) || has_status(error, 500)
 }
 
 async fn attempt(engine: &Engine, part: &Part) -> Result<(), Error> {
