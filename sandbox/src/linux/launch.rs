@@ -104,6 +104,8 @@ pub struct Places {
     _cradle: Cradle,
     /// Paths to mount over themselves, parents first, and whether each stays writable.
     pub pins: Vec<(PathBuf, bool)>,
+    /// Files to mount something over, and what is to be read there: lists of what git is not to see.
+    pub excludes: Vec<(PathBuf, String)>,
     /// Folders outside of the workspace that its git needs, to be mounted writable.
     pub mounts: Vec<PathBuf>,
     /// What was found in the workspace: for the preflight, and to be compared at the end.
@@ -114,11 +116,11 @@ pub struct Places {
 /// # Errors
 /// What cannot be protected, and how to mend it; nothing is left behind.
 pub fn hold_places(sandbox: &SandboxPlan) -> Result<Places, SandboxError> {
-    let plan::Places { steps, pins, mounts, survey } = plan::places(sandbox, &RealHost::new())?;
+    let plan::Places { steps, pins, excludes, mounts, survey } = plan::places(sandbox, &RealHost::new())?;
     let mut cradle = Cradle::start()?;
     cradle.build(&steps, &[])?;
     match cradle.report()? {
-        Report::Ready => Ok(Places { _cradle: cradle, pins, mounts, survey }),
+        Report::Ready => Ok(Places { _cradle: cradle, pins, excludes, mounts, survey }),
         Report::Failed { index, errno } => Err(hints::failed(steps.get(index), errno)),
         _ => Err(out_of_order()),
     }
