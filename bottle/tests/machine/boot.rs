@@ -22,9 +22,12 @@ impl Machine {
     /// Why there is none, in words for the list of what was skipped.
     pub(crate) fn find() -> Result<Machine, String> {
         let kernel = cache().join("machine");
-        let runs = Command::new(EMULATOR).arg("--version").stdout(Stdio::null()).status();
-        if !runs.is_ok_and(|status| status.success()) {
-            return Err(format!("no `{EMULATOR}`"));
+        // `setpriv` ties the machine's life to the test's.
+        for program in [EMULATOR, "setpriv"] {
+            let runs = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+            if !runs.is_ok_and(|status| status.success()) {
+                return Err(format!("no `{program}`"));
+            }
         }
         if !kernel.join("vmlinuz").is_file() {
             return Err("no kernel (tests/setup fetches one)".to_owned());
