@@ -2,7 +2,6 @@
 //!
 //! An agent must not take half an answer for a whole one. What is cut ends without a farewell: no closing alert in TLS,
 //! a reset of the TCP connection or of the HTTP/2 stream.
-use hyper::rt::Executor;
 use tokio_util::sync::CancellationToken;
 
 tokio::task_local! {
@@ -19,12 +18,7 @@ pub(crate) async fn cuttable(cut: CancellationToken, serving: impl Future) {
     CUT.scope(cut.clone(), cut.run_until_cancelled(serving)).await;
 }
 
-/// Runs each stream of an h2 connection so that it can be cut by itself.
-#[derive(Clone)]
-pub(crate) struct Streams;
-
-impl<F: Future + Send + 'static> Executor<F> for Streams {
-    fn execute(&self, stream: F) {
-        tokio::spawn(cuttable(CancellationToken::new(), stream));
-    }
+/// Runs a stream of an h2 connection so that it can be cut by itself.
+pub(crate) fn apart(stream: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(cuttable(CancellationToken::new(), stream));
 }

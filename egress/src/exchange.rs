@@ -9,7 +9,7 @@ mod send;
 use crate::body::Body;
 use crate::engine::Shared;
 use crate::headers;
-use crate::interim::Aside;
+use crate::interim::Teller;
 use crate::record::Ledger;
 use crate::screen::{Watch, exempt};
 use crate::upstream::PoolIdentity;
@@ -35,7 +35,7 @@ pub(crate) struct Asked {
     /// Whether it shakes hands for a WebSocket.
     pub websocket: bool,
     /// Where interim answers are said; `None`: this leg has no way to say them.
-    pub aside: Option<Arc<Aside>>,
+    pub teller: Option<Teller>,
 }
 
 /// What the agent gets.
@@ -74,14 +74,14 @@ pub(crate) async fn exchange(
     asked: Asked,
     ledger: &Ledger,
 ) -> Result<Answered, Box<Denial>> {
-    let Asked { facts, head, body, websocket, aside } = asked;
+    let Asked { facts, head, body, websocket, teller } = asked;
     engine.records()?;
     let head_only = head.method == Method::HEAD;
     let permitted = decide(&engine.policy.load(), facts)?;
     ledger.note(|event| event.route = Some(permitted.route().name.clone()));
     let screened = screen(engine, permitted, head, ledger.count_up(body), websocket, ledger)?;
     let outbound = inject(engine, screened, ledger).await?;
-    let answer = send(engine, outbound, aside.as_deref(), ledger).await?;
+    let answer = send(engine, outbound, teller.as_ref(), ledger).await?;
     let answered = scrub(engine, answer, head_only, ledger)?;
     // A request body may have been broken off meanwhile. Later than this, the agent's leg is cut for it.
     ledger.broken().map_or(Ok(answered), |denial| Err(Box::new(denial)))

@@ -1,4 +1,6 @@
 //! The agent's leg: HTTP/1.1 and HTTP/2 requests, each judged by itself and answered in the version it came in.
+mod http2;
+
 use crate::body::{Body, BoxError, empty};
 use crate::cut;
 use crate::engine::Shared;
@@ -6,7 +8,7 @@ use crate::exchange::{Answered, Asked, exchange};
 use crate::framing::Violation;
 use crate::framing::reader::{Gate, Strict};
 use crate::headers::{announce_trailers, strip_request};
-use crate::interim::Aside;
+use crate::interim::{Aside, Teller};
 use crate::introspect;
 use crate::listen::{Stream, towards};
 use crate::names::{EGRESS_NAME, LOCAL_NAME};
@@ -29,6 +31,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+
+pub(crate) use http2::http2;
 
 /// Where the requests of a connection go.
 #[derive(Debug, Clone)]
@@ -180,53 +184,6 @@ fn violation_denial(violation: Violation, site: Option<&Site>) -> Denial {
     }
 }
 
-/// Requests to one site over HTTP/2.
-pub(crate) async fn http2(engine: Arc<Shared>, stream: impl Stream + 'static, site: Site) {
-    let connection = Connection::new(engine, Some(site));
-    let limits = &connection.engine.limits;
-    let service = service_fn({
-        let connection = Arc::clone(&connection);
-        move |request| answer_http2(Arc::clone(&connection), request)
-    });
-    let mut builder = hyper::server::conn::http2::Builder::new(cut::Streams);
-    builder
-        .timer(TokioTimer::new())
-        .enable_connect_protocol()
-        .max_concurrent_streams(limits.h2_streams)
-        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
-        // Rapid reset (CVE-2023-44487): a client that opens and resets without end is ended.
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(64)
-        .initial_stream_window_size(1 << 20)
-        .initial_connection_window_size(4 << 20)
-        .keep_alive_interval(limits.idle_time)
-        .keep_alive_timeout(limits.handshake_time);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(serving);
-    let last = tokio::select! {
-        _ended = &mut serving => return,
-        () = connection.engine.end.cancelled() => limits.grace,
-        // No exchange is left, but the client may not have read the end of the last one.
-        () = idle(&connection) => limits.stream_idle_time,
-    };
-    serving.as_mut().graceful_shutdown();
-    // An error here is the client's own end.
-    let _ended = tokio::time::timeout(last, serving).await;
-}
-
-/// Returns when no stream was open for the idle time.
-async fn idle(connection: &Connection) {
-    let mut quiet = false;
-    loop {
-        tokio::time::sleep(connection.engine.limits.idle_time / 2).await;
-        let busy = connection.busy.load(Ordering::Relaxed) > 0;
-        if quiet && !busy {
-            return;
-        }
-        quiet = !busy;
-    }
-}
-
 type Reply = Result<Response<Body>, Infallible>;
 
 async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -> Reply {
@@ -239,13 +196,15 @@ async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -
     connection.http_10.store(http_10, Ordering::Relaxed);
     // HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
     let aside = (!http_10).then_some(&connection.aside);
+    let teller = aside.map(|aside| Teller::H1(Arc::clone(aside)));
     let answered = if request.method() == Method::CONNECT {
         connect(&connection, &request, &ledger).map(Turned::Into)
     } else {
         aside.inspect(|aside| aside.open());
-        let judged = judge(&connection, request, upgrades, aside, &ledger).await;
+        let request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
+        let judged = judge(&connection, request, upgrades, teller, &ledger).await;
         connection.aside.close();
-        judged
+        judged.map(Turned::Answer)
     };
     let response = match answered {
         Ok(Turned::Answer(Answered::Response(response))) => announce_trailers(response),
@@ -278,7 +237,7 @@ enum Turned {
     Into(Turn),
 }
 
-type Judged = Result<Turned, (Box<Denial>, Shape)>;
+type Judged = Result<Answered, (Box<Denial>, Shape)>;
 
 fn switching(head: Response<()>, key: Option<&HeaderValue>) -> Response<Body> {
     let mut response = head.map(|()| empty());
@@ -315,63 +274,12 @@ fn connect(
     Ok(Turn::Connect { host: target.host, port, ledger: ledger.clone() })
 }
 
-async fn answer_http2(connection: Arc<Connection>, mut request: Request<Incoming>) -> Reply {
-    let protocol =
-        request.extensions().get::<hyper::ext::Protocol>().map(|protocol| protocol.as_str().to_owned());
-    let upgrades = protocol.as_deref() == Some("websocket");
-    let ledger = Ledger::open(&connection.engine.scribe, if upgrades { "ws" } else { "h2" });
-    ledger.keep(Busy::new(&connection));
-    if request.method() == Method::CONNECT && !upgrades {
-        let sentence = "CONNECT inside an HTTP/2 connection is for WebSockets only (RFC 8441)";
-        let denial = Denial::new(DenialCode::MalformedRequest, sentence);
-        return Ok(refuse(&connection, &denial, &ledger, Shape::Text));
-    }
-    let upgrade = upgrades.then(|| hyper::upgrade::on(&mut request));
-    if upgrades {
-        // RFC 8441 section 5: what was a GET with Upgrade.
-        *request.method_mut() = Method::GET;
-    }
-    match judge(&connection, request, upgrades, None, &ledger).await {
-        Ok(Turned::Answer(Answered::Response(response))) => Ok(response),
-        Ok(Turned::Answer(Answered::Switched(head, bridge))) => {
-            if let Some(upgrade) = upgrade {
-                let cut = connection.engine.cut.clone();
-                tokio::spawn(async move {
-                    let Ok(stream) = upgrade.await else { return };
-                    cut.run_until_cancelled(bridge.run(TokioIo::new(stream))).await;
-                });
-            }
-            let mut response = head.map(|()| empty());
-            *response.status_mut() = StatusCode::OK;
-            Ok(response)
-        }
-        // Only `connect` turns a connection, and it is not called here.
-        Ok(Turned::Into(_)) => Ok(Response::new(empty())),
-        Err((denial, shape)) => Ok(refuse(&connection, &denial, &ledger, shape)),
-    }
-}
-
-/// A stream that is open.
-struct Busy(Arc<Connection>);
-
-impl Busy {
-    fn new(connection: &Arc<Connection>) -> Busy {
-        connection.busy.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(connection))
-    }
-}
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// One request: its facts, its headers made ready for another hop, and the exchange.
 async fn judge(
     connection: &Arc<Connection>,
-    request: Request<Incoming>,
+    request: Request<Body>,
     websocket: bool,
-    aside: Option<&Arc<Aside>>,
+    teller: Option<Teller>,
     ledger: &Ledger,
 ) -> Judged {
     let engine = &connection.engine;
@@ -382,15 +290,15 @@ async fn judge(
         ledger.note(|event| event.host = Some(LOCAL_NAME.to_owned()));
         let page = introspect::answer(engine, &page, &head);
         ledger.note(|event| event.status = Some(page.status().as_u16()));
-        return Ok(Turned::Answer(Answered::Response(page.map(|body| ledger.count_down(body)))));
+        return Ok(Answered::Response(page.map(|body| ledger.count_down(body))));
     }
     let facts = facts(connection.site.as_ref(), &head).map_err(|denial| (denial, shape))?;
     let shape = Shape::of(Some(&facts.host), &head.headers, websocket);
     ledger.asked(&facts);
     strip_request(&mut head.headers).map_err(|named| (named_by_connection(named), shape))?;
-    let body = trailers::checked(body.map_err(BoxError::from).boxed_unsync(), ledger);
-    let asked = Asked { facts, head, body, websocket, aside: aside.cloned() };
-    exchange(engine, asked, ledger).await.map(Turned::Answer).map_err(|denial| (denial, shape))
+    let body = trailers::checked(body, ledger);
+    let asked = Asked { facts, head, body, websocket, teller };
+    exchange(engine, asked, ledger).await.map_err(|denial| (denial, shape))
 }
 
 fn named_by_connection(name: &str) -> Box<Denial> {

@@ -1,21 +1,36 @@
-//! Interim answers (1xx, RFC 9110 section 15.2): heard of an HTTP/1.1 upstream, said to an HTTP/1.1 agent.
+//! Interim answers (1xx, RFC 9110 section 15.2): heard of an upstream and said to an agent, by either version.
 //!
-//! Not here: 100, which each leg settles for itself, and 101, which is an answer.
+//! Not here: 100, which each leg settles for itself, and 101, which is an answer and none in HTTP/2.
+mod aside;
+mod said;
+
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use policy::{Denial, DenialCode};
 use std::collections::VecDeque;
-use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
+pub(crate) use aside::Aside;
+pub(crate) use said::{Said, Unanswered};
+
 /// Of one exchange. Real servers say a few; more is a flood.
 const MOST: usize = 32;
-/// Bytes that wait for the agent's leg; what does not fit is left unsaid.
+/// Bytes that the agent's leg takes of them; what does not fit is left unsaid.
 const WAITING: usize = 64 * 1024;
 
 /// What an upstream says before it answers.
 pub(crate) struct Hints(Arc<Heard>);
+
+/// In a request's extensions: who hears what an h2 upstream says. For h1, hyper has its own way.
+#[derive(Clone, Default)]
+pub(crate) struct Ear(Arc<Heard>);
+
+impl Ear {
+    pub(crate) fn hear(&self, hint: &Response<()>) {
+        self.0.hear(hint.status(), hint.headers());
+    }
+}
 
 #[derive(Default)]
 struct Heard {
@@ -41,6 +56,7 @@ impl Hints {
     pub(crate) fn of<B>(request: &mut Request<B>) -> Hints {
         let heard = Arc::<Heard>::default();
         let hears = heard.clone();
+        request.extensions_mut().insert(Ear(heard.clone()));
         hyper::ext::on_informational(request, move |head| hears.hear(head.status(), head.headers()));
         Hints(heard)
     }
@@ -80,170 +96,25 @@ fn flood() -> Box<Denial> {
     Box::new(Denial::new(DenialCode::UpstreamUnreachable, sentence))
 }
 
-/// What is said to the agent beside hyper, which writes none of these: between two messages of one h1 connection, when
-/// all that hyper had to say is written and the answer's head is not.
-#[derive(Default)]
-pub(crate) struct Aside(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    /// Whether an exchange waits for its answer.
-    open: bool,
-    /// Whether hyper has nothing left to write of what came before the answer.
-    quiet: bool,
-    waiting: Vec<u8>,
-    written: usize,
+/// Where they are said to the agent.
+#[derive(Clone)]
+pub(crate) enum Teller {
+    H1(Arc<Aside>),
+    H2(Said),
 }
 
-impl Aside {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A request was read, and its answer has not begun.
-    pub(crate) fn open(&self) {
-        let mut state = self.state();
-        (state.open, state.quiet) = (true, false);
-    }
-
-    /// The answer is handed over: what waits may still go before it, nothing more is added.
-    pub(crate) fn close(&self) {
-        self.state().open = false;
-    }
-
-    /// To be written at the next moment that is right. 100 is left out: the agent's leg says it by itself, once the
-    /// body is wanted.
-    pub(crate) fn say(&self, hint: &Response<()>) {
-        let head = bytes(hint);
-        let mut state = self.state();
-        let fits = state.waiting.len() + head.len() <= WAITING;
-        if state.open && fits && hint.status() != StatusCode::CONTINUE {
-            state.waiting.extend(head);
+impl Teller {
+    /// Without content (RFC 9110 section 15.2), whatever the headers say. 100 is left out: the agent's leg says it by
+    /// itself, once the body is wanted. So is 101, which in HTTP/2 is no word at all (RFC 9113 section 8.6).
+    pub(crate) fn say(&self, mut hint: Response<()>) {
+        if [StatusCode::CONTINUE, StatusCode::SWITCHING_PROTOCOLS].contains(&hint.status()) {
+            return;
         }
-    }
-
-    /// hyper asked for a flush, which it does when nothing of its own is left to write.
-    pub(crate) fn flushing(&self) {
-        let mut state = self.state();
-        state.quiet = state.open;
-        if !state.open && state.written == 0 {
-            state.waiting.clear();
+        hint.headers_mut().remove(header::CONTENT_LENGTH);
+        hint.headers_mut().remove(header::TRAILER);
+        match self {
+            Teller::H1(aside) => aside.say(&hint),
+            Teller::H2(said) => said.say(hint),
         }
-    }
-
-    /// hyper's own bytes were written.
-    pub(crate) fn spoke(&self) {
-        self.state().quiet = false;
-    }
-
-    /// Writes with `write` what may be written now: what was begun in any case.
-    pub(crate) fn write<E>(
-        &self,
-        mut write: impl FnMut(&[u8]) -> std::task::Poll<Result<usize, E>>,
-    ) -> std::task::Poll<Result<(), E>> {
-        let mut state = self.state();
-        while !state.waiting.is_empty() && (state.quiet || state.written > 0) {
-            let count = std::task::ready!(write(&state.waiting[state.written..]))?;
-            state.written += count;
-            if count == 0 || state.written == state.waiting.len() {
-                state.waiting.clear();
-                state.written = 0;
-            }
-        }
-        std::task::Poll::Ready(Ok(()))
-    }
-}
-
-/// As HTTP/1.1 has it; an interim answer has no content (RFC 9110 section 15.2), whatever its headers say.
-fn bytes(hint: &Response<()>) -> Vec<u8> {
-    let (status, mut bytes) = (hint.status(), Vec::new());
-    let reason = status.canonical_reason().unwrap_or_default();
-    // Writing into memory does not fail.
-    let _never = write!(bytes, "HTTP/1.1 {} {reason}\r\n", status.as_u16());
-    for (name, value) in hint.headers() {
-        if name != header::CONTENT_LENGTH && name != header::TRAILER {
-            bytes.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-        }
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::convert::Infallible;
-    use std::task::Poll;
-
-    fn hint(status: u16) -> Response<()> {
-        Response::builder()
-            .status(status)
-            .header("link", "</a>")
-            .header("content-length", "9")
-            .body(())
-            .expect("a head")
-    }
-
-    /// What is written when every write takes at most `most` bytes and `times` of them succeed.
-    fn written(aside: &Aside, most: usize, times: usize) -> String {
-        let (mut all, mut left) = (Vec::new(), times);
-        let _pending = aside.write(|bytes| {
-            if left == 0 {
-                return Poll::Pending;
-            }
-            left -= 1;
-            let count = bytes.len().min(most);
-            all.extend_from_slice(&bytes[..count]);
-            Poll::Ready(Ok::<_, Infallible>(count))
-        });
-        String::from_utf8(all).expect("text")
-    }
-
-    const HINT: &str = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
-
-    #[test]
-    fn nothing_is_said_inside_another_message() {
-        let aside = Aside::default();
-        aside.open();
-        aside.say(&hint(103));
-        assert_eq!(written(&aside, 99, 9), "", "the answer before may not be written yet");
-        aside.flushing();
-        assert_eq!(written(&aside, 99, 9), HINT);
-        aside.spoke();
-        aside.say(&hint(103));
-        assert_eq!(written(&aside, 99, 9), "", "hyper may be in the middle of something");
-    }
-
-    #[test]
-    fn what_was_begun_is_ended_and_what_comes_too_late_is_dropped() {
-        let aside = Aside::default();
-        aside.open();
-        aside.flushing();
-        aside.say(&hint(103));
-        let begun = written(&aside, 5, 2);
-        aside.close();
-        aside.spoke();
-        assert_eq!(begun + &written(&aside, 99, 9), HINT);
-        aside.open();
-        aside.say(&hint(103));
-        aside.close();
-        aside.flushing();
-        aside.say(&hint(103));
-        aside.open();
-        aside.flushing();
-        assert_eq!(written(&aside, 99, 9), "");
-    }
-
-    #[test]
-    fn the_agents_leg_says_100_by_itself_and_what_waits_is_bounded() {
-        let aside = Aside::default();
-        aside.open();
-        aside.flushing();
-        aside.say(&hint(100));
-        assert_eq!(written(&aside, 99, 9), "");
-        for _ in 0..10_000 {
-            aside.say(&hint(103));
-        }
-        assert!(written(&aside, usize::MAX, usize::MAX).len() <= WAITING);
     }
 }

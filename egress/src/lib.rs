@@ -15,6 +15,7 @@ mod exchange;
 pub mod framing;
 mod fresh;
 mod headers;
+mod http2;
 mod inbound;
 mod interim;
 mod introspect;

@@ -5,6 +5,7 @@ mod connection;
 mod pool;
 mod request;
 mod shared;
+mod stream;
 mod websocket;
 
 use crate::body::Body;
@@ -121,7 +122,7 @@ impl Client {
 
     /// Sends. Scheme, host and port come from `permitted`; of `request` count method, path and query (after injection),
     /// headers (any `Host` is replaced; hop-by-hop ones are already gone), body and extensions
-    /// ([`hyper::ext::on_informational`] hears 1xx of an h1 upstream). Returns at the response head; how long to wait for
+    /// (who hears interim answers). Returns at the response head; how long to wait for
     /// it is the caller's to say, who knows whether the body still moves.
     /// # Errors
     /// A denial of an upstream or address code; the agent's sentence in it, the details for the operator.

@@ -1,5 +1,6 @@
 //! The engine from outside: wire dialogues on loopback with upstreams of the tests' own.
 mod egress {
+    mod backpressure;
     mod bombs;
     mod ca;
     mod destination;
@@ -10,6 +11,7 @@ mod egress {
     mod hiding;
     mod idle;
     mod interim;
+    mod legs;
     mod secrets;
     mod streams;
     mod told;

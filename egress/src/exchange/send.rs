@@ -2,7 +2,7 @@
 use super::Outbound;
 use super::scrub::clean_headers;
 use crate::engine::Shared;
-use crate::interim::{Aside, Hints};
+use crate::interim::{Hints, Teller};
 use crate::record::Ledger;
 use crate::screen::{Sought, Way};
 use crate::upstream::{Abort, Answer, WsAnswer};
@@ -21,7 +21,7 @@ pub(super) enum Heard {
 pub(super) async fn send(
     engine: &Arc<Shared>,
     mut outbound: Outbound,
-    aside: Option<&Aside>,
+    teller: Option<&Teller>,
     ledger: &Ledger,
 ) -> Result<Heard, Box<Denial>> {
     let mut hints = Hints::of(&mut outbound.request);
@@ -32,14 +32,14 @@ pub(super) async fn send(
     let heard = loop {
         tokio::select! {
             biased;
-            hint = hints.next() => relay(engine, hint?, aside, ledger),
+            hint = hints.next() => relay(engine, hint?, teller, ledger),
             heard = &mut speaking => break heard,
             () = stalled.cancelled() => break Err(late()),
         }
     };
     // What came just before the head is said just before it.
     while let Some(hint) = hints.left()? {
-        relay(engine, hint, aside, ledger);
+        relay(engine, hint, teller, ledger);
     }
     // A request body that was broken off for a finding looks like a failed upstream from there.
     heard.map_err(|error| ledger.broken().map_or(error, Box::new))
@@ -50,10 +50,10 @@ fn late() -> Box<Denial> {
 }
 
 /// Says an interim answer to the agent, clean like any other; where its leg cannot, it is let go: nothing depends on it.
-fn relay(engine: &Shared, mut hint: Response<()>, aside: Option<&Aside>, ledger: &Ledger) {
-    let Some(aside) = aside else { return };
+fn relay(engine: &Shared, mut hint: Response<()>, teller: Option<&Teller>, ledger: &Ledger) {
+    let Some(teller) = teller else { return };
     clean_headers(&Sought::new(&engine.terms, Way::Inward), hint.headers_mut(), ledger);
-    aside.say(&hint);
+    teller.say(hint);
 }
 
 async fn speak(engine: &Arc<Shared>, outbound: Outbound, ledger: &Ledger) -> Result<Heard, Box<Denial>> {

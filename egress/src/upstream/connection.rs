@@ -1,34 +1,24 @@
 //! One connection to an upstream, after its handshakes.
 use super::pool::Home;
 use super::request::{self, Shape};
-use super::shared::{Parts, Settings, Stay, Staying, uploading};
+use super::shared::{Line, Stay};
+use super::stream;
 use crate::Limits;
 use crate::body::{Body, BoxError};
 use crate::dial::{Dialer, Failure, NextHop, SetupError, Stream, secure};
 use crate::tls;
 use http::{Request, Response, StatusCode};
-use http_body::Body as _;
 use http_body_util::BodyExt;
-use hyper::client::conn::{TrySendError, http1, http2};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::client::conn::{TrySendError, http1};
+use hyper_util::rt::TokioIo;
 use policy::{Denial, Host, Permitted, Scheme};
 use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_rustls::client::TlsStream;
-use tokio_util::sync::CancellationToken;
-
-/// What one stream may have in flight before its reader takes it, and all of a connection together. Memory per
-/// connection is bounded by the second.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
-const SEND_BUFFER: usize = 256 * 1024;
-/// A connection on which nothing comes although streams wait is asked for a sign of life.
-const PING: Duration = Duration::from_secs(20);
 
 pub(super) type H1 = http1::SendRequest<Body>;
-pub(super) type H2 = http2::SendRequest<Body>;
 
 /// Makes connections.
 pub(crate) struct Connector {
@@ -78,7 +68,7 @@ pub(super) type Opened = Result<(Stream, SocketAddr, bool), Failure>;
 /// A new connection, not yet in any pool.
 pub(super) enum Fresh {
     H1(H1),
-    H2(H2, Arc<Settings>),
+    H2(Arc<Line>),
 }
 
 /// A connection for one request.
@@ -91,8 +81,8 @@ pub(super) struct Connection {
 pub(super) enum Sender {
     /// Goes home when the response has been read.
     H1(H1, Home),
-    /// Shared; the stay counts the stream while its response is read.
-    H2(H2, Stay),
+    /// Shared; the stay counts the stream until both bodies are through.
+    H2(Stay),
 }
 
 /// A request that got no response.
@@ -120,22 +110,44 @@ impl From<TrySendError<Request<Body>>> for SendFailure {
     }
 }
 
+impl From<h2::Error> for SendFailure {
+    fn from(error: h2::Error) -> SendFailure {
+        // What the peer says it did not look at (RFC 9113 section 8.7), or with the connection's end cannot have.
+        let unseen = error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        let stale = error.is_remote() && unseen || error.get_io().is_some_and(is_gone);
+        SendFailure { why: of_h2(&error), unsent: None, stale }
+    }
+}
+
 /// With its causes: hyper's own text leaves them out.
 pub(super) fn of_hyper(error: &hyper::Error) -> Failure {
+    let text = with_causes(error);
+    if error.is_timeout() { Failure::Timeout(text) } else { Failure::Unreachable(text) }
+}
+
+pub(super) fn of_h2(error: &h2::Error) -> Failure {
+    Failure::Unreachable(with_causes(error))
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(inner) = cause {
         text = format!("{text}: {inner}");
         cause = inner.source();
     }
-    if error.is_timeout() { Failure::Timeout(text) } else { Failure::Unreachable(text) }
+    text
+}
+
+fn is_reset(error: &hyper::Error) -> bool {
+    let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(is_gone)
 }
 
 /// As peers end connections, politely or not.
-fn is_reset(error: &hyper::Error) -> bool {
+fn is_gone(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    io.is_some_and(|io| matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 impl Connector {
@@ -217,19 +229,7 @@ impl Connector {
     }
 
     pub(super) async fn h2(&self, stream: Stream) -> Result<Fresh, Failure> {
-        let cut = CancellationToken::new();
-        let (sender, connection) = http2::Builder::new(Parts(cut.clone()))
-            .timer(TokioTimer::new())
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_send_buf_size(SEND_BUFFER)
-            .max_header_list_size(u32::try_from(self.head_bytes).unwrap_or(u32::MAX))
-            .keep_alive_interval(PING)
-            .keep_alive_timeout(PING / 2)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| of_hyper(&error))?;
-        Ok(Fresh::H2(sender, Settings::drive(connection, cut)))
+        Ok(Fresh::H2(Line::open(stream, self.head_bytes).await?))
     }
 }
 
@@ -252,7 +252,7 @@ impl Connection {
     ) -> Result<Response<Body>, SendFailure> {
         match self.sender {
             Sender::H1(sender, home) => send_h1(sender, home, shape, to, request).await,
-            Sender::H2(sender, stay) => send_h2(sender, stay, to, request).await,
+            Sender::H2(stay) => send_h2(stay, to, request).await,
         }
     }
 }
@@ -282,15 +282,10 @@ async fn send_h1(
 }
 
 async fn send_h2(
-    mut sender: H2,
     stay: Stay,
     to: &Permitted,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, SendFailure> {
     request::for_h2(&mut request, to).map_err(SendFailure::of)?;
-    if !request.body().is_end_stream() {
-        request = uploading(request, &stay);
-    }
-    let response = sender.try_send_request(request).await?;
-    Ok(response.map(|body| Staying::body(body.map_err(BoxError::from).boxed_unsync(), stay)))
+    stream::send(stay, request).await
 }

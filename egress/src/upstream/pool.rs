@@ -1,7 +1,7 @@
 //! Kept connections, apart by key.
 use super::Key;
-use super::connection::{Connection, Connector, Fresh, H1, H2, Sender};
-use super::shared::{Settings, Stay};
+use super::connection::{Connection, Connector, Fresh, H1, Sender};
+use super::shared::{Line, Stay};
 use policy::{Denial, Permitted};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -46,9 +46,8 @@ struct IdleH1 {
 }
 
 struct SharedH2 {
-    sender: H2,
+    line: Arc<Line>,
     address: SocketAddr,
-    settings: Arc<Settings>,
     used: Instant,
 }
 
@@ -175,11 +174,11 @@ impl Place {
                 kept.speaks_h1 = true;
                 Sender::H1(sender, Home { place: Arc::downgrade(self), address })
             }
-            Fresh::H2(sender, settings) => {
+            Fresh::H2(line) => {
                 kept.speaks_h1 = false;
-                let stay = Stay::on(&settings);
-                kept.h2.push(SharedH2 { sender: sender.clone(), address, settings, used: Instant::now() });
-                Sender::H2(sender, stay)
+                let stay = Stay::on(&line);
+                kept.h2.push(SharedH2 { line, address, used: Instant::now() });
+                Sender::H2(stay)
             }
         };
         Connection { sender, address, reused: false }
@@ -202,16 +201,16 @@ impl Kept {
         None
     }
 
-    /// The first with room for a stream; any, when there are enough connections.
+    /// The first with room for a stream; any, when there are enough connections. None of them is over: that was seen to.
     fn take_h2(&mut self) -> Option<Connection> {
         let enough = self.h2.len() >= H2_PER_KEY;
         let free = self.h2.iter_mut().find(|shared| shared.has_room());
         let shared = match free {
-            None if enough => self.h2.iter_mut().min_by_key(|shared| shared.settings.open()),
+            None if enough => self.h2.iter_mut().min_by_key(|shared| shared.line.open_streams()),
             free => free,
         }?;
         shared.used = Instant::now();
-        let sender = Sender::H2(shared.sender.clone(), Stay::on(&shared.settings));
+        let sender = Sender::H2(Stay::on(&shared.line));
         Some(Connection { sender, address: shared.address, reused: true })
     }
 
@@ -227,15 +226,15 @@ impl Kept {
 
 impl SharedH2 {
     fn has_room(&self) -> bool {
-        self.sender.is_ready() && self.settings.open() < self.settings.streams()
+        self.line.open_streams() < self.line.streams()
     }
 
     /// An idle one is closed in any case: its last bytes may still wait for a peer that takes none.
     fn is_over(&self, idle_time: Duration) -> bool {
-        let idle = self.settings.open() == 0 && self.used.elapsed() >= idle_time;
+        let idle = self.line.open_streams() == 0 && self.used.elapsed() >= idle_time;
         if idle {
-            self.settings.close_soon();
+            self.line.close_soon();
         }
-        idle || self.sender.is_closed() || self.settings.is_retired()
+        idle || !self.line.is_usable()
     }
 }

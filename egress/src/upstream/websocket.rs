@@ -1,10 +1,12 @@
 //! WebSocket handshakes with upstreams: RFC 6455, and RFC 8441 where the upstream speaks h2 alone.
-use super::connection::{Connector, Fresh, H1, H2, Offer, of_hyper};
+use super::connection::{Connector, Fresh, H1, Offer, of_h2, of_hyper};
 use super::request::{self, Shape};
-use super::shared::Settings;
-use super::{Answer, WsAnswer};
+use super::shared::{Line, Stay};
+use super::stream;
+use super::{Answer, Duplex, WsAnswer};
 use crate::body::{Body, BoxError, empty};
 use crate::dial::{Failure, Stream};
+use crate::http2::{self, Outgoing, Received};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
@@ -13,7 +15,6 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::ext::Protocol;
 use hyper_util::rt::TokioIo;
 use policy::{Denial, Permitted};
 use sha1::{Digest, Sha1};
@@ -62,12 +63,13 @@ async fn over_h1(
     put_h1_headers(request.headers_mut(), &key);
     *request.method_mut() = Method::GET;
     request::for_h1(&mut request, &Shape::Origin, to)?;
-    let response = send(&mut sender, request).await?;
+    let mut response = send(&mut sender, request).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(refused(response, address, Some(sender)));
+        return Ok(refused(response, address, sender));
     }
     check_accept(&response, &key)?;
-    switched(response, address).await
+    let upgraded = hyper::upgrade::on(&mut response).await.map_err(|error| of_hyper(&error))?;
+    Ok(switched(response.headers_mut(), Box::new(TokioIo::new(upgraded)), address))
 }
 
 async fn send(sender: &mut H1, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
@@ -99,32 +101,37 @@ async fn over_h2(
     stream: Stream,
     address: SocketAddr,
 ) -> Result<WsAnswer, Failure> {
-    let Fresh::H2(mut sender, settings) = connector.h2(stream).await? else { return Err(wrong_protocol()) };
-    wait_for_extended_connect(&settings).await?;
-    let response = connect(&mut sender, to, request).await?;
+    let Fresh::H2(line) = connector.h2(stream).await? else { return Err(wrong_protocol()) };
+    wait_for_extended_connect(&line).await?;
+    let (mut response, mut out) = connect(&line, to, request).await?;
     if !response.status().is_success() {
-        return Ok(refused(response, address, None));
+        // What would have been a tunnel ends here; the answer may go on.
+        out.end().map_err(|error| of_h2(&error))?;
+        let response = response.map(|body| stream::answer(body, Stay::on(&line), None));
+        return Ok(WsAnswer::Refused(Answer { response, address }));
     }
-    switched(response, address).await
+    let mut headers = std::mem::take(response.headers_mut());
+    let tunnel = http2::Duplex::new(response.into_body().into_stream(), out, Stay::on(&line));
+    Ok(switched(&mut headers, Box::new(tunnel), address))
 }
 
 async fn connect(
-    sender: &mut H2,
+    line: &Line,
     to: &Permitted,
-    request: Request<()>,
-) -> Result<Response<Incoming>, Failure> {
-    let mut request = request.map(|()| empty());
+    mut request: Request<()>,
+) -> Result<(Response<Received>, Outgoing), Failure> {
     HOP.iter().for_each(|name| drop(request.headers_mut().remove(name)));
     request.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     request::for_h2(&mut request, to)?;
     *request.method_mut() = Method::CONNECT;
-    request.extensions_mut().insert(Protocol::from_static("websocket"));
-    sender.send_request(request).await.map_err(|error| of_hyper(&error))
+    request.extensions_mut().insert(h2::ext::Protocol::from_static("websocket"));
+    let (answering, out) = stream::begin(line.sender(), request, false).map_err(|failure| of_h2(&failure))?;
+    Ok((answering.await.map_err(|error| of_h2(&error))?, out))
 }
 
-async fn wait_for_extended_connect(settings: &Settings) -> Result<(), Failure> {
+async fn wait_for_extended_connect(line: &Line) -> Result<(), Failure> {
     let enabled = async {
-        while !settings.extended_connect() {
+        while !line.extended_connect() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -134,17 +141,16 @@ async fn wait_for_extended_connect(settings: &Settings) -> Result<(), Failure> {
     })
 }
 
-async fn switched(mut response: Response<Incoming>, address: SocketAddr) -> Result<WsAnswer, Failure> {
-    let upgraded = hyper::upgrade::on(&mut response).await.map_err(|error| of_hyper(&error))?;
+fn switched(headers: &mut HeaderMap, stream: Box<dyn Duplex>, address: SocketAddr) -> WsAnswer {
     let mut head = Response::new(());
     *head.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *head.headers_mut() = std::mem::take(response.headers_mut());
+    *head.headers_mut() = std::mem::take(headers);
     HOP.iter().for_each(|name| drop(head.headers_mut().remove(name)));
-    Ok(WsAnswer::Switched { head, stream: Box::new(TokioIo::new(upgraded)), address })
+    WsAnswer::Switched { head, stream, address }
 }
 
 /// The sender lives until the body has been read: without it, the connection would end.
-fn refused(response: Response<Incoming>, address: SocketAddr, sender: Option<H1>) -> WsAnswer {
+fn refused(response: Response<Incoming>, address: SocketAddr, sender: H1) -> WsAnswer {
     let response = response.map(|body| {
         body.map_err(move |error| {
             let _keep = &sender;

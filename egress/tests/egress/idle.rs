@@ -233,15 +233,19 @@ async fn an_upstream_that_reads_nothing_is_given_up() {
     let h2 = Origin::tls(&[b"h2"], move |stream| {
         let tell = tell_h2.clone();
         async move {
-            h2_server(stream, |request, mut respond| async move {
-                let mut body = respond.send_response(http::Response::new(()), false).unwrap();
-                body.send_data(Bytes::from_static(b"ok"), true).unwrap();
-                // Holds the window shut.
-                let _request = request;
-                std::future::pending::<()>().await;
+            h2_server(stream, move |request, mut respond| {
+                let tell = tell.clone();
+                async move {
+                    let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+                    body.send_data(Bytes::from_static(b"ok"), true).unwrap();
+                    // Holds the window shut.
+                    let _request = request;
+                    let reset = std::future::poll_fn(|cx| body.poll_reset(cx)).await;
+                    assert_eq!(reset.unwrap(), h2::Reason::CANCEL);
+                    tell.notify_one();
+                }
             })
             .await;
-            tell.notify_one();
         }
     })
     .await;

@@ -37,7 +37,10 @@ where
     S: Fn(Request<h2::RecvStream>, SendResponse<Bytes>) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+    // `h2` measures by this how many small frames may wait.
+    let mut builder = h2::server::Builder::new();
+    let shaken = builder.initial_connection_window_size(1 << 20).handshake(stream).await;
+    let Ok(mut connection) = shaken else { return };
     while let Some(Ok((request, respond))) = connection.accept().await {
         tokio::spawn(serve(request, respond));
     }
