@@ -54,11 +54,10 @@ pub(super) async fn take_all(body: &mut RecvStream) -> usize {
     all
 }
 
+type Ending = fn(SendStream<Bytes>);
+
 /// Says a part of an answer and then what `end` makes of it.
-async fn breaking_off(
-    length: Option<usize>,
-    end: impl Fn(SendStream<Bytes>) + Copy + Send + Sync + 'static,
-) -> Origin {
+async fn breaking_off(length: Option<usize>, end: Ending) -> Origin {
     Origin::tls(&[b"h2"], move |stream| {
         h2_server(stream, move |_, mut respond| async move {
             let mut head = Response::new(());
@@ -78,7 +77,7 @@ async fn breaking_off(
 /// The code passes, whatever it is, but for the one that means that all is well.
 #[tokio::test]
 async fn an_upstream_that_resets_in_the_middle_is_a_reset_for_the_agent() {
-    let reasons: [(fn(SendStream<Bytes>), Reason, Option<usize>); 5] = [
+    let reasons: [(Ending, Reason, Option<usize>); 5] = [
         (|mut out| out.send_reset(Reason::ENHANCE_YOUR_CALM), Reason::ENHANCE_YOUR_CALM, None),
         (|mut out| out.send_reset(Reason::REFUSED_STREAM), Reason::REFUSED_STREAM, None),
         (|out| drop(out), Reason::CANCEL, None),
