@@ -227,6 +227,7 @@ mod tests {
         for length in 1..20 {
             let value = credentials::Secret::new(vec![b'x'; length]);
             let known = dlp::KnownValue {
+                rule: "known-secret".into(),
                 name: "v".into(),
                 replacement: "r".into(),
                 value: value.dangerous_expose(),

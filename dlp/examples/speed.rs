@@ -8,8 +8,12 @@ const ROUNDS: usize = 100;
 
 fn values(count: u32) -> KnownValues {
     let texts: Vec<String> = (0..count).map(token).collect();
-    let known =
-        |text| KnownValue { name: "T".into(), replacement: "ghp_x".into(), value: String::as_bytes(text) };
+    let known = |text| KnownValue {
+        rule: "known-secret".into(),
+        name: "T".into(),
+        replacement: "ghp_x".into(),
+        value: String::as_bytes(text),
+    };
     KnownValues::new(&texts.iter().map(known).collect::<Vec<_>>()).0
 }
 

@@ -5,6 +5,8 @@
 mod benign;
 #[path = "dlp/forms.rs"]
 mod forms;
+#[path = "dlp/inspect.rs"]
+mod inspect;
 #[path = "dlp/spell.rs"]
 mod spell;
 #[path = "dlp/streams.rs"]

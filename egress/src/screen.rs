@@ -275,7 +275,7 @@ impl Scan {
     fn new(watch: &Watch, place: &'static str) -> Scan {
         Scan { watch: watch.clone(), scanner: Some(Scanner::new(watch.body.known())), place }
     }
-    fn found(&mut self, hit: &dlp::Hit) -> Result<(), Box<Denial>> {
+    fn found(&mut self, hit: &dlp::KnownHit) -> Result<(), Box<Denial>> {
         self.scanner = None;
         self.watch.report(&hit.name, self.place, self.watch.action)
     }
@@ -288,7 +288,7 @@ impl Scan {
             None => Ok(clean.len() as u64),
         }
     }
-    fn push(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Option<dlp::Hit> {
+    fn push(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Option<dlp::KnownHit> {
         let scanner = self.scanner.as_mut()?;
         if let Some(known) = self.watch.body.renewed() {
             scanner.renew(known);

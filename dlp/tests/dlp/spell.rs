@@ -6,7 +6,12 @@ use dlp::{KnownValue, KnownValues};
 pub(crate) const REPLACEMENT: &str = "ghp_standin";
 
 pub(crate) fn known(value: &str) -> KnownValues {
-    let value = KnownValue { name: "TOKEN".into(), replacement: REPLACEMENT.into(), value: value.as_bytes() };
+    let value = KnownValue {
+        rule: "known-secret".into(),
+        name: "TOKEN".into(),
+        replacement: REPLACEMENT.into(),
+        value: value.as_bytes(),
+    };
     let (values, short) = KnownValues::new(&[value]);
     assert!(short.is_empty());
     values

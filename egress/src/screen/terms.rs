@@ -120,7 +120,7 @@ pub(super) const HOST: &str = "host";
 
 fn known<'a>(name: &str, replacement: Option<&str>, value: &'a [u8]) -> KnownValue<'a> {
     let replacement = replacement.map_or_else(|| format!("[redacted:{name}]"), str::to_owned);
-    KnownValue { name: name.into(), replacement: replacement.into(), value }
+    KnownValue { rule: rule_of(name).into(), name: name.into(), replacement: replacement.into(), value }
 }
 
 pub(super) fn rule_of(name: &str) -> &'static str {
