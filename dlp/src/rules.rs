@@ -1,117 +1,30 @@
 //! Kinds of secrets that nobody told us about: how they look, and what tells the real ones from the rest.
 //!
 //! All words of all rules are sought in one pass (`words`); where one stands, the rule's pattern is run from there
-//! (`machine`), its value taken out and judged (`checks`, `made_up`, entropy). A run that the bytes end in the middle of is what a
-//! stream holds back.
+//! (`machine`), its value taken out and judged (`checks`, `made_up`, entropy). A run that the bytes end in the middle of is
+//! what a stream holds back. Three rules have no words and finders of their own: numbers of cards and accounts (`digits`) and
+//! seed phrases (`seeds`).
 mod checks;
+mod digits;
 mod kinds;
 mod machine;
 mod made_up;
+mod rule;
+mod seeds;
 mod words;
 
 use crate::find::{Find, Seen, Text};
-use checks::{Check, Evidence};
-use kinds::Kind;
-use machine::{Machine, Run};
-use std::borrow::Cow;
+use machine::Run;
+use rule::Finder;
+pub use rule::Rule;
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use words::{WordAt, Words};
 use zeroize::Zeroizing;
 
 /// Bytes that a rule may look back from its word, and that streams therefore remember.
-pub(crate) const BACK: usize = 64;
-
-/// One rule.
-pub struct Rule {
-    id: Arc<str>,
-    provider: Cow<'static, str>,
-    about: Arc<str>,
-    words: Vec<Vec<u8>>,
-    pattern: Cow<'static, str>,
-    /// How far before its word a match may begin.
-    back: usize,
-    /// Bytes that a match may have.
-    longest: usize,
-    /// Nothing that words are made of may stand right before.
-    alone: bool,
-    /// The group that is the value; 0 is the whole match.
-    group: usize,
-    /// Bits for each byte that the value must have at least.
-    entropy: f64,
-    check: Option<Check>,
-    machine: OnceLock<Option<Machine>>,
-}
-
-impl Rule {
-    /// What findings and allowances call it.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-    /// Who hands such values out; empty for rules of the user's own.
-    pub fn provider(&self) -> &str {
-        &self.provider
-    }
-    /// What it finds, in a few words.
-    pub fn about(&self) -> &str {
-        &self.about
-    }
-    /// Whether more is looked at than the shape: a checksum, or what the value holds inside.
-    pub fn is_checked(&self) -> bool {
-        self.check.is_some()
-    }
-    /// Bytes that a stream may hold back for it.
-    pub fn longest(&self) -> usize {
-        self.longest
-    }
-
-    pub(crate) fn shared_id(&self) -> Arc<str> {
-        self.id.clone()
-    }
-    pub(crate) fn shared_about(&self) -> Arc<str> {
-        self.about.clone()
-    }
-
-    fn of(kind: &'static Kind) -> Rule {
-        Rule {
-            id: kind.id.into(),
-            provider: kind.provider.into(),
-            about: kind.about.into(),
-            words: kind.words.iter().map(|word| word.to_ascii_lowercase().into_bytes()).collect(),
-            pattern: kind.pattern.into(),
-            back: 0,
-            longest: kind.longest,
-            alone: kind.alone,
-            group: kind.group,
-            entropy: kind.entropy,
-            check: kind.check,
-            machine: OnceLock::new(),
-        }
-    }
-
-    /// Compiled when its word is seen for the first time: most never are.
-    fn machine(&self) -> Option<&Machine> {
-        self.machine.get_or_init(|| Machine::new(&self.pattern).ok()).as_ref()
-    }
-
-    /// The value of a match, when it is one to be reported.
-    fn value(&self, bytes: &[u8], found: Range<usize>) -> Option<Range<usize>> {
-        let value = match self.group {
-            0 => found.clone(),
-            group => self.machine()?.group(bytes, found.clone(), group)?,
-        };
-        let evidence = Evidence { value: &bytes[value.clone()], whole: &bytes[found] };
-        self.convinces(&evidence).then_some(value)
-    }
-
-    fn convinces(&self, evidence: &Evidence<'_>) -> bool {
-        !evidence.value.is_empty()
-            && checks::entropy(evidence.value) >= self.entropy
-            && self.check.is_none_or(|check| check(evidence))
-            && !made_up::is_made_up(evidence.value)
-    }
-}
+pub(crate) const BACK: usize = 96;
 
 /// Many rules, compiled for one pass. Cheap to clone.
 #[derive(Clone)]
@@ -124,13 +37,20 @@ struct Inner {
     words: Words,
     /// The rules of each word.
     by_word: Vec<Vec<u32>>,
+    /// The rules that begin before their words.
+    led: Vec<u32>,
+    digits: Vec<u32>,
+    seeds: Vec<u32>,
+    /// The rules that are tried at every place.
+    everywhere: Vec<u32>,
 }
 
-/// A place from which a rule is to be run, and the word there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Places from which a rule is to be run, the first one that matches counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
-    word: usize,
+    end: usize,
     rule: u32,
+    begin: usize,
 }
 
 impl RuleSet {
@@ -155,7 +75,7 @@ impl RuleSet {
     /// These and those; where two have one id, the other's counts.
     #[must_use]
     pub fn with(&self, other: &RuleSet) -> RuleSet {
-        let replaced = |rule: &&Arc<Rule>| other.rules().all(|theirs| theirs.id != rule.id);
+        let replaced = |rule: &&Arc<Rule>| other.rules().all(|theirs| theirs.id() != rule.id());
         let own = self.inner.rules.iter().filter(replaced);
         RuleSet::of(own.chain(&other.inner.rules).cloned().collect())
     }
@@ -177,70 +97,141 @@ impl RuleSet {
     fn of(rules: Vec<Arc<Rule>>) -> RuleSet {
         let mut by_word: HashMap<Vec<u8>, Vec<u32>> = HashMap::new();
         for (number, rule) in (0_u32..).zip(&rules) {
-            for word in &rule.words {
+            for word in rule.words() {
                 by_word.entry(word.clone()).or_default().push(number);
             }
         }
         let mut sorted: Vec<(Vec<u8>, Vec<u32>)> = by_word.into_iter().collect();
         sorted.sort();
         let (words, by_word): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
-        RuleSet { inner: Arc::new(Inner { rules, words: Words::new(words), by_word }) }
+        let those = |wanted: &dyn Fn(&Rule) -> bool| {
+            (0_u32..).zip(&rules).filter(|(_, rule)| wanted(rule)).map(|(number, _)| number).collect()
+        };
+        let inner = Inner {
+            led: those(&|rule| rule.finder() == Finder::Words && rule.lead() > 0),
+            digits: those(&|rule| rule.finder() == Finder::Digits),
+            seeds: those(&|rule| rule.finder() == Finder::Seeds),
+            everywhere: those(&|rule| rule.finder() == Finder::Everywhere),
+            words: Words::new(words),
+            by_word,
+            rules,
+        };
+        RuleSet { inner: Arc::new(inner) }
     }
 
     /// Everything that these bytes hold, and the first place where something may have begun that does not end here.
     pub(crate) fn sweep(&self, text: Text<'_>, found: &mut Vec<Find>) -> usize {
-        let mut hold = text.bytes.len();
+        let mut sweep = Sweep { text, seen: Seen::default(), hold: text.bytes.len(), found };
         if self.is_empty() {
-            return hold;
+            return sweep.hold;
         }
         let mut candidates = self.candidates(text);
         candidates.sort_unstable();
         candidates.dedup();
-        let mut seen = Seen::default();
         for candidate in candidates {
-            self.run(text, candidate, &mut seen, &mut hold, found);
+            if let Some(rule) = self.rule(candidate.rule) {
+                sweep.run(rule, candidate.rule, candidate.begin..candidate.end + 1);
+            }
         }
+        self.seek_seeds(&mut sweep);
         if !text.last {
-            hold = hold.min(self.begun(text));
+            self.hold_begun(&mut sweep);
         }
-        hold
+        sweep.hold
     }
 
     fn candidates(&self, text: Text<'_>) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
+        let mut all = Vec::new();
         self.inner.words.find(text.bytes, text.from, |WordAt { start, word }| {
-            candidates
-                .extend(self.inner.by_word[word].iter().map(|rule| Candidate { word: start, rule: *rule }));
+            all.extend(self.inner.by_word[word].iter().map(|rule| {
+                let lead = self.rule(*rule).map_or(0, Rule::lead);
+                Candidate { end: start, rule: *rule, begin: start.saturating_sub(lead) }
+            }));
         });
-        candidates
+        if !self.inner.digits.is_empty() {
+            digits::find(text.bytes, text.from, |at| {
+                all.extend(self.inner.digits.iter().map(|rule| Candidate {
+                    end: at,
+                    rule: *rule,
+                    begin: at,
+                }));
+            });
+        }
+        for rule in &self.inner.everywhere {
+            all.extend((text.from..text.bytes.len()).map(|at| Candidate { end: at, rule: *rule, begin: at }));
+        }
+        all
     }
 
-    fn run(
-        &self,
-        text: Text<'_>,
-        candidate: Candidate,
-        seen: &mut Seen,
-        hold: &mut usize,
-        found: &mut Vec<Find>,
-    ) {
-        let Candidate { word, rule: number } = candidate;
-        let Some(rule) = self.rule(number) else { return };
-        let Some(machine) = rule.machine().filter(|_| !seen.covers(number, word)) else { return };
-        for start in word.saturating_sub(rule.back)..=word {
-            if rule.alone && !stands_alone(text.bytes, start) {
+    fn seek_seeds(&self, sweep: &mut Sweep<'_, '_>) {
+        let Text { bytes, from, last } = sweep.text;
+        let mut rows = Vec::new();
+        if !self.inner.seeds.is_empty() {
+            seeds::find(bytes, from, |row| rows.push(row));
+            rows.dedup();
+        }
+        for begin in rows {
+            match seeds::row(bytes, from, begin, last) {
+                seeds::Row::Phrase(phrase) => {
+                    self.inner
+                        .seeds
+                        .iter()
+                        .for_each(|number| sweep.find(*number, phrase.start, phrase.clone()));
+                }
+                seeds::Row::Open(held) => sweep.hold = sweep.hold.min(held),
+                seeds::Row::Other => {}
+            }
+        }
+    }
+
+    /// Where the bytes end with the beginning of something.
+    fn hold_begun(&self, sweep: &mut Sweep<'_, '_>) {
+        let Text { bytes, from, .. } = sweep.text;
+        let counts = |at: &WordAt| {
+            let mut rules = self.inner.by_word[at.word].iter().filter_map(|number| self.rule(*number));
+            rules.any(|rule| rule.may_begin(bytes, at.start))
+        };
+        if let Some(word) = self.inner.words.begun(bytes, from).find(counts) {
+            sweep.hold = sweep.hold.min(word.start);
+        }
+        for rule in self.inner.led.iter().filter_map(|number| self.rule(*number)) {
+            sweep.hold_lead(rule);
+        }
+        for rule in self.inner.digits.iter().filter_map(|number| self.rule(*number)) {
+            digits::begun(bytes, from).for_each(|at| sweep.hold_open(rule, at));
+        }
+        let row = seeds::begun(bytes).filter(|_| !self.inner.seeds.is_empty());
+        if let Some(seeds::Row::Open(held)) = row.map(|begin| seeds::row(bytes, from, begin, false)) {
+            sweep.hold = sweep.hold.min(held);
+        }
+    }
+}
+
+/// One look at some bytes.
+struct Sweep<'a, 'f> {
+    text: Text<'a>,
+    seen: Seen,
+    hold: usize,
+    found: &'f mut Vec<Find>,
+}
+
+impl Sweep<'_, '_> {
+    /// Runs from each of the places in turn; the first one at which something may stand decides.
+    fn run(&mut self, rule: &Rule, number: u32, places: Range<usize>) {
+        let Some(machine) = rule.machine() else { return };
+        for start in places {
+            if self.seen.covers(number, start) || !rule.may_begin(self.text.bytes, start) {
                 continue;
             }
-            match machine.run(text.bytes, start, rule.longest, text.last) {
+            match machine.run(self.text.bytes, start, rule.longest(), self.text.last) {
                 Run::Never => {}
                 Run::Open => {
-                    *hold = (*hold).min(word);
+                    self.hold = self.hold.min(start);
                     return;
                 }
                 Run::Match(end) => {
-                    if let Some(value) = rule.value(text.bytes, start..end) {
-                        seen.cover(number, value.end);
-                        let read = Zeroizing::new(text.bytes[value.clone()].to_vec());
-                        found.push(Find::of_rule(number, word, value, read));
+                    if let Some(value) = rule.value(self.text.bytes, start..end) {
+                        self.find(number, start, value);
                         return;
                     }
                 }
@@ -248,14 +239,29 @@ impl RuleSet {
         }
     }
 
-    /// Where the bytes end with the beginning of a word.
-    fn begun(&self, text: Text<'_>) -> usize {
-        let counts = |at: &WordAt| {
-            let mut rules = self.inner.by_word[at.word].iter().filter_map(|number| self.rule(*number));
-            rules.any(|rule| !rule.alone || rule.back > 0 || stands_alone(text.bytes, at.start))
+    fn find(&mut self, number: u32, start: usize, value: Range<usize>) {
+        self.seen.cover(number, value.end);
+        let read = Zeroizing::new(self.text.bytes[value.clone()].to_vec());
+        self.found.push(Find::of_rule(number, start, value, read));
+    }
+
+    fn hold_open(&mut self, rule: &Rule, start: usize) {
+        let opens = |machine: &machine::Machine| {
+            machine.run(self.text.bytes, start, rule.longest(), false) == Run::Open
         };
-        let mut begun = self.inner.words.begun(text.bytes, text.from).filter(counts);
-        begun.next().map_or(text.bytes.len(), |at| at.start)
+        if start < self.hold && rule.may_begin(self.text.bytes, start) && rule.machine().is_some_and(opens) {
+            self.hold = start;
+        }
+    }
+
+    /// The end of the bytes may be what stands before the rule's word.
+    fn hold_lead(&mut self, rule: &Rule) {
+        let Text { bytes, from, .. } = self.text;
+        let reach = bytes.len().saturating_sub(rule.lead() + rule.longest_word()).max(from);
+        let run = bytes[reach..].iter().rev().take_while(|byte| rule.leads(**byte)).count();
+        for start in bytes.len() - run..bytes.len().min(self.hold) {
+            self.hold_open(rule, start);
+        }
     }
 }
 

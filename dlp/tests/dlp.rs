@@ -7,6 +7,8 @@ mod benign;
 mod forms;
 #[path = "dlp/inspect.rs"]
 mod inspect;
+#[path = "dlp/rules/all.rs"]
+mod rules;
 #[path = "dlp/spell.rs"]
 mod spell;
 #[path = "dlp/streams.rs"]

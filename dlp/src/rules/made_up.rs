@@ -1,7 +1,7 @@
 //! Values that stand for others: in documentation, templates and tests.
 
 /// Words that real values, which are random, hold once in a great many years.
-const WORDS: [&[u8]; 11] = [
+const WORDS: [&[u8]; 12] = [
     b"example",
     b"placeholder",
     b"changeme",
@@ -13,6 +13,32 @@ const WORDS: [&[u8]; 11] = [
     b"dummy",
     b"xxxxx",
     b"insert",
+    b"replace",
+];
+/// Passwords of documentation and of programs as they come.
+pub(crate) const PASSWORDS: [&[u8]; 22] = [
+    b"password",
+    b"passwd",
+    b"passw0rd",
+    b"password1",
+    b"password123",
+    b"p@ssw0rd",
+    b"secret",
+    b"secret123",
+    b"mysecret",
+    b"mypassword",
+    b"my-secret-pw",
+    b"admin",
+    b"admin123",
+    b"root",
+    b"postgres",
+    b"mysql",
+    b"guest",
+    b"test1234",
+    b"pass123",
+    b"letmein",
+    b"user:password",
+    b"hunter2",
 ];
 /// So much of a value is looked at: what is put behind a real one does not make it a made-up one.
 const LOOKED_AT: usize = 40;
@@ -23,6 +49,16 @@ const RUN: usize = 6;
 pub(crate) fn is_made_up(value: &[u8]) -> bool {
     let value = &value[..value.len().min(LOOKED_AT)];
     holds_word(value) || holds_run(value) || counts_up(value)
+}
+
+/// Whether something is put in its place later: `${NAME}`, `$NAME`, `<name>`, `{{ name }}`, `%s`, `***`, `...`.
+pub(crate) fn is_variable(value: &[u8]) -> bool {
+    let begins = matches!(value.first(), Some(b'$' | b'<' | b'{' | b'[' | b'('));
+    let shout = value.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    let holds = [&b"${"[..], b"{{", b"$(", b"...", b"***", b"%s", b"<"]
+        .iter()
+        .any(|sign| value.windows(sign.len()).any(|window| window == *sign));
+    begins || shout || holds
 }
 
 fn holds_word(value: &[u8]) -> bool {

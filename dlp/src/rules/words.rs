@@ -41,7 +41,7 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// Words in lower case, each once, of at least [`SHORTEST_WORD`] bytes.
+    /// Words in lower case, sorted, each once, of at least [`SHORTEST_WORD`] bytes.
     pub(crate) fn new(words: Vec<Vec<u8>>) -> Words {
         let mut hashed: Vec<(usize, Part)> = Vec::new();
         for (number, word) in (0_u16..).zip(&words) {
@@ -121,13 +121,16 @@ impl Words {
     /// Words of which the text ends with a part: the place, and the word.
     pub(crate) fn begun<'a>(&'a self, text: &'a [u8], from: usize) -> impl Iterator<Item = WordAt> + 'a {
         let tail = (text.len() + 1).saturating_sub(self.longest).max(from);
-        (tail..text.len()).filter(|start| self.firsts[usize::from(text[*start])]).flat_map(move |start| {
-            let rest = &text[start..];
-            let longer = self.words.iter().enumerate().filter(|(_, word)| word.len() > rest.len());
-            longer
-                .filter(|(_, word)| begins_with(rest, &word[..rest.len()]))
-                .map(move |(word, _)| WordAt { start, word })
-        })
+        let firsts = (tail..text.len()).filter(|start| self.firsts[usize::from(text[*start])]);
+        firsts.flat_map(move |start| self.longer_than(&text[start..]).map(move |word| WordAt { start, word }))
+    }
+
+    /// Words that begin with these bytes and go on.
+    fn longer_than(&self, begin: &[u8]) -> impl Iterator<Item = usize> + '_ {
+        let begin = begin.to_ascii_lowercase();
+        let first = self.words.partition_point(|word| *word <= begin);
+        let those = self.words[first..].iter().take_while(move |word| word.starts_with(&begin));
+        (first..).zip(those).map(|(number, _)| number)
     }
 }
 
@@ -192,7 +195,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const WORDS: [&str; 6] = ["abc", "abcd", "xoxb-", "bcab", "ghp_", "-----begin"];
+    const WORDS: [&str; 6] = ["-----begin", "abc", "abcd", "bcab", "ghp_", "xoxb-"];
 
     fn slowly(text: &[u8], from: usize) -> Vec<WordAt> {
         let at = |start: usize| {
