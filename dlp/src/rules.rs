@@ -14,12 +14,12 @@ mod seeds;
 mod words;
 
 use crate::find::{Find, Seen, Text};
-use machine::Run;
-use rule::Finder;
+use machine::{Machine, Run};
 pub use rule::Rule;
+use rule::{Finder, is_plain};
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use words::{WordAt, Words};
 use zeroize::Zeroizing;
 
@@ -39,10 +39,21 @@ struct Inner {
     by_word: Vec<Vec<u32>>,
     /// The rules that begin before their words.
     led: Vec<u32>,
+    /// Those of them whose beginnings are plain, as one.
+    led_plainly: Option<Led>,
     digits: Vec<u32>,
     seeds: Vec<u32>,
     /// The rules that are tried at every place.
     everywhere: Vec<u32>,
+}
+
+/// Many patterns as one, of which only matters whether it may still match.
+struct Led {
+    pattern: String,
+    machine: OnceLock<Option<Machine>>,
+    /// How much of the end of the bytes may belong to one.
+    reach: usize,
+    longest: usize,
 }
 
 /// Places from which a rule is to be run, the first one that matches counts.
@@ -108,7 +119,8 @@ impl RuleSet {
             (0_u32..).zip(&rules).filter(|(_, rule)| wanted(rule)).map(|(number, _)| number).collect()
         };
         let inner = Inner {
-            led: those(&|rule| rule.finder() == Finder::Words && rule.lead() > 0),
+            led: those(&|rule| rule.finder() == Finder::Words && rule.lead() > 0 && !rule.has_plain_lead()),
+            led_plainly: Led::of(rules.iter().map(Arc::as_ref)),
             digits: those(&|rule| rule.finder() == Finder::Digits),
             seeds: those(&|rule| rule.finder() == Finder::Seeds),
             everywhere: those(&|rule| rule.finder() == Finder::Everywhere),
@@ -195,7 +207,11 @@ impl RuleSet {
             sweep.hold = sweep.hold.min(word.start);
         }
         for rule in self.inner.led.iter().filter_map(|number| self.rule(*number)) {
-            sweep.hold_lead(rule);
+            let reach = bytes.len().saturating_sub(rule.lead() + rule.longest_word()).max(from);
+            (reach..bytes.len()).for_each(|start| sweep.hold_open(rule, start));
+        }
+        if let Some(led) = &self.inner.led_plainly {
+            sweep.hold = led.begun(bytes, from, sweep.hold);
         }
         for rule in self.inner.digits.iter().filter_map(|number| self.rule(*number)) {
             digits::begun(bytes, from).for_each(|at| sweep.hold_open(rule, at));
@@ -246,22 +262,35 @@ impl Sweep<'_, '_> {
     }
 
     fn hold_open(&mut self, rule: &Rule, start: usize) {
-        let opens = |machine: &machine::Machine| {
-            machine.run(self.text.bytes, start, rule.longest(), false) == Run::Open
-        };
+        let opens =
+            |machine: &Machine| machine.run(self.text.bytes, start, rule.longest(), false) == Run::Open;
         if start < self.hold && rule.may_begin(self.text.bytes, start) && rule.machine().is_some_and(opens) {
             self.hold = start;
         }
     }
+}
 
-    /// The end of the bytes may be what stands before the rule's word.
-    fn hold_lead(&mut self, rule: &Rule) {
-        let Text { bytes, from, .. } = self.text;
-        let reach = bytes.len().saturating_sub(rule.lead() + rule.longest_word()).max(from);
-        let run = bytes[reach..].iter().rev().take_while(|byte| rule.leads(**byte)).count();
-        for start in bytes.len() - run..bytes.len().min(self.hold) {
-            self.hold_open(rule, start);
-        }
+impl Led {
+    fn of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Option<Led> {
+        let led: Vec<&Rule> = rules.filter(|rule| rule.lead() > 0 && rule.has_plain_lead()).collect();
+        let patterns: Vec<String> = led.iter().map(|rule| format!("(?:{})", rule.pattern())).collect();
+        Some(Led {
+            pattern: patterns.join("|"),
+            machine: OnceLock::new(),
+            reach: led.iter().map(|rule| rule.lead() + rule.longest_word()).max()?,
+            longest: led.iter().map(|rule| rule.longest()).max()?,
+        })
+    }
+
+    /// Where the end of the bytes may be the beginning of one, or `hold` when that is before.
+    fn begun(&self, bytes: &[u8], from: usize, hold: usize) -> usize {
+        let Some(machine) = self.machine.get_or_init(|| Machine::new(&self.pattern).ok()) else {
+            return hold;
+        };
+        let reach = bytes.len().saturating_sub(self.reach).max(from);
+        let plain = bytes[reach..].iter().rev().take_while(|byte| is_plain(**byte)).count();
+        let opens = |start: &usize| machine.run(bytes, *start, self.longest, false) == Run::Open;
+        (bytes.len() - plain..hold).find(opens).unwrap_or(hold)
     }
 }
 

@@ -6,16 +6,21 @@ const LEAD: usize = 10;
 const ROW: usize = 4;
 const BLOCK: usize = 32;
 
-/// Every such place from `from` on, from left to right, perhaps more than once.
+/// Every such place from `from` on, perhaps more than once.
 pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
     let mut at = from;
     while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ BLOCK + ROW - 1 }>()) {
-        if has_row(block) {
-            (at..at + BLOCK).for_each(|row| look(text, from, row, &mut found));
+        let digits = block.map(|byte| u8::from(byte.wrapping_sub(b'0') < 10));
+        if has_row(&digits) {
+            let is_row = |place: &usize| digits[*place..*place + ROW] == [1; ROW];
+            (0..BLOCK).filter(is_row).for_each(|place| look(text, from, at + place, &mut found));
         }
         at += BLOCK;
     }
-    (at..text.len()).for_each(|row| look(text, from, row, &mut found));
+    let is_row = |row: &usize| text[*row..*row + ROW].iter().all(u8::is_ascii_digit);
+    (at..(text.len() + 1).saturating_sub(ROW))
+        .filter(is_row)
+        .for_each(|row| look(text, from, row, &mut found));
 }
 
 /// Places near the end where one may begin whose first four digits are not there yet.
@@ -23,9 +28,8 @@ pub(super) fn begun(text: &[u8], from: usize) -> impl Iterator<Item = usize> + '
     (text.len().saturating_sub(LEAD + ROW).max(from)..text.len()).filter(|at| begins(text, *at))
 }
 
-/// Written so that compilers make one instruction of each line.
-fn has_row(block: &[u8; BLOCK + ROW - 1]) -> bool {
-    let digits = block.map(|byte| u8::from(byte.wrapping_sub(b'0') < 10));
+/// Written so that compilers make a few instructions of it.
+fn has_row(digits: &[u8; BLOCK + ROW - 1]) -> bool {
     let mut any = 0;
     for at in 0..BLOCK {
         any |= digits[at] & digits[at + 1] & digits[at + 2] & digits[at + 3];
@@ -33,13 +37,16 @@ fn has_row(block: &[u8; BLOCK + ROW - 1]) -> bool {
     any != 0
 }
 
+/// Where a row of digits is the first one: it begins there, or with two capitals a few bytes before.
 fn look(text: &[u8], from: usize, row: usize, found: &mut impl FnMut(usize)) {
-    let is_row = text.get(row..row + ROW).is_some_and(|four| four.iter().all(u8::is_ascii_digit));
-    if !is_row || (row > 0 && text[row - 1].is_ascii_digit()) {
+    if row > 0 && text[row - 1].is_ascii_digit() {
         return;
     }
-    for at in row.saturating_sub(LEAD).max(from)..=row {
-        if begins(text, at) {
+    if begins(text, row) {
+        found(row);
+    }
+    for at in row.saturating_sub(LEAD).max(from)..row {
+        if text[at].is_ascii_uppercase() && text[at + 1].is_ascii_uppercase() && begins(text, at) {
             found(at);
         }
     }

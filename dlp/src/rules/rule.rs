@@ -20,6 +20,11 @@ pub(crate) enum Finder {
     Everywhere,
 }
 
+/// What most values are made of.
+pub(super) fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/-_.~:$".contains(&byte)
+}
+
 /// One rule.
 pub struct Rule {
     id: Arc<str>,
@@ -29,7 +34,8 @@ pub struct Rule {
     words: Vec<Vec<u8>>,
     pattern: Cow<'static, str>,
     lead: usize,
-    /// What stands before the word is made of letters, digits and few other bytes.
+    /// What stands before the word is made of letters, digits and few other bytes, and nothing is asked of what stands before
+    /// that.
     plain_lead: bool,
     longest: usize,
     alone: bool,
@@ -107,9 +113,12 @@ impl Rule {
     pub(super) fn lead(&self) -> usize {
         self.lead
     }
-    /// Whether this may stand in a match before its word.
-    pub(super) fn leads(&self, byte: u8) -> bool {
-        !self.plain_lead || byte.is_ascii_alphanumeric() || b"+/-_.~:$".contains(&byte)
+    /// Whether what stands before its word is plain: [`is_plain`] is true of every byte of it.
+    pub(super) fn has_plain_lead(&self) -> bool {
+        self.plain_lead
+    }
+    pub(super) fn pattern(&self) -> &str {
+        &self.pattern
     }
     /// Whether what stands before allows a match here.
     pub(super) fn may_begin(&self, bytes: &[u8], start: usize) -> bool {

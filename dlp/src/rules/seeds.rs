@@ -6,7 +6,8 @@ use bip39::{Language, Mnemonic};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// A phrase of twelve words of three letters has 47 bytes, and a word begins in any 20 of them.
+/// A phrase of twelve words of three letters has 47 bytes: wherever it begins, one of these steps leads into it, with
+/// [`LOOK`] bytes of it and a whole word behind.
 const STEP: usize = 24;
 const LETTERS: Range<usize> = 3..9;
 const SEPARATOR: usize = 4;
@@ -27,25 +28,50 @@ pub(super) enum Row {
     Other,
 }
 
-/// One bit for each beginning of four letters, which no two words of the list share.
-static BEGINNINGS: LazyLock<Box<[u64; 1024]>> = LazyLock::new(|| {
-    let mut bits = Box::new([0; 1024]);
+/// The words by their first four letters, which no two of them share.
+static LIST: LazyLock<Box<[Slot; SLOTS]>> = LazyLock::new(|| {
+    let mut slots = Box::new([Slot { beginning: 0, word: "" }; SLOTS]);
     for word in Language::English.word_list() {
-        let at = beginning(word.as_bytes());
-        bits[at / 64] |= 1 << (at % 64);
+        let beginning = beginning(word.as_bytes());
+        let places = slot_of(beginning)..;
+        let free = places.map(|at| at % SLOTS).find(|at| slots[*at].word.is_empty()).unwrap_or(0);
+        slots[free] = Slot { beginning, word };
     }
-    bits
+    slots
 });
+const SLOTS: usize = 1 << 13;
+
+#[derive(Clone, Copy)]
+struct Slot {
+    beginning: u32,
+    word: &'static str,
+}
+
+/// Bytes of a phrase that are looked at first: nothing but small letters and what stands between words.
+const LOOK: usize = 16;
 
 /// Beginnings of rows, in which a word was seen.
 pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
+    let list = &*LIST;
     let mut at = from;
-    while at < text.len() {
-        if let Some(word) = word_behind(text, at).filter(|word| is_listed(&text[word.clone()])) {
+    while let Some(look) = text.get(at..).and_then(|rest| rest.first_chunk::<LOOK>()) {
+        if is_row(look)
+            && let Some(word) = word_behind(text, at).filter(|word| is_in(list, &text[word.clone()]))
+        {
             found(row_begin(text, word.start));
         }
         at += STEP;
     }
+}
+
+/// Written so that compilers make a few instructions of it.
+fn is_row(look: &[u8; LOOK]) -> bool {
+    let foreign = look.map(|byte| {
+        let letter = byte.wrapping_sub(b'a') < 26;
+        let between = byte == b' ' || byte == b',' || byte == b'\n' || byte == b'\r' || byte == b'\t';
+        u8::from(!(letter || between || byte == b'"' || byte == b'\'' || byte == b'\\'))
+    });
+    foreign.iter().fold(0, |any, byte| any | byte) == 0
 }
 
 /// Where the row that the text ends with begins; a word that is not over counts when it may become one.
@@ -192,22 +218,25 @@ fn follows_letter(text: &[u8], at: usize) -> bool {
 }
 
 fn is_listed(word: &[u8]) -> bool {
-    let at = beginning(word);
-    BEGINNINGS[at / 64] >> (at % 64) & 1 == 1 && listed(word).is_ok()
+    is_in(&LIST, word)
+}
+
+fn is_in(list: &[Slot; SLOTS], word: &[u8]) -> bool {
+    let beginning = beginning(word);
+    let slots = (slot_of(beginning)..).map(|at| &list[at % SLOTS]).take_while(|slot| !slot.word.is_empty());
+    slots.into_iter().any(|slot| slot.beginning == beginning && slot.word.as_bytes() == word)
 }
 
 fn may_become(letters: &[u8]) -> bool {
     let list = Language::English.word_list();
-    let at = listed(letters).unwrap_or_else(|at| at);
+    let at = list.partition_point(|word| word.as_bytes() < letters);
     list.get(at).is_some_and(|word| word.as_bytes().starts_with(letters))
 }
 
-fn listed(word: &[u8]) -> Result<usize, usize> {
-    Language::English.word_list().binary_search_by(|listed| listed.as_bytes().cmp(word))
+fn beginning(word: &[u8]) -> u32 {
+    word.iter().take(4).fold(0, |four, byte| four << 8 | u32::from(*byte))
 }
 
-fn beginning(word: &[u8]) -> usize {
-    let letter = |at: usize| word.get(at).map_or(0, |byte| u32::from(*byte));
-    let four = letter(0) << 24 | letter(1) << 16 | letter(2) << 8 | letter(3);
-    (four.wrapping_mul(0x9E37_79B1) >> 16) as usize
+fn slot_of(beginning: u32) -> usize {
+    (beginning.wrapping_mul(0x9E37_79B1) >> 19) as usize
 }

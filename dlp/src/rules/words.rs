@@ -11,8 +11,11 @@ const BLOCK: usize = 3;
 const ANCHOR: usize = BLOCK + 1;
 /// Words must have so many bytes.
 pub(crate) const SHORTEST_WORD: usize = BLOCK;
-const BITS: usize = 16;
+/// Of the table: 16 KiB.
+const BITS: usize = 17;
 const TABLE: usize = 1 << BITS;
+/// What is let through is looked up in so many lists.
+const LISTS: usize = 1 << 12;
 
 /// A word somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,8 +26,10 @@ pub(crate) struct WordAt {
 }
 
 /// A block of a word: which word, and how far from its beginning.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Part {
+    list: usize,
+    block: u32,
     word: u16,
     offset: u16,
 }
@@ -33,9 +38,11 @@ pub(crate) struct Words {
     words: Vec<Vec<u8>>,
     longest: usize,
     bits: Box<[u64; TABLE / 64]>,
-    /// Where the parts of a hash begin; they end where those of the next one begin.
+    /// Where the parts of a list begin; they end where those of the next one begin.
     begins: Vec<u32>,
     parts: Vec<Part>,
+    /// The first blocks of words.
+    heads: Box<[u64; TABLE / 64]>,
     /// First bytes of words, both cases.
     firsts: [bool; 256],
 }
@@ -43,26 +50,26 @@ pub(crate) struct Words {
 impl Words {
     /// Words in lower case, sorted, each once, of at least [`SHORTEST_WORD`] bytes.
     pub(crate) fn new(words: Vec<Vec<u8>>) -> Words {
-        let mut hashed: Vec<(usize, Part)> = Vec::new();
+        let mut parts = Vec::new();
         for (number, word) in (0_u16..).zip(&words) {
-            for (hash, offset) in blocks(word) {
-                hashed.push((hash, Part { word: number, offset }));
-            }
+            let part = |(block, offset)| Part { list: hash(block) % LISTS, block, word: number, offset };
+            parts.extend(blocks(word).into_iter().map(part));
         }
-        hashed.sort_by_key(|(hash, part)| (*hash, part.word, part.offset));
-        let mut bits = Box::new([0_u64; TABLE / 64]);
+        parts.sort_unstable();
         let mut firsts = [false; 256];
-        for (hash, _) in &hashed {
-            bits[hash / 64] |= 1 << (hash % 64);
-        }
         for first in words.iter().filter_map(|word| word.first()) {
             firsts[usize::from(*first)] = true;
             firsts[usize::from(first.to_ascii_uppercase())] = true;
         }
-        let begins = (0..=TABLE).map(|hash| begin_of(&hashed, hash)).collect();
-        let longest = words.iter().map(Vec::len).max().unwrap_or(0);
-        let parts = hashed.into_iter().map(|(_, part)| part).collect();
-        Words { words, longest, bits, begins, parts, firsts }
+        Words {
+            bits: bits_of(parts.iter().map(|part| part.block)),
+            heads: bits_of(words.iter().filter_map(|word| block_at(word))),
+            begins: (0..=LISTS).map(|list| begin_of(&parts, list)).collect(),
+            longest: words.iter().map(Vec::len).max().unwrap_or(0),
+            words,
+            parts,
+            firsts,
+        }
     }
 
     /// Every word in the text, from `from` on, in no order; a word may be told twice.
@@ -82,7 +89,7 @@ impl Words {
         for place in (at..text.len().saturating_sub(BLOCK - 1)).step_by(2) {
             self.look(text, from, place, &mut found);
         }
-        // A word at an odd place whose last block is the text's last one has no even block behind it.
+        // A word of three bytes at an odd place, the text's last ones, has no even block behind it.
         if let Some(place) = text.len().checked_sub(BLOCK).filter(|place| *place >= from) {
             self.look(text, from, place, &mut found);
         }
@@ -105,9 +112,12 @@ impl Words {
 
     #[cold]
     fn look(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(WordAt)) {
-        let Some(hash) = text.get(at..).and_then(block_hash) else { return };
-        let range = self.begins[hash] as usize..self.begins[hash + 1] as usize;
-        for part in &self.parts[range] {
+        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.bit(*block) != 0) else {
+            return;
+        };
+        let list = hash(block) % LISTS;
+        let range = self.begins[list] as usize..self.begins[list + 1] as usize;
+        for part in self.parts[range].iter().filter(|part| part.block == block) {
             let Some(start) = at.checked_sub(usize::from(part.offset)).filter(|start| *start >= from) else {
                 continue;
             };
@@ -121,8 +131,12 @@ impl Words {
     /// Words of which the text ends with a part: the place, and the word.
     pub(crate) fn begun<'a>(&'a self, text: &'a [u8], from: usize) -> impl Iterator<Item = WordAt> + 'a {
         let tail = (text.len() + 1).saturating_sub(self.longest).max(from);
-        let firsts = (tail..text.len()).filter(|start| self.firsts[usize::from(text[*start])]);
-        firsts.flat_map(move |start| self.longer_than(&text[start..]).map(move |word| WordAt { start, word }))
+        let begins = |rest: &[u8]| match block_at(rest) {
+            Some(block) => set(&self.heads, block),
+            None => self.firsts[usize::from(rest[0])],
+        };
+        let places = (tail..text.len()).filter(move |start| begins(&text[*start..]));
+        places.flat_map(move |start| self.longer_than(&text[start..]).map(move |word| WordAt { start, word }))
     }
 
     /// Words that begin with these bytes and go on.
@@ -134,27 +148,43 @@ impl Words {
     }
 }
 
-fn begin_of(hashed: &[(usize, Part)], hash: usize) -> u32 {
-    let begin = hashed.partition_point(|(other, _)| *other < hash);
-    u32::try_from(begin).unwrap_or(u32::MAX)
+fn bits_of(blocks: impl Iterator<Item = u32>) -> Box<[u64; TABLE / 64]> {
+    let mut bits = Box::new([0_u64; TABLE / 64]);
+    for hash in blocks.map(hash) {
+        bits[hash / 64] |= 1 << (hash % 64);
+    }
+    bits
+}
+
+fn set(bits: &[u64; TABLE / 64], block: u32) -> bool {
+    let hash = hash(block);
+    bits[hash / 64] >> (hash % 64) & 1 == 1
+}
+
+fn begin_of(parts: &[Part], list: usize) -> u32 {
+    u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
 }
 
 /// The two blocks of a word's rarest four bytes; of a word of three bytes itself, and its end with everything that may follow.
-fn blocks(word: &[u8]) -> Vec<(usize, u16)> {
+fn blocks(word: &[u8]) -> Vec<(u32, u16)> {
     if word.len() == BLOCK {
-        let followed = (0..=u8::MAX).map(|next| [word[1], word[2], next]);
-        let mut all: Vec<_> = followed.filter_map(|block| Some((block_hash(&block)?, 1))).collect();
-        all.extend(block_hash(word).map(|hash| (hash, 0)));
+        let followed = (0..=u8::MAX).filter(|next| goes_on(*next)).map(|next| [word[1], word[2], next]);
+        let mut all: Vec<_> = followed.filter_map(|block| Some((block_at(&block)?, 1))).collect();
+        all.extend(block_at(word).map(|block| (block, 0)));
         all.sort_unstable();
         all.dedup();
         return all;
     }
     let places = 0..=word.len() - ANCHOR;
-    let rarest =
-        places.min_by_key(|at| word[*at..*at + ANCHOR].iter().map(|byte| commonness(*byte)).sum::<u32>());
-    let at = rarest.unwrap_or(0);
-    let block = |at: usize| Some((block_hash(&word[at..])?, u16::try_from(at).ok()?));
+    let commonness = |at: usize| word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum::<u32>();
+    let at = places.min_by_key(|at| commonness(*at)).unwrap_or(0);
+    let block = |at: usize| Some((block_at(&word[at..])?, u16::try_from(at).ok()?));
     [block(at), block(at + 1)].into_iter().flatten().collect()
+}
+
+/// What may follow a word of three bytes; everything would let half of all texts through.
+pub(crate) fn goes_on(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.~+/".contains(&byte)
 }
 
 /// How often a byte stands in English, code and JSON, roughly, in thousandths.
@@ -181,9 +211,10 @@ fn hash(folded: u32) -> usize {
     (folded.wrapping_mul(0x9E37_79B1) >> (32 - BITS)) as usize
 }
 
-fn block_hash(text: &[u8]) -> Option<usize> {
+/// The block that the text begins with.
+fn block_at(text: &[u8]) -> Option<u32> {
     let [a, b, c] = *text.first_chunk::<BLOCK>()?;
-    Some(hash(fold(u32::from_le_bytes([a, b, c, 0]))))
+    Some(fold(u32::from_le_bytes([a, b, c, 0])))
 }
 
 fn begins_with(text: &[u8], word: &[u8]) -> bool {

@@ -10,7 +10,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("seed-phrase", "BIP-39", "Seed phrase of a wallet (words and checksum)")
         .seen(&[], "").seeds(),
     Kind::new("bitcoin-private-key", "Bitcoin", "Bitcoin private key (WIF, base58check)")
-        .seen(&["wif", "privkey", "privatekey", "private_key", "private-key", "importprivkey", "bitcoin"], named!("wif|privkey|private[_-]?key|importprivkey|bitcoin", "[5KL9c][1-9A-HJ-NP-Za-km-z]{50,51}")).part().checked(checks::wif),
+        .seen(&["privkey", "privatekey", "private_key", "private-key", "importprivkey", "bitcoin"], named!("privkey|private[_-]?key|importprivkey|bitcoin", "[5KL9c][1-9A-HJ-NP-Za-km-z]{50,51}")).part().checked(checks::wif),
     Kind::new("extended-private-key", "Bitcoin", "Extended private key (BIP-32)")
         .seen(&["xprv", "yprv", "zprv", "tprv"], "[xyzt]prv[1-9A-HJ-NP-Za-km-z]{107}").checked(checks::xprv),
     Kind::new("ethereum-private-key", "Ethereum", "Ethereum private key")
