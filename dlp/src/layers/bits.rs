@@ -1,0 +1,280 @@
+//! base64, base32 and base16: letters of a few bits each.
+//!
+//! A run is decoded from every place where several groups in a row are ASCII. For base64 this is seen for all four
+//! alignments at once, many letters at a time: the upper bits of the three bytes of a group are single bits of its first
+//! three letters.
+use super::Layer;
+use super::reading::{Map, Reading, Spelled};
+use super::runs;
+use std::ops::Range;
+
+/// Letters that stand for bits.
+pub(super) struct Code {
+    layer: Layer,
+    /// Bits of a letter.
+    pub(super) bits: usize,
+    /// Letters of a group.
+    group: usize,
+    /// Groups in a row that must be text.
+    groups_least: usize,
+    /// Groups of other bytes that do not end a stretch.
+    gap: usize,
+    values: [u8; 256],
+    alphabets: [&'static [u8]; 2],
+}
+
+const NO_LETTER: u8 = 0xFF;
+/// Of printable characters in a row, for a stretch to be worth a look.
+const PRINTABLE_LEAST: usize = 8;
+
+static BASE64: Code = Code {
+    layer: Layer::Base64,
+    bits: 6,
+    group: 4,
+    groups_least: 3,
+    gap: 4,
+    values: values([
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    ]),
+    alphabets: [
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    ],
+};
+
+static BASE32: Code = Code {
+    layer: Layer::Base32,
+    bits: 5,
+    group: 8,
+    groups_least: 2,
+    gap: 2,
+    values: values([b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"]),
+    alphabets: [b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"],
+};
+
+static BASE16: Code = Code {
+    layer: Layer::Base16,
+    bits: 4,
+    group: 2,
+    groups_least: 8,
+    gap: 3,
+    values: values([b"0123456789abcdef", b"0123456789ABCDEF"]),
+    alphabets: [b"0123456789abcdef", b"0123456789ABCDEF"],
+};
+
+/// base32 in one case; base16 in any.
+const UPPER: [bool; 256] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
+const LOWER: [bool; 256] = table(b"abcdefghijklmnopqrstuvwxyz234567");
+const DIGITS: [bool; 256] = table(b"0123456789abcdefABCDEF");
+const LEAST: usize = 24;
+
+const fn table(letters: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < letters.len() {
+        table[letters[at] as usize] = true;
+        at += 1;
+    }
+    table
+}
+
+const fn values(alphabets: [&[u8]; 2]) -> [u8; 256] {
+    let mut values = [NO_LETTER; 256];
+    let mut which = 0;
+    while which < 2 {
+        let mut at = 0;
+        while at < alphabets[which].len() {
+            values[alphabets[which][at] as usize] = at as u8;
+            at += 1;
+        }
+        which += 1;
+    }
+    values
+}
+
+/// Every reading of a run of letters. `open`: more letters may follow.
+pub(super) fn each(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+    let letters = &text[run.clone()];
+    let mut base64 = Stretches::new(&BASE64, letters, run.start, open);
+    in_base64(letters, |at| base64.from(at, show));
+    for (code, table) in [(&BASE32, &UPPER), (&BASE32, &LOWER), (&BASE16, &DIGITS)] {
+        for part in runs::all(letters, LEAST, table) {
+            let open = open && part.end == letters.len();
+            let part_letters = &letters[part.clone()];
+            let mut stretches = Stretches::new(code, part_letters, run.start + part.start, open);
+            for at in 0..part_letters.len() {
+                if code.begins(part_letters, at) {
+                    stretches.from(at, show);
+                }
+            }
+        }
+    }
+}
+
+const BLOCK: usize = 128;
+/// Of the letters behind a block, those that are looked at: three groups.
+const AHEAD: usize = 12;
+
+/// Where three groups in a row are ASCII.
+fn in_base64(letters: &[u8], mut show: impl FnMut(usize)) {
+    let (mut values, mut high, mut three) = ([0_u8; BLOCK + AHEAD], [0_u8; BLOCK + 8], [0_u8; BLOCK]);
+    let mut begin = 0;
+    while begin + AHEAD <= letters.len() {
+        let part = &letters[begin..letters.len().min(begin + BLOCK + AHEAD)];
+        for (value, letter) in values.iter_mut().zip(part) {
+            *value = value_of(*letter);
+        }
+        values[part.len()..].fill(NO_LETTER);
+        for (at, high) in high.iter_mut().enumerate() {
+            *high = values[at] & 0x20 | (values[at + 1] & 0x08) << 2 | (values[at + 2] & 0x02) << 4;
+        }
+        for (at, three) in three.iter_mut().enumerate() {
+            *three = high[at] | high[at + 4] | high[at + 8];
+        }
+        memchr::memchr_iter(0, &three).filter(|at| at + AHEAD <= part.len()).for_each(|at| show(begin + at));
+        begin += BLOCK;
+    }
+}
+
+/// Written so that many are done at once.
+fn value_of(letter: u8) -> u8 {
+    if letter >= b'a' {
+        letter.wrapping_sub(b'a' - 26)
+    } else if letter == b'_' {
+        63
+    } else if letter >= b'A' {
+        letter.wrapping_sub(b'A')
+    } else if letter >= b'0' {
+        letter.wrapping_add(4)
+    } else if letter == b'/' {
+        63
+    } else {
+        62
+    }
+}
+
+impl Code {
+    /// Bytes of a group.
+    pub(super) fn group_bytes(&self) -> usize {
+        self.group * self.bits / 8
+    }
+
+    fn begins(&self, letters: &[u8], at: usize) -> bool {
+        (0..self.groups_least).all(|group| self.is_text(letters, at + group * self.group))
+    }
+
+    /// Whether there is a whole group here, of text alone.
+    fn is_text(&self, letters: &[u8], at: usize) -> bool {
+        let Some(group) = letters.get(at..at + self.group) else { return false };
+        let bits = group.iter().fold(0, |bits, letter| bits << self.bits | u64::from(self.value(*letter)));
+        bits & 0x80_8080_8080 == 0
+            && bits.to_be_bytes()[8 - self.group_bytes()..].iter().all(|byte| is_text(*byte))
+    }
+
+    fn value(&self, letter: u8) -> u8 {
+        self.values[usize::from(letter)]
+    }
+
+    fn decode(&self, letters: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(letters.len() * self.bits / 8 + 8);
+        for group in letters.chunks(self.group) {
+            let bits =
+                group.iter().fold(0, |bits, letter| bits << self.bits | u64::from(self.value(*letter)));
+            let count = group.len() * self.bits / 8;
+            let spare = group.len() * self.bits % 8;
+            bytes.extend_from_slice(&(bits >> spare).to_be_bytes()[8 - count..]);
+        }
+        bytes
+    }
+
+    /// The bits of the bytes, the last letter filled with zeros.
+    pub(super) fn encode(&self, bytes: &[u8], spelled: Spelled) -> Vec<u8> {
+        let alphabet = self.alphabets[usize::from(spelled == Spelled::Second)];
+        let letter = |index: usize| {
+            let bit = |at: usize| {
+                let byte = bytes.get(at / 8).copied().unwrap_or(0);
+                usize::from(byte >> (7 - at % 8) & 1)
+            };
+            let value = (0..self.bits).fold(0, |value, at| value << 1 | bit(index * self.bits + at));
+            alphabet[value]
+        };
+        (0..(bytes.len() * 8).div_ceil(self.bits)).map(letter).collect()
+    }
+
+    fn spelled(&self, letters: &[u8]) -> Spelled {
+        let [first, second] = self.alphabets;
+        let only = |letter: &&u8| second.contains(letter) && !first.contains(letter);
+        if letters.iter().find(only).is_some() { Spelled::Second } else { Spelled::First }
+    }
+}
+
+/// The stretches of one run that are text, in each alignment.
+struct Stretches<'a> {
+    code: &'static Code,
+    letters: &'a [u8],
+    start: usize,
+    open: bool,
+    /// How far each alignment was decoded.
+    done: [usize; 8],
+}
+
+impl<'a> Stretches<'a> {
+    fn new(code: &'static Code, letters: &'a [u8], start: usize, open: bool) -> Stretches<'a> {
+        Stretches { code, letters, start, open, done: [0; 8] }
+    }
+
+    /// The stretch that begins here, unless it was shown.
+    fn from(&mut self, at: usize, show: &mut dyn FnMut(Reading)) {
+        let group = self.code.group;
+        if at < self.done[at % group] {
+            return;
+        }
+        let (text_end, seen) = self.end(at);
+        self.done[at % group] = seen;
+        // A value may begin or end inside of the groups around.
+        let begin = at.checked_sub(group).unwrap_or(at);
+        let end =
+            if self.letters.len() - text_end < 2 * group { self.letters.len() } else { text_end + group };
+        let part = &self.letters[begin..end];
+        let bytes = self.code.decode(part);
+        if worth_a_look(&bytes) {
+            let map =
+                Map::Bits { start: self.start + begin, code: self.code, spelled: self.code.spelled(part) };
+            let open = self.open && self.letters.len() - seen < group;
+            show(Reading { layer: self.code.layer, bytes, open, map });
+        }
+    }
+
+    /// Where the last group of text ends, and how far was looked for one.
+    fn end(&self, at: usize) -> (usize, usize) {
+        let group = self.code.group;
+        let (mut end, mut seen) = (at + group * self.code.groups_least, at);
+        while self.letters.len() - seen >= group && (seen <= end + self.code.gap * group) {
+            let text = self.code.is_text(self.letters, seen);
+            seen += group;
+            if text {
+                end = end.max(seen);
+            }
+        }
+        (end, seen)
+    }
+}
+
+/// Text, or what has zeros between its characters.
+pub(super) fn worth_a_look(bytes: &[u8]) -> bool {
+    let mut run = 0;
+    bytes.iter().any(|byte| {
+        match byte {
+            0 => {}
+            byte if is_text(*byte) => run += 1,
+            _ => run = 0,
+        }
+        run >= PRINTABLE_LEAST
+    })
+}
+
+/// Characters, or the zeros between wide ones.
+fn is_text(byte: u8) -> bool {
+    matches!(byte, 0 | b' '..=b'~' | b'\t' | b'\n' | b'\r')
+}
