@@ -1,4 +1,5 @@
 //! What the ways of seeking have in common: something found, in places of the source.
+use crate::layers::Layers;
 use std::collections::HashMap;
 use std::ops::Range;
 use zeroize::Zeroizing;
@@ -20,8 +21,21 @@ pub(crate) struct Find {
     /// The bytes that must not go on.
     pub(crate) value: Range<usize>,
     pub(crate) what: What,
-    /// How it was read, the outermost decoding first.
-    pub(crate) layer: &'static str,
+    /// How it was read.
+    pub(crate) layer: How,
+    /// In codes: what may stand there instead, and in place of which bytes (groups of letters are whole or not at all).
+    pub(crate) stand_in: Option<(Range<usize>, Vec<u8>)>,
+}
+
+/// How bytes were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// As they stand there.
+    Plain,
+    /// Percent, JSON and HTML escapes undone, invisible characters left out.
+    Escaped,
+    /// Through these codes.
+    Decoded(Layers),
 }
 
 pub(crate) enum What {
@@ -33,7 +47,7 @@ pub(crate) enum What {
 
 impl Find {
     pub(crate) fn of_rule(rule: u32, start: usize, value: Range<usize>, read: Zeroizing<Vec<u8>>) -> Find {
-        Find { start, value, what: What::Rule(rule, read), layer: PLAIN }
+        Find { start, value, what: What::Rule(rule, read), layer: How::Plain, stand_in: None }
     }
 
     /// Left to right; where several begin at one place known values come first, then the longer, then the earlier rule.
@@ -42,7 +56,12 @@ impl Find {
             What::Known(_) => (0, 0),
             What::Rule(number, _) => (1, *number),
         };
-        (self.value.start, number.0, std::cmp::Reverse(self.value.end), number.1, self.layer != PLAIN)
+        (self.value.start, number.0, std::cmp::Reverse(self.value.end), number.1, self.layer != How::Plain)
+    }
+
+    /// The bytes that a stand-in takes the place of.
+    pub(crate) fn replaced(&self) -> Range<usize> {
+        self.stand_in.as_ref().map_or_else(|| self.value.clone(), |(range, _)| range.clone())
     }
 
     /// The other one is part of this one: the same thing, read in two ways.
@@ -54,11 +73,6 @@ impl Find {
         same && self.value.start <= other.value.start && other.value.end <= self.value.end
     }
 }
-
-/// Read as it stands there.
-pub(crate) const PLAIN: &str = "plain";
-/// Percent, JSON and HTML escapes undone, invisible characters left out.
-pub(crate) const ESCAPED: &str = "escaped";
 
 /// How far each rule has seen values already: a match inside of a value of the same rule is none.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! One stream, inspected as it passes.
 use crate::find::Text;
 use crate::hit::{Hit, Verdict};
-use crate::rules::BACK;
+use crate::layers::CONTEXT;
 use crate::sought::{Look, Sought, Window};
 use crate::view::Before;
 
@@ -85,10 +85,10 @@ impl Inspector {
             let hit = self.sought.hit(find, self.base);
             match judge(&hit) {
                 Verdict::Pass => {}
-                Verdict::Redact if find.value.start >= done => {
-                    out.extend_from_slice(&self.bytes[done..find.value.start]);
+                Verdict::Redact if find.replaced().start >= done => {
+                    out.extend_from_slice(&self.bytes[done..find.replaced().start]);
                     self.sought.put_replacement(find, &self.bytes, out);
-                    done = find.value.end;
+                    done = find.replaced().end;
                 }
                 Verdict::Redact => done = done.max(find.value.end),
                 Verdict::Stop => {
@@ -101,9 +101,9 @@ impl Inspector {
         None
     }
 
-    /// Keeps what waits, and before it as much as rules look back at.
+    /// Keeps what waits, and before it as much as rules look back at and codes may have begun in.
     fn forget(&mut self, look: &Look) {
-        let kept = look.floor(look.hold.saturating_sub(BACK));
+        let kept = look.floor(look.hold.saturating_sub(CONTEXT));
         self.before = look.before(&self.bytes, kept);
         self.bytes.drain(..kept);
         self.given = look.hold - kept;

@@ -1,7 +1,8 @@
 //! Everything that is sought one way, and one look at some bytes.
-use crate::find::{ESCAPED, Find, PLAIN, Text, What};
+use crate::find::{Find, How, Text, What};
 use crate::hit::{FingerprintKey, Hit, Verdict};
 use crate::known::Find as KnownFind;
+use crate::layers::{self, Found, Sight};
 use crate::view::{Before, View};
 use crate::{Inspector, KnownValues, RuleSet};
 use std::sync::Arc;
@@ -12,12 +13,12 @@ pub struct Sought {
     known: KnownValues,
     rules: RuleSet,
     key: FingerprintKey,
-    layers: Layers,
+    names: Names,
 }
 
-/// The names of layers, made once.
+/// What the commonest ways of reading are called, made once.
 #[derive(Clone)]
-struct Layers {
+struct Names {
     plain: Arc<str>,
     escaped: Arc<str>,
 }
@@ -44,8 +45,8 @@ pub(crate) struct Look {
 impl Sought {
     /// Known values first: where a rule sees one of them too, both are told, the known value before.
     pub fn new(known: KnownValues, rules: RuleSet, key: FingerprintKey) -> Sought {
-        let layers = Layers { plain: PLAIN.into(), escaped: ESCAPED.into() };
-        Sought { known, rules, key, layers }
+        let names = Names { plain: "plain".into(), escaped: "escaped".into() };
+        Sought { known, rules, key, names }
     }
 
     /// The known values.
@@ -90,7 +91,17 @@ impl Sought {
         Ok(changed.then_some(out))
     }
 
+    /// As the bytes stand there, unescaped, and through every layer.
     pub(crate) fn look(&self, window: Window<'_>) -> Look {
+        let mut look = self.look_undecoded(window);
+        if !self.is_empty() {
+            self.seek_in_layers(window.text, &mut look);
+            look.settle(window.text.from);
+        }
+        look
+    }
+
+    fn look_undecoded(&self, window: Window<'_>) -> Look {
         let Window { text, before } = window;
         let mut look = Look { finds: Vec::new(), hold: text.bytes.len(), view: None, before };
         if self.is_empty() {
@@ -105,13 +116,49 @@ impl Sought {
         look
     }
 
+    /// What went out already is looked at once more: a code may have begun there.
+    fn seek_in_layers(&self, text: Text<'_>, look: &mut Look) {
+        let seen = layers::look(text.bytes, text.last, &mut |bytes, last, sights| {
+            let text = Text { bytes, from: 0, last };
+            let look = self.look_undecoded(Window { text, before: Before::default() });
+            sights.extend(look.finds.into_iter().map(|find| self.sight(find, bytes)));
+            look.hold
+        });
+        look.hold = look.hold.min(seen.hold.max(text.from));
+        for found in seen.finds.into_iter().filter(|found| found.end > text.from) {
+            let find = decoded(found, text.from);
+            if !look.finds.iter().any(|other| self.are_one(other, &find)) {
+                look.finds.push(find);
+            }
+        }
+    }
+
+    fn sight(&self, find: Find, bytes: &[u8]) -> Sight<What> {
+        let mut replacement = Vec::new();
+        self.put_replacement(&find, bytes, &mut replacement);
+        Sight { start: find.value.start, end: find.value.end, what: find.what, replacement }
+    }
+
+    /// The same rule or value in the same place, read in two ways.
+    fn are_one(&self, one: &Find, other: &Find) -> bool {
+        let same = match (&one.what, &other.what) {
+            (What::Rule(one, _), What::Rule(other, _)) => one == other,
+            (What::Known(first), What::Known(second)) => {
+                std::ptr::eq(self.known.owner(known(one, *first)), self.known.owner(known(other, *second)))
+            }
+            _ => false,
+        };
+        same && one.value.start < other.value.end && other.value.start < one.value.end
+    }
+
     fn seek_known(&self, text: Text<'_>, look: &mut Look) {
         let (finds, hold) = self.known.sweep_read(text, look.view.as_ref());
         let found = |find: KnownFind| Find {
             start: find.start,
             value: find.start..find.end,
             what: What::Known(find.target),
-            layer: PLAIN,
+            layer: How::Plain,
+            stand_in: None,
         };
         look.finds.extend(finds.into_iter().map(found));
         look.hold = look.hold.min(hold);
@@ -126,7 +173,7 @@ impl Sought {
         for find in &mut finds {
             find.start = view.source(find.start).max(text.from);
             find.value = view.source(find.value.start).max(text.from)..view.source_end(find.value.end);
-            find.layer = ESCAPED;
+            find.layer = How::Escaped;
         }
         look.finds.append(&mut finds);
     }
@@ -145,13 +192,20 @@ impl Sought {
                 (id, about, self.key.fingerprint(value))
             }
         };
-        let layer = if find.layer == PLAIN { &self.layers.plain } else { &self.layers.escaped };
+        let layer = match find.layer {
+            How::Plain => self.names.plain.clone(),
+            How::Escaped => self.names.escaped.clone(),
+            How::Decoded(layers) => layers.to_string().into(),
+        };
         let offset = base + find.value.start as u64;
-        Hit { rule, name, offset, length: find.value.len(), fingerprint, layer: layer.clone() }
+        Hit { rule, name, offset, length: find.value.len(), fingerprint, layer }
     }
 
     /// What goes on instead of a value.
     pub(crate) fn put_replacement(&self, find: &Find, bytes: &[u8], out: &mut Vec<u8>) {
+        if let Some((_, stand_in)) = &find.stand_in {
+            return out.extend_from_slice(stand_in);
+        }
         match &find.what {
             What::Known(target) => self.known.put_replacement(known(find, *target), bytes, out),
             What::Rule(number, _) => {
@@ -177,6 +231,14 @@ fn known(find: &Find, target: u32) -> KnownFind {
     KnownFind { start: find.value.start, end: find.value.end, target }
 }
 
+/// `from`: what stands before it went out already.
+fn decoded(found: Found<What>, from: usize) -> Find {
+    let (range, bytes) = found.replacement();
+    let stand_in = (range.start >= from).then(|| (range, bytes.to_vec()));
+    let start = found.start.max(from);
+    Find { start, value: start..found.end, what: found.what, layer: How::Decoded(found.layers), stand_in }
+}
+
 impl<'a> Window<'a> {
     pub(crate) fn whole(bytes: &'a [u8]) -> Window<'a> {
         Window { text: Text { bytes, from: 0, last: true }, before: Before::default() }
@@ -196,6 +258,10 @@ impl Look {
         }
         let hold = self.hold;
         self.finds.retain(|find| find.value.end <= hold);
+        for find in &mut self.finds {
+            // The rest of its group waits: then the code cannot be kept whole.
+            find.stand_in.take_if(|(range, _)| range.end > hold);
+        }
         self.finds.sort_by_key(Find::order);
         self.drop_repeats();
     }

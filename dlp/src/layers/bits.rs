@@ -232,16 +232,30 @@ impl<'a> Stretches<'a> {
         }
         let (text_end, seen) = self.end(at);
         self.done[at % group] = seen;
-        // A value may begin or end inside of the groups around.
-        let begin = at.checked_sub(group).unwrap_or(at);
-        let end =
-            if self.letters.len() - text_end < 2 * group { self.letters.len() } else { text_end + group };
-        let part = &self.letters[begin..end];
-        let bytes = self.code.decode(part);
+        // A value may begin or end inside of the groups around. What the group before decodes to may also be nothing at all,
+        // and its last letter no part of the text.
+        let rest = self.letters.len() - text_end;
+        let end = if rest < 2 * group { self.letters.len() } else { text_end + group };
+        let open = self.open && self.letters.len() - seen < group;
+        let before = at.checked_sub(group);
+        if let Some(begin) = before {
+            self.show(begin..end, open, show);
+        }
+        let joined = before.is_none_or(|begin| ends_a_word(&self.code.decode(&self.letters[begin..at])));
+        if joined {
+            self.show(at..end, open, show);
+        }
+    }
+
+    fn show(&self, part: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+        let letters = &self.letters[part.clone()];
+        let bytes = self.code.decode(letters);
         if worth_a_look(&bytes) {
-            let map =
-                Map::Bits { start: self.start + begin, code: self.code, spelled: self.code.spelled(part) };
-            let open = self.open && self.letters.len() - seen < group;
+            let map = Map::Bits {
+                start: self.start + part.start,
+                code: self.code,
+                spelled: self.code.spelled(letters),
+            };
             show(Reading { layer: self.code.layer, bytes, open, map });
         }
     }
@@ -272,6 +286,10 @@ pub(super) fn worth_a_look(bytes: &[u8]) -> bool {
         }
         run >= PRINTABLE_LEAST
     })
+}
+
+fn ends_a_word(bytes: &[u8]) -> bool {
+    bytes.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// Characters, or the zeros between wide ones.

@@ -48,7 +48,7 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 fn decoded(bytes: &[u8], part: Range<usize>, open: bool) -> Reading {
-    let (mut text, mut places) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len() + 1));
+    let (mut text, mut places) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len()));
     let mut at = part.start;
     while at < part.end {
         let escaped = if bytes[at] == b'=' { escape(bytes, at) } else { None };
@@ -58,10 +58,9 @@ fn decoded(bytes: &[u8], part: Range<usize>, open: bool) -> Reading {
         };
         if let Some(byte) = byte {
             text.push(byte);
-            places.push(at);
+            places.push(at..end);
         }
         at = end;
     }
-    places.push(at.min(bytes.len()));
     Reading { layer: Layer::Quoted, bytes: text, open, map: Map::Places(places) }
 }

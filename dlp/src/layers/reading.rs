@@ -23,8 +23,8 @@ pub(super) enum Map {
     Fives { start: usize, alphabet: &'static Alphabet, places: Option<Arc<[usize]>> },
     /// So many bytes for each.
     Wide { start: usize, width: usize },
-    /// The source of each byte, and the end of the last one.
-    Places(Vec<usize>),
+    /// The source of each byte.
+    Places(Vec<Range<usize>>),
     /// From its end.
     Reversed { end: usize },
 }
@@ -43,7 +43,10 @@ impl Reading {
             Map::Bits { start, code, .. } => start + at * 8 / code.bits,
             Map::Fives { start, places, .. } => place(places.as_deref(), start + at / 4 * 5),
             Map::Wide { start, width } => start + at * width,
-            Map::Places(places) => places.get(at).or(places.last()).copied().unwrap_or(0),
+            Map::Places(places) => match places.get(at) {
+                Some(place) => place.start,
+                None => places.last().map_or(0, |place| place.end),
+            },
             Map::Reversed { end } => end.saturating_sub(at + 1),
         }
     }
@@ -53,21 +56,15 @@ impl Reading {
         match &self.map {
             Map::Bits { start, code, .. } => start + (end * 8).div_ceil(code.bits),
             Map::Fives { start, places, .. } => {
-                // The last group may be short.
-                let rest = if end.is_multiple_of(4) {
-                    0
-                } else if end == self.bytes.len() {
-                    end % 4 + 1
-                } else {
-                    5
-                };
+                // Of the last group as many letters as its first bytes need: more may not be there yet.
+                let rest = if end.is_multiple_of(4) { 0 } else { end % 4 + 1 };
                 place(places.as_deref(), start + end / 4 * 5 + rest)
             }
-            Map::Wide { start, width } if end == self.bytes.len() => {
-                start + end.saturating_sub(1) * width + 1
+            // Without the zeros behind the last character, which in one of the two orders are the next one's.
+            Map::Wide { start, width } => start + end.saturating_sub(1) * width + 1,
+            Map::Places(places) => {
+                end.checked_sub(1).and_then(|last| places.get(last)).map_or(0, |place| place.end)
             }
-            Map::Wide { start, width } => start + end * width,
-            Map::Places(places) => places.get(end).or(places.last()).copied().unwrap_or(0),
             Map::Reversed { end: last } => last.saturating_sub(end.saturating_sub(1)),
         }
     }
@@ -105,9 +102,7 @@ impl Reading {
                 let zeros = vec![0; width - 1];
                 let mut wide: Vec<u8> =
                     with.iter().flat_map(|byte| [&[*byte], zeros.as_slice()].concat()).collect();
-                if range.end == self.bytes.len() {
-                    wide.truncate(wide.len().saturating_sub(width - 1));
-                }
+                wide.truncate(wide.len().saturating_sub(width - 1));
                 Some((self.sources(range), wide))
             }
             Map::Places(_) | Map::Reversed { .. } => Some((self.sources(range), with.to_vec())),
