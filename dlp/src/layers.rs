@@ -30,7 +30,7 @@ mod runs;
 mod tests;
 mod wide;
 
-use crate::view::{Before, View};
+use crate::view::View;
 use reading::Reading;
 use std::fmt;
 use std::ops::Range;
@@ -101,7 +101,7 @@ impl Layers {
         self
     }
 
-    fn last(self) -> Option<Layer> {
+    pub(crate) fn last(self) -> Option<Layer> {
         self.list.iter().flatten().last().copied()
     }
 }
@@ -126,9 +126,16 @@ pub(crate) struct Sight<T> {
     pub(crate) replacement: Vec<u8>,
 }
 
-/// A search: the bytes of a reading, whether they are its last ones, where to put what is seen. Gives the place where
-/// something may have begun, or the end.
-pub(crate) type Seek<'a, T> = dyn FnMut(&[u8], bool, &mut Vec<Sight<T>>) -> usize + 'a;
+/// A search: the bytes of a reading, how it was come by, whether they are its last ones, where to put what is seen.
+pub(crate) type Seek<'a, T> = dyn FnMut(&[u8], Layers, bool, &mut Vec<Sight<T>>) -> Searched + 'a;
+
+/// What else a search tells.
+pub(crate) struct Searched {
+    /// Where something may have begun, or the end.
+    pub(crate) hold: usize,
+    /// The bytes unescaped, if anything was escaped.
+    pub(crate) view: Option<View>,
+}
 
 /// Something that stands in a layer, in places of the source.
 pub(crate) struct Found<T> {
@@ -165,17 +172,30 @@ pub(crate) struct Seen<T> {
     pub(crate) hold: usize,
 }
 
-/// Looks through every layer of these bytes. `last`: nothing follows them.
-pub(crate) fn look<T>(bytes: &[u8], last: bool, seek: &mut Seek<'_, T>) -> Seen<T> {
-    look_within(bytes, last, Layers::default(), seek)
+/// Looks through every layer of these bytes, of which `view` is the view. `last`: nothing follows them.
+pub(crate) fn look<T>(bytes: &[u8], view: Option<&View>, last: bool, seek: &mut Seek<'_, T>) -> Seen<T> {
+    look_within(bytes, view, last, Layers::default(), seek)
 }
 
-fn look_within<T>(bytes: &[u8], last: bool, layers: Layers, seek: &mut Seek<'_, T>) -> Seen<T> {
+fn look_within<T>(
+    bytes: &[u8],
+    view: Option<&View>,
+    last: bool,
+    layers: Layers,
+    seek: &mut Seek<'_, T>,
+) -> Seen<T> {
     let mut looker = Looker { layers, seek, seen: Seen { finds: Vec::new(), hold: bytes.len() } };
-    wide::each(bytes, last, &mut |reading| looker.read(&reading, &Outer::whole()));
-    quoted::each(bytes, last, &mut |reading| looker.read(&reading, &Outer::whole()));
-    for region in runs::regions(bytes) {
-        looker.region(bytes, region, last);
+    let plain = Outer { view: None, source: bytes };
+    if layers.last() == Some(Layer::Reversed) {
+        // It is one run of letters.
+        bits::each(bytes, 0..bytes.len(), false, &mut |reading| looker.read(&reading, &plain));
+        return looker.seen;
+    }
+    wide::each(bytes, last, &mut |reading| looker.read(&reading, &plain));
+    quoted::each(bytes, last, &mut |reading| looker.read(&reading, &plain));
+    looker.text(view.map_or(bytes, |view| &view.bytes), last, &Outer { view, source: bytes });
+    if view.is_some() {
+        looker.with_signs(bytes, last, &plain);
     }
     looker.seen
 }
@@ -187,54 +207,41 @@ struct Looker<'l, 's, T> {
 }
 
 impl<T> Looker<'_, '_, T> {
-    /// Bytes without blanks, unescaped and decoded in every way.
-    fn region(&mut self, bytes: &[u8], region: Range<usize>, last: bool) {
-        let open = !last && region.end == bytes.len();
-        let source = &bytes[region.clone()];
-        let view = View::of(source, Before::default(), !open);
-        let text = view.as_ref().map_or(source, |view| &view.bytes);
-        let outer = Outer { start: region.start, view: view.as_ref(), source };
-        self.text(text, open, &outer);
-        if view.is_some() {
-            self.with_signs(source, open, region.start);
+    /// Stretches without blanks, decoded in every way.
+    fn text(&mut self, text: &[u8], last: bool, outer: &Outer<'_>) {
+        for region in runs::visible(text) {
+            let open = !last && region.end == text.len();
+            let letters = &text[..region.end];
+            for run in runs::letters(letters, region.start) {
+                let open = open && run.end == text.len();
+                bits::each(text, run.clone(), open, &mut |reading| self.read(&reading, outer));
+                if run.len() <= runs::REVERSED_MOST {
+                    self.read(&reading::reversed(text, run), outer);
+                }
+            }
+            ascii85::each(text, region, open, &mut |reading| self.read(&reading, outer));
         }
     }
 
     /// Some letters of ascii85 are signs of escapes elsewhere: it is read without the view too, and as JSON alone escapes it.
-    fn with_signs(&mut self, source: &[u8], open: bool, start: usize) {
-        let outer = Outer { start, view: None, source };
-        ascii85::each(source, open, &mut |reading| self.read(&reading, &outer));
-        if let Some((text, json)) = json::unescaped(source) {
-            let mut show = |mut reading: Reading| {
-                reading.through(&json);
-                self.read(&reading, &outer);
-            };
-            ascii85::each(&text, open, &mut show);
+    fn with_signs(&mut self, bytes: &[u8], last: bool, outer: &Outer<'_>) {
+        for region in runs::visible(bytes) {
+            let open = !last && region.end == bytes.len();
+            ascii85::each(bytes, region.clone(), open, &mut |reading| self.read(&reading, outer));
+            ascii85::in_json(bytes, region, open, &mut |reading| self.read(&reading, outer));
         }
-    }
-
-    fn text(&mut self, text: &[u8], open: bool, outer: &Outer<'_>) {
-        let reverse = self.layers.last() != Some(Layer::Reversed);
-        for run in runs::letters(text) {
-            let open = open && run.end == text.len();
-            bits::each(text, run.clone(), open, &mut |reading| self.read(&reading, outer));
-            if reverse && run.len() <= runs::REVERSED_MOST {
-                self.read(&reading::reversed(text, run), outer);
-            }
-        }
-        ascii85::each(text, open, &mut |reading| self.read(&reading, outer));
     }
 
     fn read(&mut self, reading: &Reading, outer: &Outer<'_>) {
         let layers = self.layers.with(reading.layer);
         let mut sights = Vec::new();
-        let mut hold = (self.seek)(&reading.bytes, !reading.open, &mut sights);
+        let Searched { mut hold, view } = (self.seek)(&reading.bytes, layers, !reading.open, &mut sights);
         for sight in sights {
             let found = self::found(sight, layers);
             self.seen.finds.push(outer.lift(reading.lift(found)));
         }
         if layers.depth() < DEPTH {
-            let deeper = look_within(&reading.bytes, !reading.open, layers, self.seek);
+            let deeper = look_within(&reading.bytes, view.as_ref(), !reading.open, layers, self.seek);
             hold = hold.min(deeper.hold);
             self.seen.finds.extend(deeper.finds.into_iter().map(|found| outer.lift(reading.lift(found))));
         }
@@ -276,24 +283,19 @@ impl Reading {
     }
 }
 
-/// Where a text stands in the bytes, and how it is escaped there.
+/// What a text is the view of.
 struct Outer<'a> {
-    start: usize,
     view: Option<&'a View>,
     source: &'a [u8],
 }
 
 impl Outer<'_> {
-    fn whole() -> Outer<'static> {
-        Outer { start: 0, view: None, source: &[] }
-    }
-
     fn source(&self, at: usize) -> usize {
-        self.start + self.view.map_or(at, |view| view.floor(view.source(at)))
+        self.view.map_or(at, |view| view.floor(view.source(at)))
     }
 
     fn source_end(&self, end: usize) -> usize {
-        self.start + self.view.map_or(end, |view| view.source_end(end))
+        self.view.map_or(end, |view| view.source_end(end))
     }
 
     fn lift<T>(&self, mut found: Found<T>) -> Found<T> {
@@ -309,8 +311,8 @@ impl Outer<'_> {
 
     /// Where it was percent-encoded, so is what stands there instead.
     fn escape(&self, replacement: &mut Replacement) {
-        let (start, end) = (replacement.start - self.start, replacement.end - self.start);
-        if self.view.is_some() && self.source[start..end].contains(&b'%') {
+        let replaced = self.source.get(replacement.start..replacement.end).unwrap_or_default();
+        if self.view.is_some() && replaced.contains(&b'%') {
             let escaped =
                 percent_encoding::percent_encode(&replacement.bytes, percent_encoding::NON_ALPHANUMERIC);
             replacement.bytes = escaped.collect::<String>().into_bytes();

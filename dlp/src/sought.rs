@@ -2,7 +2,7 @@
 use crate::find::{Find, How, Text, What};
 use crate::hit::{FingerprintKey, Hit, Verdict};
 use crate::known::Find as KnownFind;
-use crate::layers::{self, Found, Sight};
+use crate::layers::{self, Found, Layer, Layers, Searched, Seen, Sight};
 use crate::view::{Before, View};
 use crate::{Inspector, KnownValues, RuleSet};
 use std::sync::Arc;
@@ -118,12 +118,10 @@ impl Sought {
 
     /// What went out already is looked at once more: a code may have begun there.
     fn seek_in_layers(&self, text: Text<'_>, look: &mut Look) {
-        let seen = layers::look(text.bytes, text.last, &mut |bytes, last, sights| {
-            let text = Text { bytes, from: 0, last };
-            let look = self.look_undecoded(Window { text, before: Before::default() });
-            sights.extend(look.finds.into_iter().map(|find| self.sight(find, bytes)));
-            look.hold
-        });
+        let mut seek = |bytes: &[u8], layers: Layers, last: bool, sights: &mut Vec<Sight<What>>| {
+            self.search(Text { bytes, from: 0, last }, layers, sights)
+        };
+        let seen: Seen<What> = layers::look(text.bytes, look.view.as_ref(), text.last, &mut seek);
         look.hold = look.hold.min(seen.hold.max(text.from));
         for found in seen.finds.into_iter().filter(|found| found.end > text.from) {
             let find = decoded(found, text.from);
@@ -131,6 +129,19 @@ impl Sought {
                 look.finds.push(find);
             }
         }
+    }
+
+    /// Of one reading. Known values have spellings of their own for what is reversed.
+    fn search(&self, text: Text<'_>, layers: Layers, sights: &mut Vec<Sight<What>>) -> Searched {
+        let look = if layers.last() == Some(Layer::Reversed) {
+            let mut finds = Vec::new();
+            let hold = self.rules.sweep(text, &mut finds);
+            Look { finds, hold, view: None, before: Before::default() }
+        } else {
+            self.look_undecoded(Window { text, before: Before::default() })
+        };
+        sights.extend(look.finds.into_iter().map(|find| self.sight(find, text.bytes)));
+        Searched { hold: look.hold, view: look.view }
     }
 
     fn sight(&self, find: Find, bytes: &[u8]) -> Sight<What> {

@@ -134,26 +134,47 @@ impl View {
 
     /// One escape and the plain bytes behind it; false when the escape is not whole yet.
     fn step(&mut self, source: &[u8], last: bool) -> bool {
-        let mut cursor = Cursor { source, at: self.read, last };
-        let Ok(meaning) = cursor.token(|sign| self.joins(sign)) else { return false };
-        self.broken = meaning.line_break();
+        if !self.common_step(source) {
+            let mut cursor = Cursor { source, at: self.read, last };
+            let Ok(meaning) = cursor.token(|sign| self.joins(sign)) else { return false };
+            self.put(meaning.as_bytes(), cursor.at, meaning.line_break());
+        }
+        let plain_end = next_special(source, self.read).unwrap_or(source.len());
+        self.copy(source, plain_end);
+        true
+    }
+
+    /// What stands in most texts, read without a cursor: a backslash before one plain character, and a look-alike.
+    fn common_step(&mut self, source: &[u8]) -> bool {
+        match source[self.read..] {
+            [b'\\', b'\\' | b'u' | b'x' | b'%' | 0x80.., ..] | [] => false,
+            [b'\\', b'n', ..] if self.joins(b'\n') => false,
+            [b'\\', b'r', ..] if self.joins(b'\r') => false,
+            [b'\\', _, ..] => {
+                self.put(&[], self.read + 1, None);
+                true
+            }
+            [lead, second, ..] => match alike::of_two_bytes(lead, second) {
+                Some(byte) => {
+                    self.put(&[byte], self.read + 2, None);
+                    true
+                }
+                None => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// What was read up to this place of the source.
+    fn put(&mut self, meant: &[u8], source_end: usize, line_break: Option<u8>) {
         let at = self.bytes.len();
-        self.bytes.extend_from_slice(meaning.as_bytes());
-        let token = Token {
-            source: self.read,
-            source_end: cursor.at,
-            at,
-            end: self.bytes.len(),
-            line_break: self.broken,
-        };
+        self.bytes.extend_from_slice(meant);
+        let token = Token { source: self.read, source_end, at, end: self.bytes.len(), line_break };
         if token.source_end - token.source != token.end - token.at {
             self.tokens.push(token);
         }
-        self.read = cursor.at;
-        let plain_end =
-            next_special(source, self.read, &|byte| SPECIAL[usize::from(byte)]).unwrap_or(source.len());
-        self.copy(source, plain_end);
-        true
+        self.broken = line_break;
+        self.read = source_end;
     }
 
     fn copy(&mut self, source: &[u8], end: usize) {
@@ -199,12 +220,15 @@ fn lettered(value: &[u8]) -> Vec<u8> {
 
 /// Most bytes hold no escape at all, and this is quick to see.
 fn first_special(source: &[u8], letters: usize) -> Option<usize> {
-    let escape = memchr::memchr3(b'%', b'\\', b'&', source);
-    let before = &source[..escape.unwrap_or(source.len())];
-    let special = if before.is_ascii() { escape } else { next_special(before, 0, &is_beyond).or(escape) };
-    let before = &source[..special.unwrap_or(source.len())];
-    let wrapped = |at: &usize| letters_behind(&before[..*at], letters) >= WRAPPED;
-    memchr::memchr2_iter(b'\n', b'\r', before).find(wrapped).or(special)
+    let mut from = 0;
+    loop {
+        let at = next_special(source, from)?;
+        let plain = is_break(source[at]) && letters_behind(&source[..at], letters) < WRAPPED;
+        if !plain {
+            return Some(at);
+        }
+        from = at + 1;
+    }
 }
 
 /// The run of letters at the end of these bytes, which follow so many others; counted as far as it matters.
@@ -218,22 +242,55 @@ fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Of the characters beyond ASCII, those that stay as they are need no look.
-fn next_special(source: &[u8], from: usize, is: &impl Fn(u8) -> bool) -> Option<usize> {
-    let mut from = from;
+/// The next byte that may be more than itself: what surely is not, by the byte behind it, needs no look.
+fn next_special(source: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
     loop {
-        let at = from + source[from..].iter().position(|byte| is(*byte))?;
-        match (source[at], source.get(at + 1)) {
-            (lead, Some(second)) if lead >= alike::FIRST_LEAD && !alike::may_be(lead, *second) => {
-                from = at + 1
-            }
-            _ => return Some(at),
+        at = next_sign(source, at)?;
+        if may_be_special(source, at) {
+            return Some(at);
         }
+        at += 1;
     }
 }
 
-fn is_beyond(byte: u8) -> bool {
-    byte >= alike::FIRST_LEAD && SPECIAL[usize::from(byte)]
+const BLOCK: usize = 32;
+
+fn next_sign(source: &[u8], from: usize) -> Option<usize> {
+    let (blocks, _) = source[from..].as_chunks::<BLOCK>();
+    let first = blocks.iter().position(holds_sign);
+    let begin = from + first.unwrap_or(blocks.len()) * BLOCK;
+    let found = source[begin..].iter().position(|byte| SPECIAL[usize::from(*byte)])?;
+    Some(begin + found)
+}
+
+/// Written so that a block is looked at at once.
+fn holds_sign(block: &[u8; BLOCK]) -> bool {
+    let sign = |byte: u8| {
+        (byte == b'%')
+            | (byte == b'\\')
+            | (byte == b'&')
+            | (byte == b'\n')
+            | (byte == b'\r')
+            | (byte >= alike::FIRST_LEAD)
+    };
+    block.iter().fold(false, |any, byte| any | sign(*byte))
+}
+
+fn may_be_special(source: &[u8], at: usize) -> bool {
+    let Some(next) = source.get(at + 1) else { return true };
+    match source[at] {
+        b'%' => next.is_ascii_hexdigit() || *next == b'%',
+        b'&' => next.is_ascii_alphanumeric() || matches!(next, b'#' | b'%'),
+        b'\n' | b'\r' => at.checked_sub(1).is_none_or(|before| may_be_wrapped(source[before])),
+        b'\\' => true,
+        lead => alike::may_be(lead, *next),
+    }
+}
+
+/// What may stand before a line break that is dropped: a letter, spelled in any way, or the other sign.
+fn may_be_wrapped(byte: u8) -> bool {
+    is_letter(byte) || matches!(byte, b';' | b'\\') || is_break(byte) || byte >= 0x80
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! Five letters for four bytes: the alphabets of Adobe and btoa, of RFC 1924 (git, Python's b85) and of ZeroMQ.
 //!
-//! The first letter of a group of text is one of thirty; where five groups in a row begin so, they are decoded.
+//! Where five groups in a row are text, they are decoded.
 use super::Layer;
 use super::bits::worth_a_look;
 use super::reading::{Map, Reading};
-use super::runs;
+use super::{json, runs};
 use std::ops::Range;
 
 pub(super) struct Alphabet {
     letters: [u8; 85],
     values: [u8; 256],
+    known: [bool; 256],
 }
 
 const NO_LETTER: u8 = 0xFF;
@@ -34,69 +35,70 @@ const fn adobe() -> [u8; 85] {
 }
 
 const fn alphabet(letters: &[u8; 85]) -> Alphabet {
-    let mut values = [NO_LETTER; 256];
+    let (mut values, mut known) = ([NO_LETTER; 256], [false; 256]);
     let mut at = 0;
     while at < 85 {
         values[letters[at] as usize] = at as u8;
+        known[letters[at] as usize] = true;
         at += 1;
     }
-    Alphabet { letters: *letters, values }
+    Alphabet { letters: *letters, values, known }
 }
 
-/// Every reading of a text. `open`: more may follow its end.
-pub(super) fn each(text: &[u8], open: bool, show: &mut dyn FnMut(Reading)) {
-    let mut rest = 0;
-    for run in runs::letters(text).filter(|run| run.len() >= runs::SURELY_LETTERS) {
-        between(text, rest..run.start, false, show);
-        rest = run.end;
+/// Every reading of a stretch without blanks. `open`: more may follow its end.
+pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+    for alphabet in &ALPHABETS {
+        for run in runs::all(&text[..region.end], region.start, LEAST, &alphabet.known) {
+            let open = open && run.end == region.end;
+            alphabet.run(text, run, open, show);
+        }
     }
-    between(text, rest..text.len(), open, show);
 }
 
-/// The part between long runs of letters of base64, which all of these alphabets have, and no code of them keeps to.
-fn between(text: &[u8], part: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-    let letters = &text[part.clone()];
-    if letters.len() < GROUP * GROUPS_LEAST {
-        return;
+/// As [`each`], where Adobe's letters are escaped as JSON does it.
+pub(super) fn in_json(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+    let [adobe, ..] = &ALPHABETS;
+    for run in runs::all(&text[..region.end], region.start, LEAST, &adobe.known) {
+        let open = open && run.end == region.end;
+        if let Some((letters, places)) = json::unescaped(&text[run.clone()], run.start) {
+            adobe.run(&letters, 0..letters.len(), open, &mut |mut reading| {
+                reading.through(&places);
+                show(reading);
+            });
+        }
     }
-    let stretches = |alphabet| Stretches { alphabet, letters, start: part.start, open, done: [0; GROUP] };
-    let [adobe, rfc, zeromq] = &ALPHABETS;
-    let mut of = stretches(adobe);
-    begins(letters, |letter| within(letter, b'+', b'I'), |at| of.from(at, show));
-    let mut of = stretches(rfc);
-    let first = |letter| within(letter, b'A', b'Z') | within(letter, b'a', b'e');
-    begins(letters, first, |at| of.from(at, show));
-    let mut of = stretches(zeromq);
-    let first = |letter| within(letter, b'a', b'z') | within(letter, b'A', b'E');
-    begins(letters, first, |at| of.from(at, show));
 }
 
-fn within(letter: u8, first: u8, last: u8) -> bool {
-    letter.wrapping_sub(first) <= last - first
-}
+const LEAST: usize = GROUP * GROUPS_LEAST;
 
 /// Strings end so, in JSON, XML and forms.
 const ENDS: &[u8] = b"\"'<&";
 
-const BLOCK: usize = 128;
-
-/// Where several groups in a row begin like text, which is with values 10 to 40: a blank to the last ASCII character.
-fn begins(letters: &[u8], first: impl Fn(u8) -> bool, mut show: impl FnMut(usize)) {
-    let (mut other, mut all) = ([1_u8; BLOCK + GROUP * GROUPS_LEAST], [0_u8; BLOCK]);
-    for begin in (0..letters.len()).step_by(BLOCK) {
-        let part = &letters[begin..letters.len().min(begin + BLOCK + GROUP * GROUPS_LEAST)];
-        for (other, letter) in other.iter_mut().zip(part) {
-            *other = u8::from(!first(*letter));
-        }
-        other[part.len()..].fill(1);
-        for (at, all) in all.iter_mut().enumerate() {
-            *all = other[at] | other[at + 5] | other[at + 10] | other[at + 15] | other[at + 20];
-        }
-        memchr::memchr_iter(0, &all).for_each(|at| show(begin + at));
-    }
-}
+/// The values of first letters of groups of text: of a blank to the last ASCII character.
+const FIRSTS: std::ops::RangeInclusive<u8> = 10..=40;
 
 impl Alphabet {
+    /// All of these alphabets have most letters of base64, of which no long run is a code of theirs.
+    fn run(&'static self, text: &[u8], run: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+        let mut rest = run.start;
+        for long in runs::letters(&text[..run.end], run.start).filter(|run| run.len() >= runs::SURELY_LETTERS)
+        {
+            self.part(text, rest..long.start, false, show);
+            rest = long.end;
+        }
+        self.part(text, rest..run.end, open, show);
+    }
+
+    fn part(&'static self, text: &[u8], part: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+        let letters = &text[part.clone()];
+        let mut of = Stretches { alphabet: self, letters, start: part.start, open, done: [0; GROUP] };
+        for at in 0..(letters.len() + 1).saturating_sub(LEAST) {
+            if FIRSTS.contains(&self.values[usize::from(letters[at])]) {
+                of.from(at, show);
+            }
+        }
+    }
+
     /// A whole group, if it is one.
     fn group(&self, letters: &[u8]) -> Option<[u8; 4]> {
         let group = letters.get(..GROUP)?;

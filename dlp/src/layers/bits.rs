@@ -21,6 +21,8 @@ pub(super) struct Code {
     gap: usize,
     values: [u8; 256],
     alphabets: [&'static [u8]; 2],
+    /// Letters of the second alphabet alone.
+    second: [bool; 256],
 }
 
 const NO_LETTER: u8 = 0xFF;
@@ -41,6 +43,7 @@ static BASE64: Code = Code {
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
     ],
+    second: table(b"-_"),
 };
 
 static BASE32: Code = Code {
@@ -51,6 +54,7 @@ static BASE32: Code = Code {
     gap: 2,
     values: values([b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"]),
     alphabets: [b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"],
+    second: table(b"abcdefghijklmnopqrstuvwxyz"),
 };
 
 static BASE16: Code = Code {
@@ -61,6 +65,7 @@ static BASE16: Code = Code {
     gap: 3,
     values: values([b"0123456789abcdef", b"0123456789ABCDEF"]),
     alphabets: [b"0123456789abcdef", b"0123456789ABCDEF"],
+    second: table(b"ABCDEF"),
 };
 
 /// base32 in one case; base16 in any.
@@ -68,6 +73,8 @@ const UPPER: [bool; 256] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
 const LOWER: [bool; 256] = table(b"abcdefghijklmnopqrstuvwxyz234567");
 const DIGITS: [bool; 256] = table(b"0123456789abcdefABCDEF");
 const LEAST: usize = 24;
+/// Letters that are looked at to tell alphabets apart.
+const SPELLED: usize = 256;
 
 const fn table(letters: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
@@ -99,14 +106,12 @@ pub(super) fn each(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn Fn
     let mut base64 = Stretches::new(&BASE64, letters, run.start, open);
     in_base64(letters, |at| base64.from(at, show));
     for (code, table) in [(&BASE32, &UPPER), (&BASE32, &LOWER), (&BASE16, &DIGITS)] {
-        for part in runs::all(letters, LEAST, table) {
+        for part in runs::all(letters, 0, LEAST, table) {
             let open = open && part.end == letters.len();
             let part_letters = &letters[part.clone()];
             let mut stretches = Stretches::new(code, part_letters, run.start + part.start, open);
             for at in 0..part_letters.len() {
-                if code.begins(part_letters, at) {
-                    stretches.from(at, show);
-                }
+                stretches.from(at, show);
             }
         }
     }
@@ -116,42 +121,49 @@ const BLOCK: usize = 128;
 /// Of the letters behind a block, those that are looked at: three groups.
 const AHEAD: usize = 12;
 
-/// Where three groups in a row are ASCII.
+/// Where three groups in a row are ASCII. Written so that many letters are done at once: the compiler sees every length.
 fn in_base64(letters: &[u8], mut show: impl FnMut(usize)) {
-    let (mut values, mut high, mut three) = ([0_u8; BLOCK + AHEAD], [0_u8; BLOCK + 8], [0_u8; BLOCK]);
+    let mut part = [0_u8; BLOCK + AHEAD];
     let mut begin = 0;
     while begin + AHEAD <= letters.len() {
-        let part = &letters[begin..letters.len().min(begin + BLOCK + AHEAD)];
-        for (value, letter) in values.iter_mut().zip(part) {
-            *value = value_of(*letter);
+        let rest = &letters[begin..];
+        let count = rest.len().min(BLOCK + AHEAD);
+        match rest.first_chunk::<{ BLOCK + AHEAD }>() {
+            Some(whole) => part = *whole,
+            None => part[..count].copy_from_slice(&rest[..count]),
         }
-        values[part.len()..].fill(NO_LETTER);
-        for (at, high) in high.iter_mut().enumerate() {
-            *high = values[at] & 0x20 | (values[at + 1] & 0x08) << 2 | (values[at + 2] & 0x02) << 4;
+        let three = high_bits(&part);
+        for at in memchr::memchr_iter(0, &three).take_while(|at| at + AHEAD <= count) {
+            show(begin + at);
         }
-        for (at, three) in three.iter_mut().enumerate() {
-            *three = high[at] | high[at + 4] | high[at + 8];
-        }
-        memchr::memchr_iter(0, &three).filter(|at| at + AHEAD <= part.len()).for_each(|at| show(begin + at));
         begin += BLOCK;
     }
 }
 
-/// Written so that many are done at once.
-fn value_of(letter: u8) -> u8 {
-    if letter >= b'a' {
-        letter.wrapping_sub(b'a' - 26)
-    } else if letter == b'_' {
-        63
-    } else if letter >= b'A' {
-        letter.wrapping_sub(b'A')
-    } else if letter >= b'0' {
-        letter.wrapping_add(4)
-    } else if letter == b'/' {
-        63
-    } else {
-        62
+/// For each letter zero if three groups from there on are ASCII.
+fn high_bits(letters: &[u8; BLOCK + AHEAD]) -> [u8; BLOCK] {
+    let values = letters.map(value_of);
+    let mut high = [0_u8; BLOCK + AHEAD - 4];
+    for (at, high) in high.iter_mut().enumerate() {
+        *high = values[at] & 0x20 | (values[at + 1] & 0x08) << 2 | (values[at + 2] & 0x02) << 4;
     }
+    let mut three = [0_u8; BLOCK];
+    for (at, three) in three.iter_mut().enumerate() {
+        *three = high[at] | high[at + 4] | high[at + 8];
+    }
+    three
+}
+
+/// Without a branch, so that many are done at once.
+fn value_of(letter: u8) -> u8 {
+    let upper = letter.wrapping_sub(b'A');
+    let lower = letter.wrapping_sub(b'a' - 26);
+    let digit = letter.wrapping_add(4);
+    let sign = if letter == b'/' || letter == b'_' { 63 } else { 62 };
+    let value = if letter >= b'0' { digit } else { sign };
+    let value = if letter >= b'A' { upper } else { value };
+    let value = if letter >= b'a' { lower } else { value };
+    if letter == b'_' { sign } else { value }
 }
 
 impl Code {
@@ -177,15 +189,33 @@ impl Code {
     }
 
     fn decode(&self, letters: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(letters.len() * self.bits / 8 + 8);
-        for group in letters.chunks(self.group) {
-            let bits =
-                group.iter().fold(0, |bits, letter| bits << self.bits | u64::from(self.value(*letter)));
-            let count = group.len() * self.bits / 8;
-            let spare = group.len() * self.bits % 8;
-            bytes.extend_from_slice(&(bits >> spare).to_be_bytes()[8 - count..]);
+        let whole = letters.len() / self.group * self.group;
+        let (groups, rest) = letters.split_at(whole);
+        let mut bytes = match self.bits {
+            6 => self.decode_groups::<4, 3>(groups),
+            5 => self.decode_groups::<8, 5>(groups),
+            _ => self.decode_groups::<2, 1>(groups),
+        };
+        let spare = rest.len() * self.bits % 8;
+        let last = (self.bits_of(rest) >> spare).to_be_bytes();
+        bytes.extend_from_slice(&last[8 - rest.len() * self.bits / 8..]);
+        bytes
+    }
+
+    fn decode_groups<const LETTERS: usize, const BYTES: usize>(&self, groups: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; groups.len() / LETTERS * BYTES];
+        let (groups, _) = groups.as_chunks::<LETTERS>();
+        let (places, _) = bytes.as_chunks_mut::<BYTES>();
+        for (place, group) in places.iter_mut().zip(groups) {
+            let bits = self.bits_of(group).to_be_bytes();
+            place.copy_from_slice(&bits[8 - BYTES..]);
         }
         bytes
+    }
+
+    #[inline]
+    fn bits_of(&self, letters: &[u8]) -> u64 {
+        letters.iter().fold(0, |bits, letter| bits << self.bits | u64::from(self.value(*letter)))
     }
 
     /// The bits of the bytes, the last letter filled with zeros.
@@ -203,9 +233,8 @@ impl Code {
     }
 
     fn spelled(&self, letters: &[u8]) -> Spelled {
-        let [first, second] = self.alphabets;
-        let only = |letter: &&u8| second.contains(letter) && !first.contains(letter);
-        if letters.iter().find(only).is_some() { Spelled::Second } else { Spelled::First }
+        let second = letters.iter().take(SPELLED).any(|letter| self.second[usize::from(*letter)]);
+        if second { Spelled::Second } else { Spelled::First }
     }
 }
 
@@ -227,7 +256,7 @@ impl<'a> Stretches<'a> {
     /// The stretch that begins here, unless it was shown.
     fn from(&mut self, at: usize, show: &mut dyn FnMut(Reading)) {
         let group = self.code.group;
-        if at < self.done[at % group] {
+        if at < self.done[at % group] || !self.code.begins(self.letters, at) {
             return;
         }
         let (text_end, seen) = self.end(at);

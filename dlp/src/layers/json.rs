@@ -1,18 +1,18 @@
 //! The escapes of JSON alone, each by its rule: what signs mean elsewhere stays as it is.
 use std::sync::Arc;
 
-/// Without backslashes there is nothing to do. The second part: where each byte came from, and the end.
-pub(super) fn unescaped(source: &[u8]) -> Option<(Vec<u8>, Arc<[usize]>)> {
+/// Without backslashes there is nothing to do. The second part: where each byte came from, and the end, counted from `start`.
+pub(super) fn unescaped(source: &[u8], start: usize) -> Option<(Vec<u8>, Arc<[usize]>)> {
     memchr::memchr(b'\\', source)?;
     let (mut text, mut places) = (Vec::with_capacity(source.len()), Vec::with_capacity(source.len() + 1));
     let mut at = 0;
     while at < source.len() {
         let (byte, length) = token(&source[at..]);
         text.push(byte);
-        places.push(at);
+        places.push(start + at);
         at += length;
     }
-    places.push(at);
+    places.push(start + at);
     Some((text, places.into()))
 }
 

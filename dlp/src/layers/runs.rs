@@ -3,8 +3,6 @@ use std::ops::Range;
 
 /// The shortest run of letters that is decoded: 15 bytes in base64.
 const LETTERS_LEAST: usize = 20;
-/// The shortest line of something wrapped, as `view` takes it.
-const WRAPPED: usize = 16;
 /// So many letters of base64 in a row are no ascii85.
 pub(super) const SURELY_LETTERS: usize = 64;
 /// A longer run is no single token, and is not read from its end.
@@ -33,7 +31,7 @@ const VISIBLE: [bool; 256] = {
 };
 
 /// The next run of at least so many of these bytes.
-pub(super) fn next_run(bytes: &[u8], from: usize, least: usize, table: &[bool; 256]) -> Option<Range<usize>> {
+fn next_run(bytes: &[u8], from: usize, least: usize, table: &[bool; 256]) -> Option<Range<usize>> {
     let is = |byte: &u8| table[usize::from(*byte)];
     let mut start = from;
     while let Some(window) = bytes.get(start..start + least) {
@@ -49,53 +47,27 @@ pub(super) fn next_run(bytes: &[u8], from: usize, least: usize, table: &[bool; 2
     None
 }
 
-/// Runs of letters of base64 (of which base32 and base16 are made too).
-pub(super) fn letters(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    all(text, LETTERS_LEAST, &LETTERS)
+/// Runs of letters of base64 (of which base32 and base16 are made too) from this place on.
+pub(super) fn letters(text: &[u8], from: usize) -> impl Iterator<Item = Range<usize>> {
+    all(text, from, LETTERS_LEAST, &LETTERS)
+}
+
+/// Stretches without blanks, where anything encoded stands.
+pub(super) fn visible(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    all(text, 0, LETTERS_LEAST, &VISIBLE)
 }
 
 /// All runs of at least so many of these bytes.
 pub(super) fn all<'a>(
     text: &'a [u8],
+    from: usize,
     least: usize,
     table: &'a [bool; 256],
 ) -> impl Iterator<Item = Range<usize>> + use<'a> {
-    let mut from = 0;
+    let mut from = from;
     std::iter::from_fn(move || {
         let run = next_run(text, from, least, table)?;
         from = run.end;
         Some(run)
     })
-}
-
-/// Stretches without blanks; the lines of something wrapped belong together, as `view` joins them.
-pub(super) fn regions(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        let first = next_run(bytes, from, WRAPPED, &VISIBLE)?;
-        let mut end = first.end;
-        while let Some(next) = next_line(bytes, end) {
-            end = next;
-        }
-        from = end;
-        Some(first.start..end)
-    })
-}
-
-/// Where the line behind this line break ends, if the line before it was wrapped.
-fn next_line(bytes: &[u8], end: usize) -> Option<usize> {
-    let line = &bytes[..end];
-    let wrapped =
-        line.len() >= WRAPPED && line[line.len() - WRAPPED..].iter().all(|byte| LETTERS[usize::from(*byte)]);
-    if !wrapped {
-        return None;
-    }
-    let rest = &bytes[end..];
-    let sign = match rest {
-        [b'\r', b'\n', ..] => 2,
-        [b'\r' | b'\n', ..] => 1,
-        _ => return None,
-    };
-    let visible = rest[sign..].iter().take_while(|byte| VISIBLE[usize::from(**byte)]).count();
-    Some(end + sign + visible)
 }

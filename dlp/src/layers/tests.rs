@@ -1,5 +1,6 @@
 //! A search for one text, in every layer, by encoders of other hands.
 use super::*;
+use crate::view::Before;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -7,16 +8,22 @@ const SOUGHT: &[u8] = b"tok_4Hq9ZsXw2Lm7cV3bRk";
 const STAND_IN: &[u8] = b"[gone]";
 
 /// As a rule would: whole texts, and what may begin one.
-fn seek(bytes: &[u8], last: bool, found: &mut Vec<Sight<()>>) -> usize {
+fn seek(bytes: &[u8], _: Layers, last: bool, found: &mut Vec<Sight<()>>) -> Searched {
     for start in memchr::memmem::find_iter(bytes, SOUGHT) {
         found.push(Sight { start, end: start + SOUGHT.len(), what: (), replacement: STAND_IN.to_vec() });
     }
     let begun = |at: &usize| !last && SOUGHT.starts_with(&bytes[*at..]);
-    (bytes.len().saturating_sub(SOUGHT.len() - 1)..bytes.len()).find(begun).unwrap_or(bytes.len())
+    let open = bytes.len().saturating_sub(SOUGHT.len() - 1)..bytes.len();
+    let hold = open.into_iter().find(begun).unwrap_or(bytes.len());
+    Searched { hold, view: View::of(bytes, Before::default(), last) }
+}
+
+fn looked<T>(bytes: &[u8], last: bool, seek: &mut Seek<'_, T>) -> Seen<T> {
+    look(bytes, View::of(bytes, Before::default(), last).as_ref(), last, seek)
 }
 
 fn layers_of(bytes: &[u8]) -> Vec<String> {
-    look(bytes, true, &mut seek).finds.iter().map(|found| found.layers.to_string()).collect()
+    looked(bytes, true, &mut seek).finds.iter().map(|found| found.layers.to_string()).collect()
 }
 
 fn text(before: &str) -> String {
@@ -148,7 +155,7 @@ fn a_stand_in_keeps_the_code_whole() {
     for before in ["", "a", "ab", "abc"] {
         for (layer, body) in encoded(before) {
             let body = [b"{\"d\":\"".as_slice(), &body, b"\"}"].concat();
-            let seen = look(&body, true, &mut seek);
+            let seen = looked(&body, true, &mut seek);
             let found = seen.finds.iter().find(|found| found.layers.to_string() == layer).unwrap();
             let (range, bytes) = found.replacement();
             assert!(range.start <= found.start && found.end <= range.end);
@@ -171,7 +178,7 @@ fn a_stand_in_keeps_the_code_whole() {
 fn a_stand_in_fits_codes_in_codes() {
     for before in ["", "u", "u:", "u:p"] {
         let body = STANDARD.encode(format!("x{}", STANDARD.encode(hex(&text(before)))));
-        let seen = look(body.as_bytes(), true, &mut seek);
+        let seen = looked(body.as_bytes(), true, &mut seek);
         let (range, bytes) = seen.finds[0].replacement();
         let clean = [&body.as_bytes()[..range.start], bytes, &body.as_bytes()[range.end..]].concat();
         let once = STANDARD.decode(&clean).unwrap();
@@ -186,9 +193,9 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 
 fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    look::<()>(bytes, true, &mut |reading, _, _| {
+    looked::<()>(bytes, true, &mut |reading, _, last, _| {
         all.push(reading.to_vec());
-        reading.len()
+        Searched { hold: reading.len(), view: View::of(reading, Before::default(), last) }
     });
     all
 }
@@ -199,7 +206,7 @@ fn streamed(body: &[u8], size: usize) -> (bool, usize) {
     for (index, chunk) in body.chunks(size).enumerate() {
         kept.extend_from_slice(chunk);
         let last = (index + 1) * size >= body.len();
-        let seen = look(&kept, last, &mut seek);
+        let seen = looked(&kept, last, &mut seek);
         if let Some(found) = seen.finds.iter().find(|found| begin + found.end > out) {
             let _ = found;
             return (true, out);
@@ -219,7 +226,7 @@ fn chunks_make_no_difference_and_the_value_is_never_whole_outside() {
         let bodies = encoded(before).into_iter().chain([("base64 base16", twice.into_bytes())]);
         for (layer, body) in bodies {
             let body = [b"{\"some\": \"words\", \"data\":\"".as_slice(), &body, b"\"}"].concat();
-            let seen = look(&body, true, &mut seek);
+            let seen = looked(&body, true, &mut seek);
             let found = seen.finds.iter().find(|found| found.layers.to_string() == layer).unwrap();
             for size in [1, 2, 3, 7, 20, 64] {
                 let (hit, out) = streamed(&body, size);
@@ -237,12 +244,12 @@ fn chunks_make_no_difference_and_the_value_is_never_whole_outside() {
 #[test]
 fn what_may_begin_a_match_waits_and_nothing_else() {
     let code = STANDARD.encode(text("a few words before it, and then "));
-    let all = look(code.as_bytes(), false, &mut seek);
+    let all = looked(code.as_bytes(), false, &mut seek);
     assert_eq!(all.hold, code.len(), "the value is whole, and nothing is open behind it");
-    let begun = look(&code.as_bytes()[..52], false, &mut seek);
+    let begun = looked(&code.as_bytes()[..52], false, &mut seek);
     let place = "a few words before it, and then ".len() * 8 / 6;
     assert_eq!(begun.hold, place, "from the letter with the first bits of the value");
-    assert_eq!(look(&code.as_bytes()[..40], false, &mut seek).hold, 40, "nothing began yet");
+    assert_eq!(looked(&code.as_bytes()[..40], false, &mut seek).hold, 40, "nothing began yet");
 }
 
 #[test]
@@ -259,9 +266,9 @@ fn random_letters_are_not_decoded() {
         base32(&bytes),
     ] {
         let mut read = 0;
-        look::<()>(body.as_bytes(), true, &mut |reading, _, _| {
+        looked::<()>(body.as_bytes(), true, &mut |reading, _, last, _| {
             read += reading.len();
-            reading.len()
+            Searched { hold: reading.len(), view: View::of(reading, Before::default(), last) }
         });
         assert!(read * 25 < body.len(), "{read} of {}", body.len());
     }

@@ -11,8 +11,8 @@ const PAIRS: [(&str, &str); 2] = [
         "aeopcyxksijhdqwlABEKMHOPCTYXSIJYGI",
     ),
     (
-        "\u{3bf}\u{3bd}\u{3c1}\u{3b1}\u{3b9}\u{3ba}\u{3c5}\u{3c7}\u{3f2}\u{3f3}\u{391}\u{392}\u{395}\u{396}\u{397}\u{399}\u{39a}\u{39c}\u{39d}\u{39f}\u{3a1}\u{3a4}\u{3a5}\u{3a7}\u{37f}\u{3f9}\u{131}\u{17f}\u{261}\u{251}",
-        "ovpaikuxcjABEZHIKMNOPTYXJCisga",
+        "\u{3bf}\u{3bd}\u{3c1}\u{3b1}\u{3b9}\u{3ba}\u{3c5}\u{3c7}\u{3f2}\u{3f3}\u{391}\u{392}\u{395}\u{396}\u{397}\u{399}\u{39a}\u{39c}\u{39d}\u{39f}\u{3a1}\u{3a4}\u{3a5}\u{3a7}\u{37f}\u{3f9}",
+        "ovpaikuxcjABEZHIKMNOPTYXJC",
     ),
 ];
 
@@ -41,10 +41,26 @@ fn letter(number: u32) -> Option<u8> {
 }
 
 fn paired(character: char) -> Option<u8> {
-    PAIRS.iter().find_map(|(like, ascii)| {
-        let place = like.chars().position(|other| other == character)?;
-        ascii.as_bytes().get(place).copied()
-    })
+    match character {
+        '\u{131}' => Some(b'i'),
+        '\u{17f}' => Some(b's'),
+        '\u{251}' => Some(b'a'),
+        '\u{261}' => Some(b'g'),
+        _ => {
+            let mut bytes = [0; 4];
+            match *character.encode_utf8(&mut bytes).as_bytes() {
+                [lead, second] => of_two_bytes(lead, second),
+                _ => None,
+            }
+        }
+    }
+}
+
+/// What the Greek or Cyrillic letter of these two bytes is taken for.
+pub(super) fn of_two_bytes(lead: u8, second: u8) -> Option<u8> {
+    let row = usize::from(lead.checked_sub(FIRST_PAIRED)?);
+    let ascii = PAIRED.get(row)?[usize::from(second & 0x3F)];
+    (ascii != 0 && second & 0xC0 == 0x80).then_some(ascii)
 }
 
 /// What the run of invisible characters reads as bytes, for one that was spelled as an escape.
@@ -61,8 +77,7 @@ pub(super) fn may_be(lead: u8, second: u8) -> bool {
         0xC5 => matches!(second, 0xBF),
         0xC4 => second == 0xB1,
         0xC9 => matches!(second, 0x91 | 0xA1),
-        0xCD..=0xD1 => PAIRED[usize::from(lead - 0xCD)] >> (second & 0x3F) & 1 == 1,
-        0xD2..=0xD4 => true,
+        FIRST_PAIRED..=LAST_PAIRED => of_two_bytes(lead, second).is_some(),
         0xE2 => matches!(second, 0x80 | 0x81 | 0x88 | 0x92 | 0x93),
         0xEF => matches!(second, 0xB8 | 0xBB | 0xBC | 0xBD),
         0xF0 => second == 0x9D,
@@ -71,18 +86,20 @@ pub(super) fn may_be(lead: u8, second: u8) -> bool {
     }
 }
 
-/// For each lead byte from 0xCD on: the second bytes of characters that have a pair.
-const PAIRED: [u64; 5] = {
-    let mut table = [0; 5];
+/// Lead bytes of Greek and Cyrillic letters.
+const FIRST_PAIRED: u8 = 0xCD;
+const LAST_PAIRED: u8 = 0xD4;
+
+/// For each lead byte and each second one, what the letter is taken for; zero for itself.
+const PAIRED: [[u8; 64]; 8] = {
+    let mut table = [[0; 64]; 8];
     let mut list = 0;
     while list < PAIRS.len() {
-        let bytes = PAIRS[list].0.as_bytes();
+        let (like, ascii) = (PAIRS[list].0.as_bytes(), PAIRS[list].1.as_bytes());
         let mut at = 0;
-        while at + 1 < bytes.len() {
-            if bytes[at] >= 0xCD && bytes[at] <= 0xD1 {
-                table[(bytes[at] - 0xCD) as usize] |= 1 << (bytes[at + 1] & 0x3F);
-            }
-            at += 2;
+        while at < ascii.len() {
+            table[(like[2 * at] - FIRST_PAIRED) as usize][(like[2 * at + 1] & 0x3F) as usize] = ascii[at];
+            at += 1;
         }
         list += 1;
     }
