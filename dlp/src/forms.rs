@@ -119,6 +119,27 @@ impl Spellings<'_> {
     }
 }
 
+/// A spelling with as many letters as stand for the value alone.
+pub(crate) struct Aligned {
+    pub(crate) text: Vec<u8>,
+    /// Bits of a letter.
+    pub(crate) bits: usize,
+    /// The bit of the value at which the first letter begins.
+    pub(crate) first: usize,
+}
+
+/// base64, base64url, base32 and hex, in every alignment.
+pub(crate) fn aligned(value: &[u8]) -> impl Iterator<Item = Aligned> {
+    [(BASE64, 6_usize, 3_usize), (BASE64URL, 6, 3), (BASE32, 5, 5), (HEX, 4, 1)].into_iter().flat_map(
+        move |(alphabet, bits, group)| {
+            (0..group).map(move |offset: usize| {
+                let first = (offset * 8).div_ceil(bits) * bits - offset * 8;
+                Aligned { text: aligned_part(value, offset, alphabet, bits), bits, first }
+            })
+        },
+    )
+}
+
 fn base64_parts(bytes: &[u8], alphabet: &'static [u8]) -> impl Iterator<Item = Vec<u8>> {
     (0..3).map(move |offset| aligned_part(bytes, offset, alphabet, 6))
 }

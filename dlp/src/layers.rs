@@ -9,6 +9,7 @@
 //! | quoted-printable | two escapes near each other, one escaped `=`, or a soft line break |
 //! | UTF-16 and UTF-32, both byte orders | 8 characters in a row with zeros in between |
 //! | reversed | 20 to 1024 letters of base64 in a row, read from their end |
+//! | escapes under escapes | what is unescaped has escapes again |
 //!
 //! Under each layer stand the escapes that `view` reads (percent, JSON, HTML, invisible and look-alike characters), and layers
 //! stand in layers, [`DEPTH`] deep. The alignment of a run is never assumed: a run is decoded from each place where three
@@ -30,7 +31,7 @@ mod runs;
 mod tests;
 mod wide;
 
-use crate::view::View;
+use crate::view::{Before, View};
 use reading::Reading;
 use std::fmt;
 use std::ops::Range;
@@ -62,6 +63,8 @@ pub enum Layer {
     Wide,
     /// From the end.
     Reversed,
+    /// Percent, JSON or HTML escapes, under others.
+    Escaped,
 }
 
 impl Layer {
@@ -74,6 +77,7 @@ impl Layer {
             Layer::Quoted => "quoted-printable",
             Layer::Wide => "wide",
             Layer::Reversed => "reversed",
+            Layer::Escaped => "escaped",
         }
     }
 }
@@ -191,11 +195,10 @@ fn look_within<T>(
         bits::each(bytes, 0..bytes.len(), false, &mut |reading| looker.read(&reading, &plain));
         return looker.seen;
     }
-    wide::each(bytes, last, &mut |reading| looker.read(&reading, &plain));
-    quoted::each(bytes, last, &mut |reading| looker.read(&reading, &plain));
-    looker.text(view.map_or(bytes, |view| &view.bytes), last, &Outer { view, source: bytes });
-    if view.is_some() {
-        looker.with_signs(bytes, last, &plain);
+    looker.lines(bytes, last, &plain);
+    match view {
+        None => looker.text(bytes, last, &plain),
+        Some(view) => looker.unescaped(view, last, &plain),
     }
     looker.seen
 }
@@ -207,19 +210,42 @@ struct Looker<'l, 's, T> {
 }
 
 impl<T> Looker<'_, '_, T> {
+    /// What goes across blanks and zeros.
+    fn lines(&mut self, text: &[u8], last: bool, outer: &Outer<'_>) {
+        wide::each(text, last, &mut |reading| self.read(&reading, outer));
+        quoted::each(text, last, &mut |reading| self.read(&reading, outer));
+    }
+
+    /// As the receiver unescapes it, and what is escaped once more.
+    fn unescaped(&mut self, view: &View, last: bool, plain: &Outer<'_>) {
+        let outer = Outer { view: Some(view), source: plain.source };
+        if view.is_changed() {
+            self.lines(&view.bytes, last, &outer);
+            if View::of(&view.bytes, Before::default(), last).is_some_and(|again| again.is_changed()) {
+                self.read(&reading::escaped(&view.bytes, !last), &outer);
+            }
+            self.with_signs(plain.source, last, plain);
+        }
+        self.text(&view.bytes, last, &outer);
+    }
+
     /// Stretches without blanks, decoded in every way.
     fn text(&mut self, text: &[u8], last: bool, outer: &Outer<'_>) {
         for region in runs::visible(text) {
             let open = !last && region.end == text.len();
-            let letters = &text[..region.end];
-            for run in runs::letters(letters, region.start) {
+            let mut rest = region.start;
+            for run in runs::letters(&text[..region.end], region.start) {
                 let open = open && run.end == text.len();
                 bits::each(text, run.clone(), open, &mut |reading| self.read(&reading, outer));
                 if run.len() <= runs::REVERSED_MOST {
-                    self.read(&reading::reversed(text, run), outer);
+                    self.read(&reading::reversed(text, run.clone()), outer);
+                }
+                if run.len() >= runs::SURELY_LETTERS {
+                    ascii85::each(text, rest..run.start, false, &mut |reading| self.read(&reading, outer));
+                    rest = run.end;
                 }
             }
-            ascii85::each(text, region, open, &mut |reading| self.read(&reading, outer));
+            ascii85::each(text, rest..region.end, open, &mut |reading| self.read(&reading, outer));
         }
     }
 
@@ -227,9 +253,19 @@ impl<T> Looker<'_, '_, T> {
     fn with_signs(&mut self, bytes: &[u8], last: bool, outer: &Outer<'_>) {
         for region in runs::visible(bytes) {
             let open = !last && region.end == bytes.len();
-            ascii85::each(bytes, region.clone(), open, &mut |reading| self.read(&reading, outer));
-            ascii85::in_json(bytes, region, open, &mut |reading| self.read(&reading, outer));
+            let mut rest = region.start;
+            let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
+            for run in runs::letters(&bytes[..region.end], region.start).filter(long) {
+                self.ascii85(bytes, rest..run.start, false, outer);
+                rest = run.end;
+            }
+            self.ascii85(bytes, rest..region.end, open, outer);
         }
+    }
+
+    fn ascii85(&mut self, bytes: &[u8], part: Range<usize>, open: bool, outer: &Outer<'_>) {
+        ascii85::each(bytes, part.clone(), open, &mut |reading| self.read(&reading, outer));
+        ascii85::in_json(bytes, part, open, &mut |reading| self.read(&reading, outer));
     }
 
     fn read(&mut self, reading: &Reading, outer: &Outer<'_>) {

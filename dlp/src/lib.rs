@@ -8,6 +8,7 @@
 
 mod find;
 mod forms;
+pub mod fragments;
 pub mod hit;
 pub mod inspect;
 pub mod known;
@@ -20,6 +21,7 @@ pub mod sought;
 mod stream;
 mod view;
 
+pub use fragments::{Collector, Fragments};
 pub use hit::{Fingerprint, FingerprintKey, Hit, Verdict};
 pub use inspect::Inspector;
 pub use known::{KnownValue, KnownValues};

@@ -82,6 +82,11 @@ impl View {
         Some(view)
     }
 
+    /// Whether anything was more than itself.
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
     /// Where the byte at this place of the view came from.
     pub(crate) fn source(&self, at: usize) -> usize {
         match self.last_token(|token| token.at <= at) {

@@ -45,12 +45,13 @@ const fn alphabet(letters: &[u8; 85]) -> Alphabet {
     Alphabet { letters: *letters, values, known }
 }
 
-/// Every reading of a stretch without blanks. `open`: more may follow its end.
+/// Every reading of a stretch without blanks and without long runs of letters of base64, which all of these alphabets have, and
+/// no code of theirs keeps to. `open`: more may follow its end.
 pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
     for alphabet in &ALPHABETS {
         for run in runs::all(&text[..region.end], region.start, LEAST, &alphabet.known) {
             let open = open && run.end == region.end;
-            alphabet.run(text, run, open, show);
+            alphabet.part(text, run, open, show);
         }
     }
 }
@@ -61,7 +62,7 @@ pub(super) fn in_json(text: &[u8], region: Range<usize>, open: bool, show: &mut 
     for run in runs::all(&text[..region.end], region.start, LEAST, &adobe.known) {
         let open = open && run.end == region.end;
         if let Some((letters, places)) = json::unescaped(&text[run.clone()], run.start) {
-            adobe.run(&letters, 0..letters.len(), open, &mut |mut reading| {
+            adobe.part(&letters, 0..letters.len(), open, &mut |mut reading| {
                 reading.through(&places);
                 show(reading);
             });
@@ -78,17 +79,6 @@ const ENDS: &[u8] = b"\"'<&";
 const FIRSTS: std::ops::RangeInclusive<u8> = 10..=40;
 
 impl Alphabet {
-    /// All of these alphabets have most letters of base64, of which no long run is a code of theirs.
-    fn run(&'static self, text: &[u8], run: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-        let mut rest = run.start;
-        for long in runs::letters(&text[..run.end], run.start).filter(|run| run.len() >= runs::SURELY_LETTERS)
-        {
-            self.part(text, rest..long.start, false, show);
-            rest = long.end;
-        }
-        self.part(text, rest..run.end, open, show);
-    }
-
     fn part(&'static self, text: &[u8], part: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
         let letters = &text[part.clone()];
         let mut of = Stretches { alphabet: self, letters, start: part.start, open, done: [0; GROUP] };

@@ -6,7 +6,7 @@
 use super::Layer;
 use super::reading::{Map, Reading, Spelled};
 use super::runs;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// Letters that stand for bits.
 pub(super) struct Code {
@@ -23,6 +23,8 @@ pub(super) struct Code {
     alphabets: [&'static [u8]; 2],
     /// Letters of the second alphabet alone.
     second: [bool; 256],
+    /// Values of the first letters of groups of text.
+    firsts: RangeInclusive<u8>,
 }
 
 const NO_LETTER: u8 = 0xFF;
@@ -44,6 +46,7 @@ static BASE64: Code = Code {
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
     ],
     second: table(b"-_"),
+    firsts: 0..=31,
 };
 
 static BASE32: Code = Code {
@@ -55,6 +58,7 @@ static BASE32: Code = Code {
     values: values([b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"]),
     alphabets: [b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"],
     second: table(b"abcdefghijklmnopqrstuvwxyz"),
+    firsts: 0..=15,
 };
 
 static BASE16: Code = Code {
@@ -66,6 +70,7 @@ static BASE16: Code = Code {
     values: values([b"0123456789abcdef", b"0123456789ABCDEF"]),
     alphabets: [b"0123456789abcdef", b"0123456789ABCDEF"],
     second: table(b"ABCDEF"),
+    firsts: 0..=7,
 };
 
 /// base32 in one case; base16 in any.
@@ -75,6 +80,8 @@ const DIGITS: [bool; 256] = table(b"0123456789abcdefABCDEF");
 const LEAST: usize = 24;
 /// Letters that are looked at to tell alphabets apart.
 const SPELLED: usize = 256;
+/// Letters of a stretch for which there is room at once: most are short.
+const FIRST_ROOM: usize = 256;
 
 const fn table(letters: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
@@ -110,9 +117,7 @@ pub(super) fn each(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn Fn
             let open = open && part.end == letters.len();
             let part_letters = &letters[part.clone()];
             let mut stretches = Stretches::new(code, part_letters, run.start + part.start, open);
-            for at in 0..part_letters.len() {
-                stretches.from(at, show);
-            }
+            code.likely(part_letters, |at| stretches.from(at, show));
         }
     }
 }
@@ -167,6 +172,24 @@ fn value_of(letter: u8) -> u8 {
 }
 
 impl Code {
+    /// Where several groups in a row begin like text, by the values of their first letters. A window is looked at from its
+    /// end, so that most of it is skipped.
+    fn likely(&self, letters: &[u8], mut show: impl FnMut(usize)) {
+        let begins = |at: usize| self.firsts.contains(&self.value(letters[at]));
+        for phase in 0..self.group {
+            let mut at = phase;
+            while at + self.group * self.groups_least <= letters.len() {
+                match (0..self.groups_least).rev().find(|group| !begins(at + group * self.group)) {
+                    Some(other) => at += (other + 1) * self.group,
+                    None => {
+                        show(at);
+                        at += self.group;
+                    }
+                }
+            }
+        }
+    }
+
     /// Bytes of a group.
     pub(super) fn group_bytes(&self) -> usize {
         self.group * self.bits / 8
@@ -186,6 +209,44 @@ impl Code {
 
     fn value(&self, letter: u8) -> u8 {
         self.values[usize::from(letter)]
+    }
+
+    /// Up to the last group of text and the one behind it, in which a value may end.
+    fn text(&self, letters: &[u8]) -> Text {
+        match self.bits {
+            6 => self.text_of::<4, 3>(letters),
+            5 => self.text_of::<8, 5>(letters),
+            _ => self.text_of::<2, 1>(letters),
+        }
+    }
+
+    fn text_of<const LETTERS: usize, const BYTES: usize>(&self, letters: &[u8]) -> Text {
+        let (groups, rest) = letters.as_chunks::<LETTERS>();
+        let mut bytes = Vec::with_capacity(letters.len().min(FIRST_ROOM) * self.bits / 8 + BYTES);
+        let (mut since, mut seen) = (0, 0);
+        for group in groups {
+            let bits = self.bits_of(group);
+            bytes.extend_from_slice(&bits.to_be_bytes()[8 - BYTES..]);
+            seen += LETTERS;
+            since = if self.is_text_group(bits) { 0 } else { since + 1 };
+            if since > self.gap {
+                break;
+            }
+        }
+        if seen == groups.len() * LETTERS && since <= 1 {
+            bytes.extend(self.decode(rest));
+        }
+        bytes.truncate(bytes.len() - BYTES * since.saturating_sub(1));
+        Text { bytes, seen }
+    }
+
+    /// For base64 the highest bits are enough; the others need more to tell text from noise.
+    #[inline]
+    fn is_text_group(&self, bits: u64) -> bool {
+        let ascii = bits & 0x80_8080_8080 == 0;
+        ascii
+            && (self.bits == 6
+                || bits.to_be_bytes()[8 - self.group_bytes()..].iter().all(|byte| is_text(*byte)))
     }
 
     fn decode(&self, letters: &[u8]) -> Vec<u8> {
@@ -259,49 +320,37 @@ impl<'a> Stretches<'a> {
         if at < self.done[at % group] || !self.code.begins(self.letters, at) {
             return;
         }
-        let (text_end, seen) = self.end(at);
+        let text = self.code.text(&self.letters[at..]);
+        let seen = at + text.seen;
         self.done[at % group] = seen;
-        // A value may begin or end inside of the groups around. What the group before decodes to may also be nothing at all,
-        // and its last letter no part of the text.
-        let rest = self.letters.len() - text_end;
-        let end = if rest < 2 * group { self.letters.len() } else { text_end + group };
+        if !worth_a_look(&text.bytes) {
+            return;
+        }
         let open = self.open && self.letters.len() - seen < group;
-        let before = at.checked_sub(group);
-        if let Some(begin) = before {
-            self.show(begin..end, open, show);
+        // A value may begin in the group before. What that decodes to may also be nothing at all, and its last letter no part of
+        // the text.
+        let before = at.checked_sub(group).map(|begin| (begin, self.code.decode(&self.letters[begin..at])));
+        if let Some((begin, before)) = &before {
+            let bytes = [before.as_slice(), &text.bytes].concat();
+            show(self.reading(*begin, bytes, open));
         }
-        let joined = before.is_none_or(|begin| ends_a_word(&self.code.decode(&self.letters[begin..at])));
-        if joined {
-            self.show(at..end, open, show);
-        }
-    }
-
-    fn show(&self, part: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-        let letters = &self.letters[part.clone()];
-        let bytes = self.code.decode(letters);
-        if worth_a_look(&bytes) {
-            let map = Map::Bits {
-                start: self.start + part.start,
-                code: self.code,
-                spelled: self.code.spelled(letters),
-            };
-            show(Reading { layer: self.code.layer, bytes, open, map });
+        if before.is_none_or(|(_, before)| ends_a_word(&before)) {
+            show(self.reading(at, text.bytes, open));
         }
     }
 
-    /// Where the last group of text ends, and how far was looked for one.
-    fn end(&self, at: usize) -> (usize, usize) {
-        let group = self.code.group;
-        let (mut end, mut seen) = (at + group * self.code.groups_least, at);
-        while self.letters.len() - seen >= group && (seen <= end + self.code.gap * group) {
-            let text = self.code.is_text(self.letters, seen);
-            seen += group;
-            if text {
-                end = end.max(seen);
-            }
-        }
-        (end, seen)
+    fn reading(&self, begin: usize, bytes: Vec<u8>, open: bool) -> Reading {
+        let spelled = self.code.spelled(&self.letters[begin..]);
+        let map = Map::Bits { start: self.start + begin, code: self.code, spelled };
+        Reading { layer: self.code.layer, bytes, open, map }
     }
+}
+
+/// What letters stand for, as long as there is text in it.
+struct Text {
+    bytes: Vec<u8>,
+    /// Letters that were looked at.
+    seen: usize,
 }
 
 /// Text, or what has zeros between its characters.

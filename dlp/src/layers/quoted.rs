@@ -37,6 +37,11 @@ fn escape(bytes: &[u8], start: usize) -> Option<Escape> {
     match *bytes.get(start + 1..)? {
         [b'\n', ..] => of(2, true, None),
         [b'\r', b'\n', ..] => of(3, true, None),
+        // The same line breaks, as JSON and forms escape them.
+        [b'\\', b'n', ..] => of(3, true, None),
+        [b'\\', b'r', b'\\', b'n', ..] => of(5, true, None),
+        [b'%', b'0', b'A' | b'a', ..] => of(4, true, None),
+        [b'%', b'0', b'D' | b'd', b'%', b'0', b'A' | b'a', ..] => of(7, true, None),
         [b'3', b'D', ..] => of(3, true, Some(b'=')),
         [high, low, ..] => of(3, false, Some(digit(high)? << 4 | digit(low)?)),
         _ => None,

@@ -27,6 +27,8 @@ pub(super) enum Map {
     Places(Vec<Range<usize>>),
     /// From its end.
     Reversed { end: usize },
+    /// Each for itself.
+    Same,
 }
 
 /// Which of several equal alphabets was used.
@@ -48,6 +50,7 @@ impl Reading {
                 None => places.last().map_or(0, |place| place.end),
             },
             Map::Reversed { end } => end.saturating_sub(at + 1),
+            Map::Same => at,
         }
     }
 
@@ -66,6 +69,7 @@ impl Reading {
                 end.checked_sub(1).and_then(|last| places.get(last)).map_or(0, |place| place.end)
             }
             Map::Reversed { end: last } => last.saturating_sub(end.saturating_sub(1)),
+            Map::Same => end,
         }
     }
 
@@ -105,7 +109,7 @@ impl Reading {
                 wide.truncate(wide.len().saturating_sub(width - 1));
                 Some((self.sources(range), wide))
             }
-            Map::Places(_) | Map::Reversed { .. } => Some((self.sources(range), with.to_vec())),
+            Map::Places(_) | Map::Reversed { .. } | Map::Same => Some((self.sources(range), with.to_vec())),
         }
     }
 
@@ -120,6 +124,11 @@ impl Reading {
 
 fn place(places: Option<&[usize]>, at: usize) -> usize {
     places.map_or(at, |places| places.get(at).or(places.last()).copied().unwrap_or(at))
+}
+
+/// What is to be unescaped once more.
+pub(super) fn escaped(text: &[u8], open: bool) -> Reading {
+    Reading { layer: Layer::Escaped, bytes: text.to_vec(), open, map: Map::Same }
 }
 
 /// A run of letters read from its end.
