@@ -5,6 +5,9 @@ use crate::layers::CONTEXT;
 use crate::sought::{Look, Sought, Window};
 use crate::view::Before;
 
+/// Bytes that one stream keeps at most, those included that went out last: what is spelled out over more is not seen.
+const MOST: usize = 256 * 1024;
+
 /// Sans-IO: gives out what surely holds nothing, holds back only what may begin something that is sought, and asks a judge
 /// about everything that it finds.
 pub struct Inspector {
@@ -67,7 +70,8 @@ impl Inspector {
         }
         self.bytes.extend_from_slice(chunk);
         let text = Text { bytes: &self.bytes, from: self.given, last };
-        let look = self.sought.look(Window { text, before: self.before });
+        let mut look = self.sought.look(Window { text, before: self.before });
+        look.hold_less(self.bytes.len().saturating_sub(MOST));
         self.stopped = self.give(&look, out, judge);
         match &self.stopped {
             Some(hit) => Err(hit.clone()),

@@ -1,6 +1,7 @@
 //! Values that must not pass, compiled into one search.
 use crate::find::Text;
 use crate::forms::{Spelling, spellings};
+use crate::layers::escapes;
 use crate::matcher::{Matcher, Sight};
 use crate::view::{Before, View, readings};
 use crate::{KnownHit, Scrubber};
@@ -114,17 +115,10 @@ impl KnownValues {
         KnownHit { name: self.target(find).owner.name.clone(), offset: base + find.start as u64 }
     }
 
-    /// What stands instead of a find. Where the value was percent-encoded, so is this.
+    /// What stands instead of a find. Where the value was escaped, so is this.
     pub(crate) fn put_replacement(&self, find: Find, bytes: &[u8], out: &mut Vec<u8>) {
         let replacement = &self.target(find).replacement;
-        if bytes[find.start..find.end].contains(&b'%') {
-            out.extend(
-                percent_encoding::percent_encode(replacement, percent_encoding::NON_ALPHANUMERIC)
-                    .flat_map(str::bytes),
-            );
-        } else {
-            out.extend_from_slice(replacement);
-        }
+        out.extend(escapes::like(&bytes[find.start..find.end], replacement));
     }
 
     pub(crate) fn owner(&self, find: Find) -> &Owner {

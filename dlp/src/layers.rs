@@ -23,7 +23,7 @@
 
 mod ascii85;
 mod bits;
-mod json;
+pub(crate) mod escapes;
 mod quoted;
 mod reading;
 mod runs;
@@ -249,7 +249,8 @@ impl<T> Looker<'_, '_, T> {
         }
     }
 
-    /// Some letters of ascii85 are signs of escapes elsewhere: it is read without the view too, and as JSON alone escapes it.
+    /// Some letters of ascii85 are signs of escapes elsewhere: it is read without the view too, and as one format
+    /// alone escapes it.
     fn with_signs(&mut self, bytes: &[u8], last: bool, outer: &Outer<'_>) {
         for region in runs::visible(bytes) {
             let open = !last && region.end == bytes.len();
@@ -265,7 +266,7 @@ impl<T> Looker<'_, '_, T> {
 
     fn ascii85(&mut self, bytes: &[u8], part: Range<usize>, open: bool, outer: &Outer<'_>) {
         ascii85::each(bytes, part.clone(), open, &mut |reading| self.read(&reading, outer));
-        ascii85::in_json(bytes, part, open, &mut |reading| self.read(&reading, outer));
+        ascii85::escaped(bytes, part, open, &mut |reading| self.read(&reading, outer));
     }
 
     fn read(&mut self, reading: &Reading, outer: &Outer<'_>) {
@@ -345,13 +346,11 @@ impl Outer<'_> {
         found
     }
 
-    /// Where it was percent-encoded, so is what stands there instead.
+    /// As it was spelled there.
     fn escape(&self, replacement: &mut Replacement) {
         let replaced = self.source.get(replacement.start..replacement.end).unwrap_or_default();
-        if self.view.is_some() && replaced.contains(&b'%') {
-            let escaped =
-                percent_encoding::percent_encode(&replacement.bytes, percent_encoding::NON_ALPHANUMERIC);
-            replacement.bytes = escaped.collect::<String>().into_bytes();
+        if self.view.is_some() {
+            replacement.bytes = escapes::like(replaced, &replacement.bytes);
         }
     }
 }

@@ -2,7 +2,7 @@
 use crate::find::{Find, How, Text, What};
 use crate::hit::{FingerprintKey, Hit, Verdict};
 use crate::known::Find as KnownFind;
-use crate::layers::{self, Found, Layer, Layers, Searched, Seen, Sight};
+use crate::layers::{self, Found, Layer, Layers, Searched, Seen, Sight, escapes};
 use crate::view::{Before, View};
 use crate::{Inspector, KnownValues, RuleSet};
 use std::sync::Arc;
@@ -229,13 +229,7 @@ impl Sought {
 
 /// `[redacted:RULE]`, with brackets and colon percent-encoded where the value was.
 fn put_typed(id: &str, value: &[u8], out: &mut Vec<u8>) {
-    let stand_in = format!("[redacted:{id}]");
-    if value.contains(&b'%') {
-        let encoded = percent_encoding::utf8_percent_encode(&stand_in, percent_encoding::NON_ALPHANUMERIC);
-        out.extend(encoded.flat_map(str::bytes));
-    } else {
-        out.extend_from_slice(stand_in.as_bytes());
-    }
+    out.extend(escapes::like(value, format!("[redacted:{id}]").as_bytes()));
 }
 
 fn known(find: &Find, target: u32) -> KnownFind {
@@ -275,6 +269,13 @@ impl Look {
         }
         self.finds.sort_by_key(Find::order);
         self.drop_repeats();
+    }
+
+    /// Nothing before this place waits any longer.
+    pub(crate) fn hold_less(&mut self, least: usize) {
+        if self.hold < least {
+            self.hold = self.floor(least).max(self.hold);
+        }
     }
 
     fn unsettled(&self) -> Option<usize> {

@@ -3,8 +3,9 @@
 //! Where five groups in a row are text, they are decoded.
 use super::Layer;
 use super::bits::worth_a_look;
+use super::escapes::Format;
 use super::reading::{Map, Reading};
-use super::{json, runs};
+use super::runs;
 use std::ops::Range;
 
 pub(super) struct Alphabet {
@@ -56,12 +57,13 @@ pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn
     }
 }
 
-/// As [`each`], where Adobe's letters are escaped as JSON does it.
-pub(super) fn in_json(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+/// As [`each`], where Adobe's letters are escaped by the rule of one format alone.
+pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
     let [adobe, ..] = &ALPHABETS;
     for run in runs::all(&text[..region.end], region.start, LEAST, &adobe.known) {
         let open = open && run.end == region.end;
-        if let Some((letters, places)) = json::unescaped(&text[run.clone()], run.start) {
+        for format in [Format::Json, Format::Percent, Format::Html] {
+            let Some((letters, places)) = format.unescaped(&text[run.clone()], run.start) else { continue };
             adobe.part(&letters, 0..letters.len(), open, &mut |mut reading| {
                 reading.through(&places);
                 show(reading);
@@ -72,11 +74,8 @@ pub(super) fn in_json(text: &[u8], region: Range<usize>, open: bool, show: &mut 
 
 const LEAST: usize = GROUP * GROUPS_LEAST;
 
-/// Strings end so, in JSON, XML and forms.
-const ENDS: &[u8] = b"\"'<&";
-
-/// The values of first letters of groups of text: of a blank to the last ASCII character.
-const FIRSTS: std::ops::RangeInclusive<u8> = 10..=40;
+/// The values of first letters of groups of text, up to the last ASCII character.
+const FIRSTS: std::ops::RangeInclusive<u8> = 0..=40;
 
 impl Alphabet {
     fn part(&'static self, text: &[u8], part: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
@@ -184,17 +183,17 @@ impl Stretches<'_> {
         (end, seen)
     }
 
-    /// The group behind the text, in which a value may end: a whole one, or the short last one. What ends a string in
-    /// many formats may be a letter too: then it is read every way.
+    /// The group behind the text, in which a value may end: a whole one, or a short last one. What ends a string (a quote, an
+    /// ampersand, a slash) may be a letter too, so it is read every way.
     fn behind(&self, end: usize) -> Vec<Vec<u8>> {
         let next = &self.letters[end..self.letters.len().min(end + GROUP)];
-        let known = next.iter().take_while(|letter| self.alphabet.values[usize::from(**letter)] != NO_LETTER);
-        let count = known.clone().count();
-        let ends = known.enumerate().filter(|(_, letter)| ENDS.contains(letter)).map(|(at, _)| at);
-        let part = |count: usize| match self.group(end) {
-            Some(group) if count == GROUP => group.to_vec(),
-            _ => self.alphabet.rest(&next[..count.min(GROUP - 1)]),
-        };
-        ends.chain([count]).map(part).collect()
+        let known = next.iter().take_while(|letter| self.alphabet.known[usize::from(**letter)]).count();
+        let short = (2..=known.min(GROUP - 1)).map(|count| self.alphabet.rest(&next[..count]));
+        let whole = self.group(end).map(|group| group.to_vec());
+        let mut all: Vec<Vec<u8>> = short.chain(whole).collect();
+        if all.is_empty() {
+            all.push(Vec::new());
+        }
+        all
     }
 }

@@ -2,7 +2,6 @@
 use super::Layer;
 use super::ascii85::Alphabet;
 use super::bits::Code;
-use super::json;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -96,11 +95,12 @@ impl Reading {
                 let (whole, bytes) = self.grouped(range, with, code.group_bytes())?;
                 Some((self.sources(whole), code.encode(&bytes, *spelled)))
             }
-            Map::Fives { alphabet, places, .. } => {
+            Map::Fives { alphabet, .. } => {
                 let (whole, bytes) = self.grouped(range, with, 4)?;
                 let letters = alphabet.encode(&bytes);
-                let letters = if places.is_some() { json::escaped(&letters) } else { letters };
-                Some((self.sources(whole), letters))
+                // Some letters would end the string that it stands in.
+                let harmless = !letters.iter().any(|letter| b"\"'\\<&%".contains(letter));
+                harmless.then(|| (self.sources(whole), letters))
             }
             Map::Wide { width, .. } => {
                 let zeros = vec![0; width - 1];

@@ -163,13 +163,11 @@ fn a_stand_in_keeps_the_code_whole() {
             assert!(layers_of(&clean).is_empty(), "{layer}: {}", String::from_utf8_lossy(&clean));
             let mut decoded = decoded(&clean);
             decoded.push(clean.clone());
-            assert!(
-                decoded.iter().any(|text| contains(text, STAND_IN) && contains(text, b"more words")
-                    || contains(text, &STAND_IN.iter().rev().copied().collect::<Vec<_>>())
-                    || layer == "reversed"),
-                "{layer}: {}",
-                String::from_utf8_lossy(&clean)
-            );
+            // In ascii85 a stand-in is often spelled with signs that would end a string: then it stands there plain.
+            let reversed: Vec<u8> = STAND_IN.iter().rev().copied().collect();
+            let rest = decoded.iter().any(|text| contains(text, b"more words")) || layer == "reversed";
+            let stand_in = decoded.iter().any(|text| contains(text, STAND_IN) || contains(text, &reversed));
+            assert!(rest && stand_in, "{layer}: {}", String::from_utf8_lossy(&clean));
         }
     }
 }
