@@ -82,7 +82,7 @@ impl Collector {
 
     /// For a place that comes in chunks.
     pub fn flow(&self) -> Flow {
-        Flow { collector: self.clone(), tail: Vec::new(), base: 0 }
+        Flow { collector: self.clone(), tail: Vec::new(), seen: 0, base: 0 }
     }
 
     /// `seen`: so many of the bytes were looked at before, and pieces that end before count already.
@@ -145,6 +145,8 @@ struct Looked {
 pub struct Flow {
     collector: Collector,
     tail: Vec<u8>,
+    /// Pieces that end before this place of it count already.
+    seen: usize,
     /// Place of the tail in the stream.
     base: u64,
 }
@@ -164,11 +166,12 @@ impl Flow {
         if self.collector.fragments.is_empty() {
             return None;
         }
-        let seen = self.tail.len();
         self.tail.extend_from_slice(chunk);
-        let looked = self.collector.look(&self.tail, seen, last);
+        let looked = self.collector.look(&self.tail, self.seen, last);
         let hit = looked.hit.map(|hit| Hit { offset: self.base + hit.offset, ..hit });
         let keep = self.tail.len().saturating_sub(TAIL).min(looked.waits);
+        // What waits may turn out to be over before the bytes that made it wait.
+        self.seen = self.tail.len().min(looked.waits) - keep;
         self.tail.drain(..keep);
         self.base += keep as u64;
         hit

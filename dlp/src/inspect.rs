@@ -2,11 +2,15 @@
 use crate::find::Text;
 use crate::hit::{Hit, Verdict};
 use crate::layers::CONTEXT;
+use crate::rules::BACK;
 use crate::sought::{Look, Sought, Window};
 use crate::view::Before;
 
 /// Bytes that one stream keeps at most, those included that went out last: what is spelled out over more is not seen.
 const MOST: usize = 256 * 1024;
+
+/// Bytes that went out and are kept: rules look back at them, and codes may have begun in them.
+const KEPT: usize = if CONTEXT > BACK { CONTEXT } else { BACK };
 
 /// Sans-IO: gives out what surely holds nothing, holds back only what may begin something that is sought, and asks a judge
 /// about everything that it finds.
@@ -107,7 +111,7 @@ impl Inspector {
 
     /// Keeps what waits, and before it as much as rules look back at and codes may have begun in.
     fn forget(&mut self, look: &Look) {
-        let kept = look.floor(look.hold.saturating_sub(CONTEXT));
+        let kept = look.floor(look.hold.saturating_sub(KEPT));
         self.before = look.before(&self.bytes, kept);
         self.bytes.drain(..kept);
         self.given = look.hold - kept;

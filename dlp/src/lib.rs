@@ -3,7 +3,8 @@
 //! Not here: I/O, decompression of transfer (the egress hands over decoded bytes), what to do about a finding (the caller
 //! judges each).
 //!
-//! Outward an [`Inspector`] seeks [`Sought`]: known values and rules. Inward a [`Scrubber`] seeks known values alone.
+//! Outward an [`Inspector`] seeks [`Sought`]: known values and rules, as they stand, unescaped and through [`layers`] of codes; a
+//! [`Collector`] puts together what leaves in pieces. Inward a [`Scrubber`] seeks known values alone.
 #![forbid(unsafe_code)]
 
 mod find;

@@ -11,12 +11,12 @@ mod encoders;
 mod forms;
 #[path = "dlp/inspect.rs"]
 mod inspect;
-#[path = "dlp/rules/all.rs"]
-mod rules;
 #[path = "dlp/ordinary.rs"]
 mod ordinary;
 #[path = "dlp/reach.rs"]
 mod reach;
+#[path = "dlp/rules/all.rs"]
+mod rules;
 #[path = "dlp/spell.rs"]
 mod spell;
 #[path = "dlp/streams.rs"]

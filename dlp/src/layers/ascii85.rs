@@ -2,7 +2,7 @@
 //!
 //! Where five groups in a row are text, they are decoded.
 use super::Layer;
-use super::bits::worth_a_look;
+use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
 use super::runs;
@@ -27,21 +27,22 @@ static ALPHABETS: [Alphabet; 3] = [
 
 const fn adobe() -> [u8; 85] {
     let mut letters = [0; 85];
-    let mut at = 0;
-    while at < 85 {
-        letters[at] = b'!' + at as u8;
-        at += 1;
+    let mut value = 0_u8;
+    while value < 85 {
+        letters[value as usize] = b'!' + value;
+        value += 1;
     }
     letters
 }
 
 const fn alphabet(letters: &[u8; 85]) -> Alphabet {
     let (mut values, mut known) = ([NO_LETTER; 256], [false; 256]);
-    let mut at = 0;
-    while at < 85 {
-        values[letters[at] as usize] = at as u8;
-        known[letters[at] as usize] = true;
-        at += 1;
+    let mut value = 0_u8;
+    while value < 85 {
+        let letter = letters[value as usize] as usize;
+        values[letter] = value;
+        known[letter] = true;
+        value += 1;
     }
     Alphabet { letters: *letters, values, known }
 }
@@ -57,22 +58,32 @@ pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn
     }
 }
 
-/// As [`each`], where Adobe's letters are escaped by the rule of one format alone.
+/// As [`each`], where letters are escaped by the rule of one format alone.
 pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-    let [adobe, ..] = &ALPHABETS;
-    for run in runs::all(&text[..region.end], region.start, LEAST, &adobe.known) {
-        let open = open && run.end == region.end;
-        for format in [Format::Json, Format::Percent, Format::Html] {
-            let Some((letters, places)) = format.unescaped(&text[run.clone()], run.start) else { continue };
-            adobe.part(&letters, 0..letters.len(), open, &mut |mut reading| {
-                reading.through(&places);
-                show(reading);
-            });
+    for alphabet in &ALPHABETS {
+        for run in runs::all(&text[..region.end], region.start, LEAST, &alphabet.known) {
+            let open = open && run.end == region.end;
+            for format in Format::ALL {
+                let Some((letters, places)) = format.unescaped(&text[run.clone()], run.start) else {
+                    continue;
+                };
+                alphabet.part(&letters, 0..letters.len(), open, &mut |mut reading| {
+                    reading.through(&places);
+                    show(reading);
+                });
+            }
         }
     }
 }
 
 const LEAST: usize = GROUP * GROUPS_LEAST;
+/// Groups in a row that are text by chance.
+const BY_CHANCE: usize = 3;
+
+/// What may stand around a code.
+fn is_sign(letter: u8) -> bool {
+    !letter.is_ascii_alphanumeric()
+}
 
 /// The values of first letters of groups of text, up to the last ASCII character.
 const FIRSTS: std::ops::RangeInclusive<u8> = 0..=40;
@@ -147,18 +158,48 @@ impl Stretches<'_> {
         }
         let (text_end, seen) = self.end(at);
         self.done[at % GROUP] = seen;
-        let begin = at.checked_sub(GROUP).filter(|begin| self.group(*begin).is_some()).unwrap_or(at);
-        let text: Vec<u8> =
-            (begin..text_end).step_by(GROUP).map_while(|at| self.group(at)).flatten().collect();
-        if !worth_a_look(&text) {
+        if !worth_a_look(&self.decoded(at, text_end)) {
             return;
         }
         let open = self.open && self.letters.len() - seen < GROUP;
-        for behind in self.behind(text_end) {
-            let bytes = [text.as_slice(), &behind].concat();
-            let map = Map::Fives { start: self.start + begin, alphabet: self.alphabet, places: None };
-            show(Reading { layer: Layer::Base85, bytes, open, map });
+        for begin in self.begins(at) {
+            for (end, behind) in self.ends(begin, text_end) {
+                let bytes = [self.decoded(begin, end), behind].concat();
+                show(self.reading(begin, bytes, open));
+            }
         }
+    }
+
+    fn decoded(&self, begin: usize, end: usize) -> Vec<u8> {
+        (begin..end).step_by(GROUP).map_while(|at| self.group(at)).flatten().collect()
+    }
+
+    /// Where a code may begin. What stands before it are letters too, and may decode to text by chance: so it is read from the
+    /// group before, from here, and from behind every sign in the next groups.
+    fn begins(&self, at: usize) -> Vec<usize> {
+        let before = at.checked_sub(GROUP).filter(|begin| self.group(*begin).is_some());
+        let joined = before.and_then(|begin| self.group(begin)).is_none_or(|group| ends_a_word(&group));
+        let signs = (1..=BY_CHANCE).map(|group| at + group * GROUP);
+        let signs = signs.filter(|begin| self.letters.get(begin - 1).is_some_and(|sign| is_sign(*sign)));
+        before.into_iter().chain(joined.then_some(at)).chain(signs).collect()
+    }
+
+    /// Where it may end: the last whole group of text, and what fewer letters behind it stand for. Of the last groups each may
+    /// be such fewer letters, before a sign.
+    fn ends(&self, begin: usize, text_end: usize) -> Vec<(usize, Vec<u8>)> {
+        let mut ends: Vec<_> = self.behind(text_end).into_iter().map(|bytes| (text_end, bytes)).collect();
+        let last = (1..=BY_CHANCE).filter_map(|group| text_end.checked_sub(group * GROUP));
+        for end in last.filter(|end| *end > begin) {
+            for count in (2..GROUP).filter(|count| is_sign(self.letters[end + count])) {
+                ends.push((end, self.alphabet.rest(&self.letters[end..end + count])));
+            }
+        }
+        ends
+    }
+
+    fn reading(&self, begin: usize, bytes: Vec<u8>, open: bool) -> Reading {
+        let map = Map::Fives { start: self.start + begin, alphabet: self.alphabet, places: None };
+        Reading { layer: Layer::Base85, bytes, open, map }
     }
 
     fn group(&self, at: usize) -> Option<[u8; 4]> {

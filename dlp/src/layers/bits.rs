@@ -80,6 +80,10 @@ const DIGITS: [bool; 256] = table(b"0123456789abcdefABCDEF");
 const LEAST: usize = 24;
 /// Letters that are looked at to tell alphabets apart.
 const SPELLED: usize = 256;
+/// Groups in a row that are text by chance.
+const BY_CHANCE: usize = 3;
+/// Letters that a single value takes at most.
+const VALUE_MOST: usize = 8192;
 /// Letters of a stretch for which there is room at once: most are short.
 const FIRST_ROOM: usize = 256;
 
@@ -97,10 +101,10 @@ const fn values(alphabets: [&[u8]; 2]) -> [u8; 256] {
     let mut values = [NO_LETTER; 256];
     let mut which = 0;
     while which < 2 {
-        let mut at = 0;
-        while at < alphabets[which].len() {
-            values[alphabets[which][at] as usize] = at as u8;
-            at += 1;
+        let mut value = 0_u8;
+        while (value as usize) < alphabets[which].len() {
+            values[alphabets[which][value as usize] as usize] = value;
+            value += 1;
         }
         which += 1;
     }
@@ -328,15 +332,29 @@ impl<'a> Stretches<'a> {
         }
         let open = self.open && self.letters.len() - seen < group;
         // A value may begin in the group before. What that decodes to may also be nothing at all, and its last letter no part of
-        // the text.
+        // the text; and so may the first groups be, up to a sign that stands before the code.
         let before = at.checked_sub(group).map(|begin| (begin, self.code.decode(&self.letters[begin..at])));
-        if let Some((begin, before)) = &before {
-            let bytes = [before.as_slice(), &text.bytes].concat();
-            show(self.reading(*begin, bytes, open));
+        if before.as_ref().is_some_and(|(_, before)| ends_a_word(before)) {
+            self.read_from(at, show);
         }
-        if before.is_none_or(|(_, before)| ends_a_word(&before)) {
-            show(self.reading(at, text.bytes, open));
+        for begin in (1..=BY_CHANCE).map(|number| at + number * group) {
+            if self.letters.get(begin - 1).is_some_and(|letter| b"/+-_".contains(letter)) {
+                self.read_from(begin, show);
+            }
         }
+        match before {
+            Some((begin, before)) => show(self.reading(begin, [before, text.bytes].concat(), open)),
+            None => show(self.reading(at, text.bytes, open)),
+        }
+    }
+
+    /// As much as a value that begins right here can take.
+    fn read_from(&self, begin: usize, show: &mut dyn FnMut(Reading)) {
+        let rest = &self.letters[begin..];
+        let part = &rest[..rest.len().min(VALUE_MOST)];
+        let text = self.code.text(part);
+        let open = self.open && part.len() == rest.len() && part.len() - text.seen < self.code.group;
+        show(self.reading(begin, text.bytes, open));
     }
 
     fn reading(&self, begin: usize, bytes: Vec<u8>, open: bool) -> Reading {
@@ -366,7 +384,8 @@ pub(super) fn worth_a_look(bytes: &[u8]) -> bool {
     })
 }
 
-fn ends_a_word(bytes: &[u8]) -> bool {
+/// A word that begins right behind these bytes would be part of another.
+pub(super) fn ends_a_word(bytes: &[u8]) -> bool {
     bytes.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 

@@ -6,7 +6,13 @@ use std::sync::Arc;
 pub(super) enum Format {
     Json,
     Percent,
+    /// Percent escapes of percent escapes.
+    PercentTwice,
     Html,
+}
+
+impl Format {
+    pub(super) const ALL: [Format; 4] = [Format::Json, Format::Percent, Format::PercentTwice, Format::Html];
 }
 
 /// Bytes, and where each came from, with the end of the last one.
@@ -15,7 +21,7 @@ pub(super) type Unescaped = (Vec<u8>, Arc<[usize]>);
 impl Format {
     /// `None` when nothing is escaped. Places count from `start`.
     pub(super) fn unescaped(self, source: &[u8], start: usize) -> Option<Unescaped> {
-        memchr::memchr(self.sign(), source)?;
+        memchr::memmem::find(source, self.sign())?;
         let (mut text, mut places) = (Vec::with_capacity(source.len()), Vec::with_capacity(source.len() + 1));
         let mut at = 0;
         while at < source.len() {
@@ -28,11 +34,12 @@ impl Format {
         Some((text, places.into()))
     }
 
-    fn sign(self) -> u8 {
+    fn sign(self) -> &'static [u8] {
         match self {
-            Format::Json => b'\\',
-            Format::Percent => b'%',
-            Format::Html => b'&',
+            Format::Json => b"\\",
+            Format::Percent => b"%",
+            Format::PercentTwice => b"%25",
+            Format::Html => b"&",
         }
     }
 
@@ -45,7 +52,12 @@ impl Format {
                 hex(*high, *low).map_or(plain, |byte| (byte, 6))
             }
             (Format::Json, [b'\\', _, ..]) => (0, 2),
-            (Format::Percent, [b'%', high, low, ..]) => hex(*high, *low).map_or(plain, |byte| (byte, 3)),
+            (Format::PercentTwice, [b'%', b'2', b'5', high, low, ..]) => {
+                hex(*high, *low).map_or(plain, |byte| (byte, 5))
+            }
+            (Format::Percent | Format::PercentTwice, [b'%', high, low, ..]) => {
+                hex(*high, *low).map_or(plain, |byte| (byte, 3))
+            }
             (Format::Html, [b'&', name @ ..]) => {
                 entity(name).map_or(plain, |(byte, length)| (byte, length + 1))
             }

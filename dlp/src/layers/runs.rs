@@ -29,20 +29,20 @@ static VISIBLE: Class = Class {
 
 const LETTER_TABLE: [bool; 256] = {
     let mut table = [false; 256];
-    let mut at = 0;
-    while at < 256 {
-        table[at] = is_letter(at as u8);
-        at += 1;
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        table[byte as usize] = is_letter(byte);
+        byte += 1;
     }
     table
 };
 
 const VISIBLE_TABLE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut at = 0;
-    while at < 256 {
-        table[at] = is_visible(at as u8);
-        at += 1;
+    let mut table = [true; 256];
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        table[byte as usize] = is_visible(byte);
+        byte += 1;
     }
     table
 };

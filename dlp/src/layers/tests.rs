@@ -27,7 +27,7 @@ fn layers_of(bytes: &[u8]) -> Vec<String> {
 }
 
 fn text(before: &str) -> String {
-    format!("{before}{} and some more words", String::from_utf8_lossy(SOUGHT))
+    format!("{before}{} and some more words at the end of this line", String::from_utf8_lossy(SOUGHT))
 }
 
 fn hex(text: &str) -> String {

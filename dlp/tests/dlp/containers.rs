@@ -71,7 +71,7 @@ fn multipart(preamble: &[u8], header: &[u8], name: &[u8], part: &[u8]) -> Vec<u8
     [
         b"A preamble that nobody shows ".as_slice(),
         preamble,
-        b"\r\n--b0undary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a",
+        b"\r\n--b0undary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a ",
         name,
         b".txt\"\r\nX-Note: ",
         header,

@@ -15,6 +15,8 @@ pub(crate) struct Encoder {
 pub(crate) enum Takes {
     /// Any bytes.
     Bytes,
+    /// Bytes that are ASCII: where others stand between all of them, no text is seen in a code.
+    Ascii,
     /// Characters.
     Text,
     /// Letters of base64, which alone are read from their end.
@@ -25,6 +27,7 @@ impl Encoder {
     pub(crate) fn fits(&self, bytes: &[u8]) -> bool {
         match self.takes {
             Takes::Bytes => true,
+            Takes::Ascii => bytes.is_ascii(),
             Takes::Text => std::str::from_utf8(bytes).is_ok_and(|text| !text.contains('\0')),
             Takes::Letters => bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte)),
         }
@@ -32,18 +35,18 @@ impl Encoder {
 }
 
 pub(crate) const ALL: [Encoder; 24] = [
-    bytes("base64", |bytes| STANDARD.encode(bytes).into()),
-    bytes("base64url", |bytes| URL_SAFE_NO_PAD.encode(bytes).into()),
-    bytes("base64 after one", |bytes| STANDARD.encode([b"u", bytes].concat()).into()),
-    bytes("base64 after two", |bytes| STANDARD.encode([b"u:", bytes, b"::more"].concat()).into()),
-    bytes("base64 wrapped", |bytes| wrapped(&STANDARD.encode(bytes))),
-    bytes("base32", base32),
-    bytes("base32 lower", |bytes| base32(bytes).to_ascii_lowercase()),
-    bytes("hex", |bytes| each(bytes, |byte| format!("{byte:02x}"))),
-    bytes("hex upper", |bytes| each(bytes, |byte| format!("{byte:02X}"))),
-    bytes("ascii85", |bytes| base85(bytes, &(b'!'..=b'u').collect::<Vec<_>>())),
-    bytes("base85 of git", |bytes| base85(bytes, RFC_1924)),
-    bytes("base85 of zeromq", |bytes| base85(bytes, ZEROMQ)),
+    ascii("base64", |bytes| STANDARD.encode(bytes).into()),
+    ascii("base64url", |bytes| URL_SAFE_NO_PAD.encode(bytes).into()),
+    ascii("base64 after one", |bytes| STANDARD.encode([b":", bytes].concat()).into()),
+    ascii("base64 after two", |bytes| STANDARD.encode([b"u:", bytes, b"::more"].concat()).into()),
+    ascii("base64 wrapped", |bytes| wrapped(&STANDARD.encode(bytes))),
+    ascii("base32", base32),
+    ascii("base32 lower", |bytes| base32(bytes).to_ascii_lowercase()),
+    ascii("hex", |bytes| each(bytes, |byte| format!("{byte:02x}"))),
+    ascii("hex upper", |bytes| each(bytes, |byte| format!("{byte:02X}"))),
+    ascii("ascii85", |bytes| base85(bytes, &(b'!'..=b'u').collect::<Vec<_>>())),
+    ascii("base85 of git", |bytes| base85(bytes, RFC_1924)),
+    ascii("base85 of zeromq", |bytes| base85(bytes, ZEROMQ)),
     bytes("percent", |bytes| each(bytes, |byte| format!("%{byte:02X}"))),
     bytes("percent twice", |bytes| each(bytes, |byte| format!("%25{byte:02x}"))),
     bytes("quoted-printable", quoted),
@@ -64,6 +67,10 @@ pub(crate) const ALL: [Encoder; 24] = [
 
 const fn bytes(name: &'static str, encode: fn(&[u8]) -> Vec<u8>) -> Encoder {
     Encoder { name, encode, takes: Takes::Bytes }
+}
+
+const fn ascii(name: &'static str, encode: fn(&[u8]) -> Vec<u8>) -> Encoder {
+    Encoder { name, encode, takes: Takes::Ascii }
 }
 
 const fn text(name: &'static str, encode: fn(&[u8]) -> Vec<u8>) -> Encoder {

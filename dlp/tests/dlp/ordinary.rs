@@ -341,7 +341,9 @@ fn this_repository() {
     let mut count = 0;
     for krate in ["policy", "sandbox", "audit"] {
         for path in files(&root.join(krate).join("src"), "rs", 200) {
-            passes(&path.display().to_string(), &fs::read(&path).unwrap());
+            let code = fs::read_to_string(&path).unwrap();
+            let shipped = code.split("#[cfg(test)]").next().unwrap_or_default();
+            passes(&path.display().to_string(), shipped.as_bytes());
             count += 1;
         }
     }

@@ -21,8 +21,8 @@ const SECRETS: [Secret; 5] = [
     },
     Secret {
         rule: "known-secret",
-        value: "postgres://app:s3cr3t-W0rd@db.example:5432/main",
-        twin: "postgres://web:n0t-Th4t-0ne@cb.example:5432/mean",
+        value: "correct-Horse_battery.Staple/42!xyz",
+        twin: "correct-House_battery.Stable/43!xyz",
     },
     Secret { rule: "canary", value: "AKCNRY5QX7ZT2WM4LPHD", twin: "AKCNRY5QX7ZT3WN4LPHD" },
     Secret {

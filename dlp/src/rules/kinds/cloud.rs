@@ -52,9 +52,9 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("azure-redis-key", "Azure", "Azure Cache for Redis key")
         .seen(&["AzCa"], "[0-9A-Za-z+/]{33}AzCa[A-P][0-9A-Za-z+/]{5}=").lead(33).random(4.0),
     Kind::new("azure-container-registry-key", "Azure", "Azure Container Registry password")
-        .seen(&["+ACR"], r"[0-9A-Za-z+/]{42}\+ACR[A-D][0-9A-Za-z+/]{5}").lead(42).random(4.0),
+        .seen(&["+ACR"], r"([0-9A-Za-z+/]{42}\+ACR[A-D][0-9A-Za-z+/]{5})(?:[^0-9A-Za-z+/=]|\z)").lead(42).alone().part().random(4.0),
     Kind::new("azure-search-key", "Azure", "Azure AI Search key")
-        .seen(&["AzSe"], "[0-9A-Za-z]{42}AzSe[A-D][0-9A-Za-z]{5}").lead(42).random(4.0),
+        .seen(&["AzSe"], r"([0-9A-Za-z]{42}AzSe[A-D][0-9A-Za-z]{5})(?:[^0-9A-Za-z+/=]|\z)").lead(42).alone().part().random(4.0),
     Kind::new("azure-functions-key", "Azure", "Azure Functions key")
         .seen(&["AzFu"], "[0-9A-Za-z_-]{44}AzFu[0-9A-Za-z_-]{5}[AQgw]==").lead(44).random(4.0),
     Kind::new("azure-ai-key", "Azure", "Azure AI services or Azure OpenAI key")
