@@ -14,6 +14,8 @@ mod egress;
 mod life;
 #[path = "bottle/run.rs"]
 mod run;
+#[path = "bottle/search.rs"]
+mod search;
 #[path = "bottle/stage.rs"]
 mod stage;
 #[path = "bottle/terminal.rs"]

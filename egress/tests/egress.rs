@@ -1,6 +1,7 @@
 //! The engine from outside: wire dialogues on loopback with upstreams of the tests' own.
 mod egress {
     mod bombs;
+    mod budgets;
     mod ca;
     mod destination;
     mod dial;
@@ -10,6 +11,7 @@ mod egress {
     mod hiding;
     mod idle;
     mod interim;
+    mod rules;
     mod secrets;
     mod streams;
     mod told;
