@@ -36,14 +36,36 @@ impl Failure {
     }
     /// Prints it and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        let help = self.help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
-        crate::say::err(&format!("bottle: error: {}\n{help}", self.what));
+        crate::say::err(&self.text());
         ExitCode::from(self.code)
     }
+
+    /// Whatever it quotes, an engine, an agent or a file: a terminal obeys none of it.
+    fn text(&self) -> String {
+        let help = self.help.as_ref().map(|help| format!("  help: {}\n", harmless(help))).unwrap_or_default();
+        format!("bottle: error: {}\n{help}", harmless(&self.what))
+    }
+}
+
+fn harmless(lines: &str) -> String {
+    lines.split('\n').map(crate::style::neutral).collect::<Vec<_>>().join("\n")
 }
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Failure {
         Failure::new(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_failure_quotes_is_shown_and_not_obeyed() {
+        let odd = std::io::Error::other("said \u{1b}]52;c;eA==\u{7}\u{202e} and\nmore");
+        let failure = Failure::from(odd).help("\u{9b}2J");
+        let shown = "bottle: error: said \\u{1b}]52;c;eA==\\u{7}\\u{202e} and\nmore\n  help: \\u{9b}2J\n";
+        assert_eq!(failure.text(), shown);
     }
 }

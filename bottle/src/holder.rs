@@ -6,11 +6,16 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// `__hold SOCKET`: the container's first process. A line of JSON on standard output when it is ready, and another when the
+/// `__hold SOCKET [processes]`: the container's first process, of a network or of processes alone. A line of JSON on standard output when it is ready, and another when the
 /// egress has the listeners. Ends with 0 at SIGTERM.
 pub fn hold(arguments: &[String]) -> ExitCode {
-    let [socket] = arguments else { return misused("the first process of a container that holds a network") };
-    told(holder::hold(Path::new(socket), say))
+    match arguments {
+        [socket] => told(holder::hold(Path::new(socket), say)),
+        [socket, word] if word == holder::PROCESSES => {
+            told(holder::hold_steps(&holder::guards(), Path::new(socket), say))
+        }
+        _ => misused("the first process of a container that holds a network"),
+    }
 }
 
 /// `__splice PORT [ADDRESS]`: standard input and output become a connection to that port, inside or at that address; 1 when

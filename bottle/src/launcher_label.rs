@@ -54,8 +54,12 @@ pub fn look(label: &str, near: bool) -> Launcher {
 fn machine() -> String {
     let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let digest = Sha256::digest(format!("bot-bottle launcher\n{}\n{host}", id.trim()));
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    short_digest(format!("bot-bottle launcher\n{}\n{host}", id.trim()).as_bytes())
+}
+
+/// The beginning of a text's SHA-256, in hexadecimal: 64 bits.
+pub fn short_digest(text: &[u8]) -> String {
+    Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn namespace() -> u64 {

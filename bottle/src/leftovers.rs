@@ -91,7 +91,7 @@ impl Leftovers {
             crate::say::err(&format!(
                 "bottle: warning: `{}` was not removed: {}; clean up with `{}`\n",
                 part.name,
-                error.what,
+                crate::style::neutral(&error.what),
                 part.by_hand(self.podman)
             ));
         }

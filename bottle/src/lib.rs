@@ -20,6 +20,7 @@ pub mod leftovers;
 pub mod load;
 pub mod logs;
 pub mod machine;
+pub mod owner;
 pub mod places;
 pub mod process;
 pub mod registry;

@@ -123,9 +123,16 @@ impl Run<'_> {
             Attendance { relay, signals, ports, time_limit: self.time_limit(), runtime: egress.handle() };
         let attended = attendance.attend(&mut running)?;
         drop(running);
-        journal::step(self.auditor, "agent-ended", Some(how(attended)));
+        self.note_the_end(attended);
         egress.end();
         Ok((attended, self.review(&survey)))
+    }
+
+    fn note_the_end(&self, attended: Attended) {
+        if attended.starved {
+            journal::step(self.auditor, "memory-used-up", None);
+        }
+        journal::step(self.auditor, "agent-ended", Some(how(attended)));
     }
 
     /// What the agent made that the host would execute or trust, and that nothing could protect beforehand.
@@ -173,17 +180,18 @@ impl Run<'_> {
         let flushed = self.auditor.flush();
         let (attended, appeared) = outcome?;
         if !self.wishes.quiet {
-            self.show_summary(&how(attended), lasted, &appeared);
+            self.show_summary(attended, lasted, &appeared);
         }
         // An agent's success counts for nothing when what it did could not be written down.
         flushed?;
         Ok(exit_code(attended))
     }
 
-    fn show_summary(&self, how: &str, lasted: Duration, appeared: &Appeared) {
+    fn show_summary(&self, attended: Attended, lasted: Duration, appeared: &Appeared) {
         let end = End {
             slug: self.claim.slug(),
-            how,
+            how: &how(attended),
+            starved: attended.starved,
             lasted,
             exchanges: &self.auditor.summary(),
             appeared,

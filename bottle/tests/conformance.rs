@@ -4,6 +4,8 @@
 //! Engines are the tests' own, see `conformance/engine.rs`. Root has all of them; other users have Linux, and a rootless
 //! Podman where they can.
 
+#[path = "conformance/apart.rs"]
+mod apart;
 #[path = "conformance/engine.rs"]
 mod engine;
 #[path = "conformance/ground.rs"]
@@ -18,8 +20,12 @@ mod killed;
 mod leak;
 #[path = "conformance/life.rs"]
 mod life;
+#[path = "conformance/limits.rs"]
+mod limits;
 #[path = "conformance/many.rs"]
 mod many;
+#[path = "bottle/person.rs"]
+mod person;
 #[path = "conformance/probe.rs"]
 mod probe;
 #[path = "conformance/requests.rs"]
@@ -29,6 +35,8 @@ mod roots;
 #[allow(dead_code)] // shared with the other tests, which need all of it
 #[path = "bottle/stage.rs"]
 mod stage;
+#[path = "conformance/terminal.rs"]
+mod terminal;
 #[path = "clients/world/tls.rs"]
 mod tls;
 #[path = "conformance/walls.rs"]
@@ -55,22 +63,39 @@ fn main() {
 }
 
 fn trials() -> Vec<Trial> {
-    let everywhere = [requests::SCENARIOS, leak::SCENARIOS, walls::SCENARIOS, life::SCENARIOS].concat();
+    let everywhere =
+        [requests::SCENARIOS, leak::SCENARIOS, walls::SCENARIOS, life::SCENARIOS, terminal::SCENARIOS]
+            .concat();
     let grounds = grounds();
     let common = grounds.iter().flat_map(|ground| everywhere.iter().map(|story| trial(*ground, *story)));
     let internal = grounds.iter().filter(|ground| **ground == Ground::Internal(Kind::Podman));
     let internal = internal.map(|ground| trial(*ground, leak::EXCEPTION));
+    let contained = grounds.iter().filter(|ground| **ground != Ground::Linux);
+    let of_containers = [terminal::NO_JOB, life::BROKEN_OFF];
+    let contained = contained.flat_map(|ground| of_containers.map(|story| trial(*ground, story)));
     // Once is enough for what does not depend on the layout.
-    let sealed = [hidden::SCENARIOS, killed::SCENARIOS, many::SCENARIOS, roots::SCENARIOS].concat();
+    let sealed = [
+        hidden::SCENARIOS,
+        killed::SCENARIOS,
+        limits::SCENARIOS,
+        many::SCENARIOS,
+        roots::SCENARIOS,
+        apart::SCENARIOS,
+    ]
+    .concat();
     let both = [hidden::SCENARIOS, killed::SCENARIOS].concat();
     let more = |ground: &Ground| match ground {
         Ground::Sealed(Kind::Docker) => sealed.clone(),
         Ground::Internal(Kind::Docker) => [both.clone(), vec![leak::NEIGHBOUR]].concat(),
+        Ground::Sealed(Kind::Podman) if !engine::rootless() => apart::SCENARIOS.to_vec(),
         _ => Vec::new(),
     };
     let docker =
         grounds.iter().flat_map(|ground| more(ground).into_iter().map(|story| trial(*ground, story)));
-    common.chain(internal).chain(docker).collect()
+    // Fifty networks as well, for a minute and a half of the whole machine: by hand, with `--ignored`.
+    let internal_docker = grounds.iter().filter(|ground| **ground == Ground::Internal(Kind::Docker));
+    let fifty = internal_docker.map(|ground| trial(*ground, many::FIFTY).with_ignored_flag(true));
+    common.chain(internal).chain(contained).chain(docker).chain(fifty).collect()
 }
 
 fn trial(ground: Ground, (name, scenario): (&'static str, Scenario)) -> Trial {
@@ -93,6 +118,10 @@ fn grounds() -> Vec<Ground> {
             None => grounds.extend([Ground::Sealed(kind), Ground::Internal(kind)]),
             Some(why) => skip(&why),
         }
+    }
+    match Kind::Rootless.missing() {
+        None => grounds.push(Ground::Sealed(Kind::Rootless)),
+        Some(why) => skip(&why),
     }
     grounds
 }

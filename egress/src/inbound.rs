@@ -257,7 +257,14 @@ async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -
             connection.set_turn(turn);
             return Ok(Response::new(empty()));
         }
-        Err((denial, shape)) => refuse(&connection, &denial, &ledger, shape),
+        Err((denial, shape)) => {
+            let mut response = refuse(&connection, &denial, &ledger, shape);
+            if upgrades {
+                // There is no WebSocket and nothing else was wanted: some clients read up to the end before they say so.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        }
     };
     if held {
         connection.gate.stays_http();

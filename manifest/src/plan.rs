@@ -149,7 +149,7 @@ pub struct PortPlan {
 /// Limits of the bottle; `None`: the backend's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitsPlan {
-    /// Bytes of memory (cgroup where delegated).
+    /// Bytes of memory, none of it in swap.
     pub memory: Option<u64>,
     /// Number of processes.
     pub processes: Option<u64>,

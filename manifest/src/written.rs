@@ -152,7 +152,7 @@ pub enum Mode {
 #[derive(Debug, Clone, Default, Derive, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Memory of all its processes: `512MiB`, `4GiB`.
+    /// Memory of all its processes, none of it in swap: `512MiB`, `4GiB`.
     pub memory: Option<At<String>>,
     /// Number of its processes and threads.
     pub processes: Option<At<u64>>,

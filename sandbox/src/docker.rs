@@ -12,7 +12,9 @@ mod diagnose;
 pub mod facts;
 mod failure;
 mod files;
+pub mod home;
 pub mod image;
+mod line;
 mod perform;
 pub mod plan;
 pub mod spec;
@@ -26,3 +28,9 @@ pub use diagnose::diagnose;
 pub use facts::Facts;
 pub use user_image::UserImage;
 pub use wire::Wire;
+
+/// The agent's filter of system calls for the engine's machine, as JSON; `None` for a machine that is not known.
+#[must_use]
+pub fn filter(facts: &Facts) -> Option<String> {
+    crate::linux::calls_of(&facts.arch)
+}

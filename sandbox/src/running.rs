@@ -29,6 +29,9 @@ pub trait Running {
     fn news(&self) -> BorrowedFd<'_>;
     /// Blocks until the agent was suspended or has ended.
     fn change(&mut self) -> Change;
+    /// Whether the kernel killed something inside because the memory of the bottle was used up. Known once the agent has
+    /// ended; `false` where the backend cannot say.
+    fn starved(&self) -> bool;
     /// Sends a signal to the agent.
     /// # Errors
     /// When the bottle is gone.

@@ -190,6 +190,7 @@ impl Serving<'_> {
         let end = summary::End {
             slug: self.claim.slug(),
             how: "ended",
+            starved: false,
             lasted: started.elapsed(),
             exchanges: &self.auditor.summary(),
             appeared: &sandbox::linux::Appeared::default(),

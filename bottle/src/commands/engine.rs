@@ -29,6 +29,9 @@ pub struct EngineArgs {
     /// Answer names here as well; may be repeated.
     #[arg(long, value_name = "ADDR:PORT", requires = "listen")]
     pub names: Vec<SocketAddr>,
+    /// End with the holder at this Unix socket, and let it end with this engine.
+    #[arg(long, value_name = "SOCKET", requires = "listen")]
+    pub tether: Option<PathBuf>,
     /// Ask the engine of this container whether it is well, and end.
     #[arg(long, conflicts_with_all = ["handover", "listen"])]
     pub health: bool,
@@ -72,7 +75,8 @@ fn ears(args: &EngineArgs, inner: Option<IpAddr>) -> Result<Ears, Failure> {
         dns_udp: args.names.iter().map(|address| udp(at(address))).collect::<Result<_, _>>()?,
         captured: false,
     };
-    Ok(Ears { listeners, tether: None })
+    let tie = |socket: &PathBuf| sandbox::linux::holder::tie(socket, HANDOVER_WAIT).map_err(walls_failure);
+    Ok(Ears { listeners, tether: args.tether.as_ref().map(tie).transpose()? })
 }
 
 fn tcp(address: SocketAddr) -> Result<TcpListener, Failure> {

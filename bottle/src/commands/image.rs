@@ -73,9 +73,10 @@ fn build(args: &BuildArgs) -> Outcome {
     runtime.block_on(async {
         let engine = Engine::connect(args.engine.as_deref()).await?;
         let facts = Facts::of(&engine).await?;
-        let image =
-            image::ensure(&engine, &facts, named.as_deref(), &|said| crate::say::err(&format!("{said}\n")))
-                .await?;
+        let image = image::ensure(&engine, &facts, named.as_deref(), &|said| {
+            crate::say::err(&format!("{}\n", crate::style::neutral(said)))
+        })
+        .await?;
         crate::say::out(format!("{} {}\n", image.name, if image.made { "made" } else { "there already" }))?;
         Ok(ExitCode::SUCCESS)
     })

@@ -36,6 +36,8 @@ pub struct Attended {
     pub ended: Ended,
     /// Whether the time limit ended it.
     pub timed_out: bool,
+    /// Whether something inside was killed because the memory of the bottle was used up.
+    pub starved: bool,
 }
 
 /// Deadlines and what was asked for already.
@@ -71,7 +73,7 @@ impl Attendance {
         if let Some(relay) = self.relay.take() {
             relay.finish();
         }
-        Ok(Attended { ended, timed_out: ending.timed_out })
+        Ok(Attended { ended, timed_out: ending.timed_out, starved: running.starved() })
     }
 
     /// Waits until something is to be done; true when there is news of the agent.

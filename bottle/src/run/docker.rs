@@ -1,4 +1,9 @@
 //! The same story with containers: engine, images, sidecar, agent. Start reading at [`keep`].
+mod inside;
+mod notes;
+mod pins;
+mod wall;
+
 use super::attend::{Attendance, Attended};
 use super::ports::Ports;
 use super::relay::Relay;
@@ -14,23 +19,25 @@ use crate::registry::{Record, Registry};
 use crate::sidecar::launcher::{Sidecar, Wire};
 use crate::sidecar::{Briefing, VERSION};
 use environment::Variables;
-use manifest::plan::{DockerPlan, NetworkLayout, SandboxPlan};
+use inside::own_java_store;
+use manifest::plan::{DockerPlan, NetworkLayout};
+use pins::{excludes, pins};
+use sandbox::SandboxError;
 use sandbox::docker::clean::{self, Part};
-use sandbox::docker::connect::Endpoint;
-use sandbox::docker::facts::{Files, Kind};
-use sandbox::docker::plan::{Agent, Layout, RESOLVER};
+use sandbox::docker::facts::Files;
+use sandbox::docker::home::{self, Home};
+use sandbox::docker::plan::{Agent, Layout};
 use sandbox::docker::spec::{Mount, Source};
 use sandbox::docker::user_image::{self, UserImage};
 use sandbox::docker::{self, Bottle, Created, Engine, Facts, Inmate, Owner, image};
 use sandbox::linux::{Appeared, Places};
-use sandbox::provision::{
-    EGRESS_HOST, EGRESS_PORT, HostTrust, JAVA_STORE_PATH, Provision, ProvisionInput, provision,
-};
-use sandbox::{InjectedFile, SandboxError};
+use sandbox::provision::{EGRESS_PORT, HostTrust, Provision, ProvisionInput, provision};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use wall::{filter, refuse_shown_engine, refuse_unkept};
 
 /// Another port for the egress, in the layout `internal`.
 const PORT: &str = "BOTTLE_EGRESS_PORT";
@@ -48,29 +55,40 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     leftovers::remember()?;
     yard.remove_orphans()?;
     run.claim.publish(record)?;
-    let mut containers = yard.prepare()?;
-    let sidecar = yard.brief(&containers)?;
-    let tty = terminal.is_some();
+    let (mut containers, wire) = yard.prepare()?;
+    // While the sidecar makes its engine, the agent's container is made.
+    let briefing = yard.brief(&containers, wire)?;
+    let size = terminal.as_ref().map(Terminal::size);
     let places = yard.places()?;
     yard.refuse_crossing(places.as_ref())?;
-    let created = yard.create_agent(&mut containers, places.as_ref(), tty)?;
-    yard.furnish(&created, &sidecar.ca_pem)?;
+    let created = yard.create_agent(&mut containers, places.as_ref(), size)?;
+    let found = yard.look_inside(&created)?;
+    let mut sidecar = runtime.0.block_on(briefing)??;
+    yard.furnish(&created, found, &sidecar.ca_pem)?;
     let survey = places.as_ref().map(|places| places.survey.clone()).unwrap_or_default();
     let walls = preflight::Walls::of(&survey, Vec::new());
     let walls = preflight::Walls { unsought: yard.unsought.clone(), ..walls };
     yard.show_preflight(&walls.with_canaries(run.planted));
-    let size = terminal.as_ref().and_then(Terminal::size);
-    let mut inmate: Inmate = created.launch(size).map_err(walls_failure)?;
+    let mut inmate: Inmate = created.launch(size.flatten()).map_err(walls_failure)?;
     journal::step(run.auditor, "agent-started", None);
+    let (broken, kill) = (sidecar.broken(), inmate.killer());
+    drop(runtime.0.spawn(async move {
+        if broken.await {
+            kill.await;
+        }
+    }));
     let relay =
         terminal.zip(inmate.take_terminal()).map(|(one, other)| Relay::over(one, other)).transpose()?;
     let handle = runtime.handle();
     let attendance = Attendance { relay, signals, ports, time_limit: run.time_limit(), runtime: handle };
     let attended = attendance.attend(&mut inmate)?;
     drop(inmate);
-    journal::step(run.auditor, "agent-ended", Some(super::how(attended)));
+    run.note_the_end(attended);
     if !runtime.0.block_on(sidecar.end()) {
         journal::step(run.auditor, "egress-broken-off", Some("the last events may be missing".into()));
+        crate::say::err(
+            "bottle: warning: the egress broke off, and the bottle with it; the last events may be missing\n",
+        );
     }
     drop((containers, places));
     Ok((attended, run.review(&survey)))
@@ -120,6 +138,8 @@ struct Yard<'a> {
     unsought: Vec<String>,
     ours: image::Image,
     theirs: UserImage,
+    /// Where the engine does not share files.
+    home: Option<Home>,
     port: u16,
 }
 
@@ -140,13 +160,23 @@ impl<'a> Yard<'a> {
                 let engine = Engine::connect(None).await?;
                 refuse_shown_engine(engine.endpoint(), &run.plan.sandbox)?;
                 let facts = Facts::of(&engine).await?;
-                let ours = image::ensure(&engine, &facts, named.as_deref(), &tell).await?;
-                let theirs = user_image::find_or_make(&engine, &facts, &docker.image, &tell).await?;
+                refuse_unkept(&facts, &run.plan.sandbox.limits)?;
+                let ours = image::ensure(&engine, &facts, named.as_deref(), &tell);
+                let theirs = user_image::find_or_make(&engine, &facts, &docker.image, &tell);
+                let (ours, theirs) = tokio::try_join!(ours, theirs)?;
                 Ok::<_, SandboxError>((engine, facts, ours, theirs))
             })
             .map_err(walls_failure)?;
+        let home = match facts.files {
+            Files::Shared => None,
+            Files::Apart(_) => {
+                let owner = crate::owner::identity()?;
+                let home = runtime.0.block_on(home::ensure(&engine, &run.plan.name, &owner));
+                Some(home.map_err(walls_failure)?)
+            }
+        };
         let supplies = std::cell::RefCell::new(Some(supplies));
-        Ok(Yard { run, docker, runtime, engine, facts, supplies, unsought, ours, theirs, port })
+        Ok(Yard { run, docker, runtime, engine, facts, supplies, unsought, ours, theirs, home, port })
     }
 
     /// What a dead launcher of this slug left stands in the way.
@@ -167,7 +197,7 @@ impl<'a> Yard<'a> {
         }
     }
 
-    fn prepare(&self) -> Result<Bottle, Failure> {
+    fn prepare(&self) -> Result<(Bottle, docker::Wire), Failure> {
         let (slug, plan) = (self.run.claim.slug().to_owned(), self.run.plan);
         let layout = Layout {
             slug: slug.clone(),
@@ -177,12 +207,15 @@ impl<'a> Yard<'a> {
             port: self.port,
         };
         let owner = Owner { slug, name: plan.name.clone(), launcher: launcher_label::own()? };
-        let (engine, handle) = (self.engine.clone(), self.runtime.handle());
-        Bottle::prepare(engine, &self.facts, layout, owner, handle).map_err(walls_failure)
+        let (engine, handle, filter) = (self.engine.clone(), self.runtime.handle(), filter(&self.facts)?);
+        Bottle::prepare(engine, &self.facts, layout, owner, filter, handle).map_err(walls_failure)
     }
 
-    fn brief(&self, containers: &Bottle) -> Result<Sidecar, Failure> {
-        let docker::Wire { input, output } = containers.start_egress().map_err(walls_failure)?;
+    fn brief(
+        &self,
+        containers: &Bottle,
+        docker::Wire { input, output }: docker::Wire,
+    ) -> Result<JoinHandle<Result<Sidecar, Failure>>, Failure> {
         let inner = containers.egress_address().map_err(walls_failure)?;
         let briefing = Briefing {
             version: VERSION,
@@ -196,14 +229,14 @@ impl<'a> Yard<'a> {
             slots: self.run.vault.hand_over(),
         };
         let auditor = self.run.auditor.clone();
-        self.runtime.0.block_on(Sidecar::brief(Wire { input, output }, briefing, auditor))
+        Ok(self.runtime.0.spawn(Sidecar::brief(Wire { input, output }, briefing, auditor)))
     }
 
     fn create_agent<'b>(
         &self,
         containers: &'b mut Bottle,
         places: Option<&Places>,
-        tty: bool,
+        size: Option<Option<(u16, u16)>>,
     ) -> Result<Created<'b>, Failure> {
         let plan = self.run.plan;
         let env = self.variables()?;
@@ -213,24 +246,23 @@ impl<'a> Yard<'a> {
                 image: &self.theirs.id,
                 command: &plan.agent.command,
                 env: &env,
-                user: self.user(),
+                user: format!("{}:{}", self.user().0, self.user().1),
                 sandbox: &plan.sandbox,
                 home: self.home(),
-                pins: pins(places, &plan.sandbox),
-                tty,
-                init: self.facts.kind == Kind::Docker,
+                pins: [pins(places, &plan.sandbox), excludes(places, &plan.sandbox)?].concat(),
+                tty: size.is_some(),
+                size: size.flatten(),
                 egress_address,
             })
             .map_err(walls_failure)
     }
 
     /// Files come out as the caller's own. With a rootless engine the caller is root in the container.
-    fn user(&self) -> String {
+    fn user(&self) -> (u32, u32) {
         if self.facts.rootless {
-            return "0:0".to_owned();
+            return (0, 0);
         }
-        let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
-        format!("{}:{}", uid.as_raw(), gid.as_raw())
+        (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw())
     }
 
     fn shares_files(&self) -> bool {
@@ -260,10 +292,9 @@ impl<'a> Yard<'a> {
 
     /// Here, as for every backend; with an engine that is elsewhere, there.
     fn home(&self) -> Source {
-        if self.shares_files() {
-            Source::Path(self.run.plan.sandbox.home.clone())
-        } else {
-            Source::Volume(format!("bottle-home-{}", self.run.plan.name))
+        match &self.home {
+            None => Source::Path(self.run.plan.sandbox.home.clone()),
+            Some(home) => Source::Volume(home.volume.clone()),
         }
     }
 
@@ -303,57 +334,6 @@ impl<'a> Yard<'a> {
         provision(&ProvisionInput { ca_pem, host: trust, code_hosts: &code_hosts, env, egress_port: port })
     }
 
-    /// Trust stores and names, whatever the image is made of.
-    fn furnish(&self, created: &Created<'_>, ca_pem: &str) -> Result<(), Failure> {
-        let mut trust = own_java_store(created.trust().map_err(walls_failure)?);
-        if trust.bundle_pem.is_none() {
-            // An image without roots of its own gets those of this machine.
-            trust.bundle_pem = HostTrust::read().bundle_pem;
-        }
-        let mut files = self.provided(ca_pem, &trust, &Variables::new()).files;
-        files.extend(self.people(created)?);
-        files.extend(self.names());
-        created.lay(&files).map_err(walls_failure)
-    }
-
-    /// Docker shares the holder's own; Podman gives an agent that joins a holder none.
-    fn names(&self) -> Vec<InjectedFile> {
-        if self.facts.kind != Kind::Podman || self.docker.network != NetworkLayout::Sealed {
-            return Vec::new();
-        }
-        let file = |path: &str, text: String| InjectedFile {
-            path: path.into(),
-            content: text.into_bytes(),
-            mode: 0o644,
-        };
-        vec![
-            file("/etc/resolv.conf", format!("nameserver {RESOLVER}\n")),
-            file("/etc/hosts", format!("127.0.0.1 localhost {EGRESS_HOST}\n::1 localhost\n")),
-        ]
-    }
-
-    /// Programs ask who they are.
-    fn people(&self, created: &Created<'_>) -> Result<Vec<InjectedFile>, Failure> {
-        let user = self.user();
-        let (uid, gid) = user.split_once(':').unwrap_or(("0", "0"));
-        let home = self.run.plan.sandbox.home_inside.display();
-        let lines = [
-            ("/etc/passwd", format!("agent:x:{uid}:{gid}:agent:{home}:/bin/sh\n"), uid),
-            ("/etc/group", format!("agent:x:{gid}:\n"), gid),
-        ];
-        let mut files = Vec::new();
-        for (path, line, id) in lines {
-            let text = created.text(path).map_err(walls_failure)?.unwrap_or_default();
-            if text.lines().any(|line| line.split(':').nth(2) == Some(id)) {
-                continue;
-            }
-            let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-            let content = format!("{text}{newline}{line}").into_bytes();
-            files.push(InjectedFile { path: path.into(), content, mode: 0o644 });
-        }
-        Ok(files)
-    }
-
     fn show_preflight(&self, walls: &preflight::Walls) {
         walls.gaps.iter().for_each(|gap| tracing::warn!("{gap}"));
         if !self.run.wishes.quiet {
@@ -362,86 +342,6 @@ impl<'a> Yard<'a> {
             crate::say::err(&preflight::text_with(plan, slug, &notes, walls, crate::style::Style::stderr()));
         }
     }
-
-    /// What a person must know of this engine and this layout.
-    fn notes(&self) -> Vec<String> {
-        let mut notes = vec![format!("{} of {}", self.theirs.name, self.engine.described())];
-        if let Files::Apart(why) = &self.facts.files {
-            notes.push(format!(
-                "files are the engine's own ({why}): the workspace is the folder of that path there"
-            ));
-            notes.push(
-                "what that machine would execute is not write-protected, and the home is a volume there"
-                    .into(),
-            );
-            if !self.run.planted.places().is_empty() {
-                notes.push("no canary is there: they are planted on this machine alone".into());
-            }
-        }
-        // Docker's bridge has no address on its machine; Podman's has one with netavark, and none with CNI.
-        if self.docker.network == NetworkLayout::Internal && self.facts.kind == Kind::Podman {
-            notes.push(
-                "network `internal`: services of the engine's machine, but for those on loopback addresses,"
-                    .into(),
-            );
-            notes.push(
-                "may be reached from inside, past the egress; `network: sealed` has no such way".into(),
-            );
-        }
-        notes
-    }
-}
-
-/// Whoever can speak to the engine is root on its machine.
-fn refuse_shown_engine(endpoint: &Endpoint, sandbox: &SandboxPlan) -> Result<(), SandboxError> {
-    let Endpoint::Unix(socket) = endpoint else { return Ok(()) };
-    let socket = socket.canonicalize().unwrap_or_else(|_| socket.clone());
-    let mut seen = sandbox.mounts.iter().map(|mount| &mount.path).chain([&sandbox.workspace, &sandbox.home]);
-    match seen.find(|folder| socket.starts_with(folder)) {
-        None => Ok(()),
-        Some(folder) => Err(SandboxError::new(format!(
-            "the engine's socket `{}` lies in `{}`, which the agent sees",
-            socket.display(),
-            folder.display()
-        ))
-        .with_hint("whoever reaches it is root on the engine's machine: let the engine listen elsewhere")),
-    }
-}
-
-/// Parents first. What another bottle of this workspace holds already is found twice, and an engine takes a place once:
-/// read-only as soon as one of the two says so.
-fn pins(places: Option<&Places>, sandbox: &SandboxPlan) -> Vec<Mount> {
-    let mut mounts: Vec<Mount> = Vec::new();
-    let Some(Places { mounts: needed, pins, .. }) = places else { return mounts };
-    let needed = needed.iter().map(|path| (path, path.clone(), true));
-    let pins = pins.iter().map(|(path, writable)| (path, on_host(path, sandbox), *writable));
-    for (path, from, writable) in needed.chain(pins) {
-        match mounts.iter_mut().find(|mount| mount.at == *path) {
-            Some(known) => known.writable &= writable,
-            None => {
-                mounts.push(Mount { from: Source::Path(from), at: path.clone(), writable });
-            }
-        }
-    }
-    mounts
-}
-
-/// Where a place inside is on this machine: a writable mount may have another path there.
-fn on_host(path: &Path, sandbox: &SandboxPlan) -> PathBuf {
-    let mounts = sandbox.mounts.iter().filter(|mount| mount.writable);
-    let areas = mounts.map(|mount| (&mount.at, &mount.path));
-    let areas = areas.chain([(&sandbox.workspace, &sandbox.workspace)]);
-    let nearest = areas.filter(|(at, _)| path.starts_with(at)).max_by_key(|(at, _)| at.components().count());
-    match nearest.map(|(at, real)| (path.strip_prefix(at), real)) {
-        Some((Ok(rest), real)) if !rest.as_os_str().is_empty() => real.join(rest),
-        Some((Ok(_), real)) => real.clone(),
-        _ => path.to_owned(),
-    }
-}
-
-fn own_java_store(mut trust: HostTrust) -> HostTrust {
-    trust.java_stores.insert(0, PathBuf::from(JAVA_STORE_PATH));
-    trust
 }
 
 fn port() -> Result<u16, Failure> {
@@ -455,29 +355,5 @@ fn port() -> Result<u16, Failure> {
 fn tell(quiet: bool, sentence: &str) {
     if !quiet {
         crate::say::err(&format!("bottle: {}\n", crate::style::neutral(sentence)));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use manifest::plan::{LimitsPlan, MountPlan};
-
-    #[test]
-    fn an_engine_that_the_agent_would_see_is_refused() {
-        let mount = MountPlan { path: "/m".into(), at: "/x".into(), writable: false, optional: false };
-        let sandbox = SandboxPlan {
-            workspace: "/w".into(),
-            mounts: vec![mount],
-            home: "/state/home".into(),
-            home_inside: "/home/ada".into(),
-            protect: Vec::new(),
-            unprotect: Vec::new(),
-            ports: Vec::new(),
-            limits: LimitsPlan::default(),
-        };
-        let refused = |socket: &str| refuse_shown_engine(&Endpoint::Unix(socket.into()), &sandbox).is_err();
-        assert!(refused("/w/d.sock") && refused("/m/run/d.sock") && refused("/state/home/d.sock"));
-        assert!(!refused("/var/run/docker.sock"));
     }
 }

@@ -12,6 +12,9 @@ const MOST_HOSTS: usize = 12;
 /// Paths that are shown of each kind.
 const MOST_PATHS: usize = 12;
 
+/// A killed program cannot say so itself.
+const STARVED: &str = "was used up, and the kernel killed what took most of it: `limits: { memory: … }` in the manifest gives more";
+
 /// An ended bottle.
 #[derive(Debug)]
 pub struct End<'a> {
@@ -19,6 +22,8 @@ pub struct End<'a> {
     pub slug: &'a str,
     /// How the agent ended.
     pub how: &'a str,
+    /// Whether something inside was killed because the memory of the bottle was used up.
+    pub starved: bool,
     /// From start to end.
     pub lasted: Duration,
     /// What went through the engine.
@@ -35,6 +40,9 @@ pub struct End<'a> {
 pub fn text(end: &End<'_>, style: Style) -> String {
     let End { slug, how, lasted, exchanges, .. } = end;
     let mut out = format!("bottle {}  {how} after {}\n", style.bold(slug), style::duration(*lasted));
+    if end.starved {
+        block(&mut out, style, "memory", &[style.yellow(STARVED)]);
+    }
     block(&mut out, style, "reached", &reached(exchanges));
     block(&mut out, style, "refused", &refused(exchanges));
     if exchanges.findings > 0 {
@@ -148,6 +156,7 @@ mod tests {
         let end = End {
             slug: "dev",
             how: "exited with 0",
+            starved: true,
             lasted: Duration::from_secs(61),
             exchanges: &summary,
             appeared: &appeared,
@@ -161,6 +170,7 @@ mod tests {
             .collect();
         let expected = "\
 bottle dev  exited with 0 after 1 min
+  memory   was used up, and the kernel killed what took most of it: `limits: { memory: … }` in the manifest gives more
   reached  api.test  2 exchanges  100 B up, 2.0 KiB down
   refused  evil.test\\u{1b}[2J  3 × host-not-allowed
   secrets  1 finding: `bottle logs dev` says where

@@ -6,14 +6,18 @@ use audit::Auditor;
 use credentials::reference::SlotPlan;
 use credentials::remote::Watch;
 use credentials::{Fresh, TokenRef};
+use std::collections::VecDeque;
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 /// How long a sidecar may take to answer its briefing.
@@ -22,6 +26,8 @@ const START_WAIT: Duration = Duration::from_secs(30);
 const END_WAIT: Duration = Duration::from_secs(10);
 /// How often files with secrets and the audit are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many looks a sidecar may take no order.
+const DEAF: u32 = 15;
 /// Orders that may wait for a sidecar that is slow to listen.
 const QUEUE: usize = 64;
 /// Questions that are answered at once; an engine has one for each slot that is due.
@@ -41,6 +47,9 @@ pub struct Wire<I, O> {
 pub struct Sidecar {
     orders: Sender<Order>,
     listener: JoinHandle<bool>,
+    broken: Option<oneshot::Receiver<()>>,
+    /// Whether it was asked to end.
+    asked: Arc<AtomicBool>,
     /// The bottle's CA, PEM.
     pub ca_pem: String,
 }
@@ -71,20 +80,44 @@ impl Sidecar {
             Ok(Err(error)) => return Err(Failure::new(format!("the sidecar cannot be understood: {error}"))),
             Err(_) => return Err(Failure::new("the sidecar's engine did not answer in 30 seconds")),
         };
-        let attendant = Attendant {
-            orders: orders.clone(),
-            slots,
-            auditor,
-            told: false,
-            room: Arc::new(Semaphore::new(MOST_QUESTIONS)),
-        };
-        let listener = tokio::spawn(attendant.attend(reports));
-        Ok(Sidecar { orders, listener, ca_pem })
+        Ok(Sidecar::attended(Attendant::new(orders, slots, auditor), reports, ca_pem))
+    }
+
+    fn attended(
+        attendant: Attendant,
+        reports: BufReader<impl AsyncRead + Unpin + Send + 'static>,
+        ca_pem: String,
+    ) -> Sidecar {
+        let (orders, asked) = (attendant.orders.clone(), Arc::new(AtomicBool::new(false)));
+        let (tell, broken) = oneshot::channel();
+        let may_end = Arc::clone(&asked);
+        let listener = tokio::spawn(async move {
+            // What ends before it is asked to can no longer be heard, whatever it still does.
+            let orderly = attendant.attend(reports).await && may_end.load(Ordering::Acquire);
+            if !orderly {
+                let _nobody_waits = tell.send(());
+            }
+            orderly
+        });
+        Sidecar { orders, listener, broken: Some(broken), asked, ca_pem }
+    }
+
+    /// Comes to an end with true when the sidecar has gone, or cannot be trusted any more, before it was asked to end: no agent
+    /// is to run then. Once.
+    pub fn broken(&mut self) -> impl Future<Output = bool> + Send + 'static {
+        let broken = self.broken.take();
+        async move {
+            match broken {
+                Some(broken) => broken.await.is_ok(),
+                None => false,
+            }
+        }
     }
 
     /// Asks it to end and waits; false when it did not end in good order, so that events may be missing.
     pub async fn end(self) -> bool {
-        let Sidecar { orders, listener, .. } = self;
+        let Sidecar { orders, listener, asked, .. } = self;
+        asked.store(true, Ordering::Release);
         // A sidecar that does not listen keeps neither of the two waits.
         let ended = async {
             let _gone_already = orders.send(Order::End).await;
@@ -132,6 +165,10 @@ struct Attendant {
     orders: Sender<Order>,
     slots: Vec<SlotPlan>,
     auditor: Auditor,
+    /// Orders for which there is no room yet.
+    unsent: VecDeque<Order>,
+    /// Looks in a row at which the sidecar took none.
+    deaf: u32,
     /// That nothing can be recorded any more.
     told: bool,
     /// For questions.
@@ -139,6 +176,11 @@ struct Attendant {
 }
 
 impl Attendant {
+    fn new(orders: Sender<Order>, slots: Vec<SlotPlan>, auditor: Auditor) -> Attendant {
+        let room = Arc::new(Semaphore::new(MOST_QUESTIONS));
+        Attendant { orders, slots, auditor, unsent: VecDeque::new(), deaf: 0, told: false, room }
+    }
+
     /// True when it ended in good order.
     async fn attend(mut self, mut reports: BufReader<impl AsyncRead + Unpin>) -> bool {
         let mut watch = Watch::new(&self.slots);
@@ -162,7 +204,10 @@ impl Attendant {
                         return false;
                     }
                 },
-                _ = clock.tick() => self.look(&mut watch).await,
+                _ = clock.tick() => if !self.look(&mut watch) {
+                    tracing::error!("the sidecar does not listen");
+                    return false;
+                },
             }
         }
     }
@@ -195,15 +240,32 @@ impl Attendant {
         }));
     }
 
-    async fn look(&mut self, watch: &mut Watch) {
+    /// Never waits for the sidecar, which is still to be heard. False when it has not listened for long.
+    fn look(&mut self, watch: &mut Watch) -> bool {
         for path in watch.changed() {
-            let _gone_already = self.orders.send(Order::Changed { path }).await;
+            let is_same = |order: &Order| matches!(order, Order::Changed { path: other } if *other == path);
+            if !self.unsent.iter().any(is_same) {
+                self.unsent.push_back(Order::Changed { path });
+            }
         }
         if self.auditor.failed() && !self.told {
             self.told = true;
             let why = "the launcher cannot write the audit file".to_owned();
-            let _gone_already = self.orders.send(Order::Unrecorded { why }).await;
+            self.unsent.push_front(Order::Unrecorded { why });
         }
+        while let Some(order) = self.unsent.pop_front() {
+            match self.orders.try_send(order) {
+                Ok(()) => self.deaf = 0,
+                Err(TrySendError::Full(order)) => {
+                    self.unsent.push_front(order);
+                    self.deaf += 1;
+                    break;
+                }
+                // The writer has ended, with its line; the end of the other direction is on its way.
+                Err(TrySendError::Closed(_)) => {}
+            }
+        }
+        self.deaf < DEAF
     }
 }
 
@@ -214,3 +276,6 @@ async fn next<R: AsyncRead + Unpin>(
     let heard = hear(reports).await;
     (reports, heard)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// No account of the machine has it.
-const ORDINARY: u32 = 54_321;
+pub(crate) const ORDINARY: u32 = 54_321;
 
 pub(crate) struct Stage {
     root: TempDir,
@@ -87,6 +87,24 @@ impl Stage {
 
     /// A command of this user in their workspace.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = self.surrounded(program);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        command
+    }
+
+    /// `bottle`, after a script of root's in mount and host name namespaces of its own.
+    #[allow(dead_code)] // the conformance tests' alone
+    pub(crate) fn prepared(&self, script: &str, arguments: &[&str]) -> Command {
+        let user = self.user();
+        let script = format!("{script}\nexec setpriv --reuid={user} --regid={user} --clear-groups -- \"$@\"");
+        let mut command = self.surrounded("unshare");
+        command.args(["--mount", "--uts", "sh", "-ec", &script, "sh", self.program()]).args(arguments);
+        command
+    }
+
+    fn surrounded(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.path("work")).env_clear().stdin(Stdio::null());
         command.env("HOME", self.path("home")).env("XDG_STATE_HOME", self.path("state"));
@@ -95,9 +113,6 @@ impl Stage {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("TERM", "xterm")
             .envs(self.more.iter().map(|(name, value)| (name, value)));
-        if let Some(user) = self.user {
-            command.uid(user).gid(user);
-        }
         command
     }
 
@@ -111,6 +126,11 @@ impl Stage {
     #[allow(dead_code)] // the conformance tests' alone
     pub(crate) fn use_copy(&mut self, program: &Path) {
         self.program = program.to_owned();
+    }
+
+    #[allow(dead_code)] // the conformance tests' alone
+    pub(crate) fn program(&self) -> &str {
+        self.program.to_str().expect("text")
     }
 
     #[allow(dead_code)] // the conformance tests' alone

@@ -1,111 +1,18 @@
 //! Agents with a terminal: size, keys, job control, and the operator's own terminal given back.
+use crate::person::Person;
 use crate::stage::{Stage, as_every_user, binary, eventually};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::OwnedFd;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use rustix::pty::ptsname;
+use rustix::termios::{LocalModes, tcgetattr};
 
-/// The terminal is not to become the test's own.
-const NO_CTTY: i32 = 0o400;
-
-/// A person at a terminal.
-struct Person {
-    master: OwnedFd,
-    child: Child,
-    seen: String,
-}
-
-impl Person {
-    /// Starts a program whose controlling terminal this is.
-    fn start(stage: &Stage, program: &[&str]) -> Person {
-        let master =
-            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
-        grantpt(&master).expect("granted");
-        unlockpt(&master).expect("unlocked");
-        let size = Winsize { ws_row: 33, ws_col: 101, ws_xpixel: 0, ws_ypixel: 0 };
-        let name = ptsname(&master, Vec::new()).expect("a name").into_string().expect("text");
-        let slave =
-            OpenOptions::new().read(true).write(true).custom_flags(NO_CTTY).open(&name).expect("opened");
-        tcsetwinsize(&slave, size).expect("sized");
-        let stream = || Stdio::from(slave.try_clone().expect("cloned"));
-        let mut command = stage.command("setsid");
-        command.args(["--ctty", "--wait"]).args(program).stdin(stream()).stdout(stream()).stderr(stream());
-        Person { master, child: command.spawn().expect("starts"), seen: String::new() }
-    }
-
-    fn agent(stage: &Stage, script: &str) -> Person {
-        let bottle = binary().to_str().expect("text");
-        Person::start(stage, &[bottle, "run", "--quiet", "--", "sh", "-c", script])
-    }
-
-    fn types(&self, keys: &str) {
-        let mut keys = keys.as_bytes();
-        while !keys.is_empty() {
-            let written = rustix::io::write(&self.master, keys).expect("typed");
-            keys = &keys[written..];
-        }
-    }
-
-    /// Reads until the words are there; what comes after them stays to be seen.
-    #[track_caller]
-    fn sees(&mut self, words: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(15);
-        loop {
-            if let Some(at) = self.seen.find(words) {
-                let rest = self.seen.split_off(at + words.len());
-                return std::mem::replace(&mut self.seen, rest);
-            }
-            assert!(Instant::now() < deadline, "`{words}` did not come; seen: {:?}", self.seen);
-            self.look();
-        }
-    }
-
-    fn look(&mut self) -> bool {
-        let limit = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-        if poll(&mut [PollFd::new(&self.master, PollFlags::IN)], Some(&limit)) != Ok(1) {
-            return false;
-        }
-        let mut buffer = [0; 65536];
-        let Ok(read) = rustix::io::read(&self.master, &mut buffer) else { return false };
-        self.seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
-        true
-    }
-
-    fn is_raw(&self) -> bool {
-        !tcgetattr(&self.master).expect("settings").local_modes.contains(LocalModes::ICANON)
-    }
-
-    #[track_caller]
-    fn ends_with(mut self, code: i32) -> String {
-        let deadline = Instant::now() + Duration::from_secs(15);
-        let status = loop {
-            self.look();
-            if let Some(status) = self.child.try_wait().expect("waited") {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "it does not end; seen: {:?}", self.seen);
-        };
-        while self.look() {}
-        assert_eq!(status.code(), Some(code), "{:?}", self.seen);
-        std::mem::take(&mut self.seen)
-    }
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn agent(stage: &Stage, script: &str) -> Person {
+    let bottle = binary().to_str().expect("text");
+    Person::start(stage, &[bottle, "run", "--quiet", "--", "sh", "-c", script])
 }
 
 #[test]
 fn the_agent_has_a_terminal_of_the_right_size_from_the_start() {
     as_every_user(|stage| {
-        let mut person = Person::agent(stage, "test -t 0 && test -t 1 && test -t 2 && stty size && tty");
+        let mut person = agent(stage, "test -t 0 && test -t 1 && test -t 2 && stty size && tty");
         person.sees("33 101\r\n");
         let rest = person.ends_with(0);
         assert!(rest.contains("/dev/"), "{rest}");
@@ -115,7 +22,7 @@ fn the_agent_has_a_terminal_of_the_right_size_from_the_start() {
 #[test]
 fn the_agents_terminal_is_not_the_operators() {
     let stage = Stage::ordinary();
-    let mut person = Person::agent(
+    let mut person = agent(
         &stage,
         "echo device $(stat -L -c %t:%T-%d /proc/self/fd/0) ; readlink /proc/self/fd/0; exec sleep 0.1",
     );
@@ -131,10 +38,9 @@ fn the_agents_terminal_is_not_the_operators() {
 fn a_resized_window_reaches_the_agent() {
     let stage = Stage::ordinary();
     let mut person =
-        Person::agent(&stage, "trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.05; done");
+        agent(&stage, "trap 'stty size; exit 0' WINCH; echo ready; while :; do sleep 0.05; done");
     person.sees("ready");
-    let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&person.master, size).expect("resized");
+    person.resizes(40, 120);
     person.sees("40 120");
     person.ends_with(0);
 }
@@ -142,10 +48,8 @@ fn a_resized_window_reaches_the_agent() {
 #[test]
 fn ctrl_c_reaches_the_agent_and_the_terminal_is_given_back() {
     as_every_user(|stage| {
-        let mut person = Person::agent(
-            stage,
-            "trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 0.05; done",
-        );
+        let mut person =
+            agent(stage, "trap 'echo interrupted; exit 5' INT; echo ready; while :; do sleep 0.05; done");
         person.sees("ready");
         assert!(person.is_raw());
         person.types("\u{3}");
@@ -159,10 +63,8 @@ fn ctrl_c_reaches_the_agent_and_the_terminal_is_given_back() {
 #[test]
 fn a_long_paste_and_escape_sequences_arrive_whole() {
     let stage = Stage::ordinary();
-    let mut person = Person::agent(
-        &stage,
-        "stty raw -echo; echo ready; head -c 100000 | md5sum; printf '\\033[31mred\\033[0m'",
-    );
+    let mut person =
+        agent(&stage, "stty raw -echo; echo ready; head -c 100000 | md5sum; printf '\\033[31mred\\033[0m'");
     person.sees("ready");
     let pasted: String =
         (0..100_000u32).map(|number| char::from(b'a' + u8::try_from(number % 26).expect("small"))).collect();
@@ -214,7 +116,7 @@ fn output_to_a_file_goes_to_the_file_and_a_pipeline_keeps_its_keyboard() {
 #[test]
 fn a_terminal_that_hangs_up_ends_the_bottle() {
     let stage = Stage::ordinary();
-    let mut person = Person::agent(&stage, "echo ready; sleep 1000");
+    let mut person = agent(&stage, "echo ready; sleep 1000");
     person.sees("ready");
     let pid = i32::try_from(person.child.id()).expect("a pid");
     // The other end closes, as when a window is closed.

@@ -24,6 +24,8 @@ pub(crate) const GATEWAY: &str = "172.30.0.1";
 pub(crate) enum Kind {
     Docker,
     Podman,
+    /// Docker of an ordinary user; the tests run as root all the same, and give it what it needs.
+    Rootless,
 }
 
 /// A running engine.
@@ -39,13 +41,20 @@ impl Kind {
         match self {
             Kind::Docker => "/usr/sbin/dockerd",
             Kind::Podman => "/usr/bin/podman",
+            Kind::Rootless => "/usr/bin/rootlesskit",
         }
     }
 
     /// Why there is none of this kind, if so.
     pub(crate) fn missing(self) -> Option<String> {
         let needed = [self.program(), "/usr/bin/docker", "/usr/bin/busybox", "/usr/bin/setpriv"];
-        let lacking = needed.into_iter().find(|path| !Path::new(path).exists());
+        let more: &[&str] = match self {
+            Kind::Rootless => {
+                &["/usr/sbin/dockerd", "/usr/bin/slirp4netns", "/usr/bin/newuidmap", "/dev/net/tun"]
+            }
+            Kind::Docker | Kind::Podman => &[],
+        };
+        let lacking = needed.iter().chain(more).find(|path| !Path::new(path).exists());
         lacking.map(|path| format!("conformance on {self:?} (no {path})"))
     }
 
@@ -65,7 +74,24 @@ impl Kind {
             }
             Kind::Docker => {
                 "busybox ip link set lo up
-                exec /usr/sbin/dockerd --host unix://$0/s --data-root $0/data --exec-root $0/exec --pidfile $0/pid"
+                exec /usr/sbin/dockerd --host unix://$0/s --data-root $0/data --exec-root $0/exec --pidfile $0/pid \
+                    --default-address-pool base=172.17.0.0/24,size=24 --default-address-pool base=10.201.0.0/16,size=26"
+            }
+            // A machine where the user has an account and a range of ids, and may make a tunnel.
+            Kind::Rootless => {
+                "busybox ip link set lo up
+                cp -a /etc $0/etc && chmod 755 $0/etc && mount --bind $0/etc /etc
+                echo \"ada:x:$1:$1::$0:/bin/sh\" >> /etc/passwd && echo \"ada:x:$1:\" >> /etc/group
+                echo ada:1000000:65536 | tee /etc/subuid > /etc/subgid
+                mknod -m 666 $0/tun c 10 200 && mount --bind $0/tun /dev/net/tun
+                chown $1:$1 $0 $0/data $0/exec
+                exec setpriv --reuid $1 --regid $1 --clear-groups --pdeathsig KILL \
+                    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=$0 XDG_RUNTIME_DIR=$0/exec \
+                    rootlesskit --net=slirp4netns --slirp4netns-sandbox=false --slirp4netns-seccomp=false --mtu=65520 \
+                    --disable-host-loopback --port-driver=none --copy-up=/etc --copy-up=/run --propagation=rslave \
+                    sh -c \"rm -rf /run/docker /run/containerd /run/xtables.lock
+                        exec dockerd --rootless --host unix://$0/s --data-root $0/data --exec-root $0/exec \
+                        --pidfile $0/pid --default-address-pool base=172.17.0.0/24,size=24\""
             }
             // Podman keeps addresses and locks in places of the machine's, which are hidden here.
             Kind::Podman => {
@@ -106,7 +132,7 @@ impl Engine {
         } else {
             command.args(["--pdeathsig", "KILL", "unshare", "--net", "--mount", "--propagation", "slave"]);
         }
-        command.args(["sh", "-ec", kind.script()]).arg(folder.path());
+        command.args(["sh", "-ec", kind.script()]).arg(folder.path()).arg(crate::stage::ORDINARY.to_string());
         let daemon = command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log).spawn();
         let daemon = daemon.expect("setpriv is there");
         let engine = Engine { kind, folder, pid: daemon.id(), daemon: Mutex::new(daemon) };
@@ -138,7 +164,13 @@ impl Engine {
 
     /// A process in its namespaces: the engine itself.
     pub(crate) fn pid(&self) -> u32 {
-        self.pid
+        match self.kind {
+            Kind::Rootless => {
+                let pid = fs::read_to_string(self.path("pid")).expect("it says its number");
+                pid.trim().parse().expect("a number")
+            }
+            Kind::Docker | Kind::Podman => self.pid,
+        }
     }
 
     /// Docker's own client; it talks to both kinds.

@@ -35,10 +35,11 @@ struct Surroundings {
 static LINUX: OnceLock<Surroundings> = OnceLock::new();
 static DOCKER: OnceLock<Surroundings> = OnceLock::new();
 static PODMAN: OnceLock<Surroundings> = OnceLock::new();
+static ROOTLESS: OnceLock<Surroundings> = OnceLock::new();
 
 /// Ends every engine that was started.
 pub(crate) fn end() {
-    for surroundings in [&DOCKER, &PODMAN] {
+    for surroundings in [&DOCKER, &PODMAN, &ROOTLESS] {
         if let Some(engine) = surroundings.get().and_then(|one| one.engine.as_ref()) {
             engine.end();
         }
@@ -84,6 +85,8 @@ impl Ground {
             Ground::Sealed(Kind::Podman) if engine::rootless() => "rootless-podman-sealed",
             Ground::Sealed(Kind::Podman) => "podman-sealed",
             Ground::Internal(Kind::Podman) => "podman-internal",
+            Ground::Sealed(Kind::Rootless) => "rootless-docker-sealed",
+            Ground::Internal(Kind::Rootless) => "rootless-docker-internal",
         }
     }
 
@@ -104,6 +107,7 @@ impl Ground {
             None => (&LINUX, None),
             Some(Kind::Docker) => (&DOCKER, Some(Kind::Docker)),
             Some(Kind::Podman) => (&PODMAN, Some(Kind::Podman)),
+            Some(Kind::Rootless) => (&ROOTLESS, Some(Kind::Rootless)),
         };
         place.get_or_init(|| Surroundings::around(kind.map(Engine::start_kept)))
     }

@@ -8,7 +8,8 @@ pub(crate) const BUSYBOX: &str = "busybox:test";
 /// Names under which busybox does what the scenarios need.
 const APPLETS: &[&str] = &[
     "sh", "cat", "env", "true", "false", "id", "sleep", "echo", "ls", "kill", "stat", "head", "touch",
-    "mkdir", "mv", "rm", "ln", "ip", "ps", "wc", "mount", "nslookup", "printf", "grep",
+    "mkdir", "mv", "rm", "ln", "ip", "ps", "wc", "mount", "nslookup", "printf", "grep", "stty", "md5sum",
+    "od",
 ];
 
 /// An archive of a root file system.

@@ -30,7 +30,7 @@ fn outside(ground: Ground) -> Vec<String> {
         Some(_) if rootless() => vec!["127.0.0.1".to_owned()],
         None => ["127.0.0.1".to_owned()].into_iter().chain(own_address()).collect(),
         Some(Kind::Docker) => vec![GATEWAY.to_owned(), "172.17.0.1".to_owned()],
-        Some(Kind::Podman) => vec![GATEWAY.to_owned()],
+        Some(Kind::Podman | Kind::Rootless) => vec![GATEWAY.to_owned()],
     }
 }
 
@@ -140,6 +140,11 @@ fn neighbour(ground: Ground) {
         let said = ask(&format!("{sidecar}:{port}"));
         assert!(said.starts_with("no ") && said.contains("refused"), "{sidecar}:{port}: {said}");
     }
+    // Standing on two networks, it passes nothing from one to the other; and nothing of its memory is swapped out.
+    let format = "{{index .HostConfig.Sysctls \"net.ipv4.ip_forward\"}} {{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}";
+    let set = engine.said(&["inspect", "--format", format, &format!("bottle-egress-{}", scene.name)]);
+    let words: Vec<&str> = set.split(' ').collect();
+    assert!(matches!(words[..], ["0", memory, swap] if memory == swap && memory != "0"), "{set}");
     drop(launcher);
     scene.stage.run(&["prune"]).ended_with(0);
 }

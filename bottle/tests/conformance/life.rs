@@ -1,6 +1,5 @@
 //! Exit codes, pipes, environment, time, ports; and that nothing is left.
 use crate::Scenario;
-use crate::engine::Kind;
 use crate::ground::Ground;
 use crate::stage::{Ran, eventually};
 use rustix::process::Signal;
@@ -20,17 +19,18 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("clean::a_killed_launcher_takes_the_agent_along_and_prune_removes_the_rest", killed),
 ];
 
+/// Of containers, whose egress is one of its own.
+pub(crate) const BROKEN_OFF: (&str, Scenario) =
+    ("life::an_egress_that_breaks_off_takes_the_agent_along", broken_off);
+
 fn codes(ground: Ground) {
     let scene = ground.scene("");
     for (script, code) in [("exit 0", 0), ("exit 7", 7), ("sh -c 'kill -9 $$'; exit $?", 137)] {
         scene.run(&["sh", "-c", script]).ended_with(code);
     }
-    // Podman's init is a program that not every machine has; without one the agent is the first process of its
-    // namespace, which no signal from there ends.
-    if ground != Ground::Internal(Kind::Podman) {
-        scene.run(&["sh", "-c", "kill -9 $$"]).ended_with(137);
-        scene.run(&["sh", "-c", "kill -TERM $$"]).ended_with(143);
-    }
+    // The agent is nowhere the first process of its namespace, which no signal from there ends.
+    scene.run(&["sh", "-c", "kill -9 $$"]).ended_with(137);
+    scene.run(&["sh", "-c", "kill -TERM $$"]).ended_with(143);
     let missing = scene.run(&["no-such-program"]).ended_with(127);
     assert!(missing.err.contains("no-such-program"), "{}", missing.err);
     scene.run(&["/etc/hosts"]).ended_with(126);
@@ -77,8 +77,7 @@ fn time_limit(ground: Ground) {
 fn port(ground: Ground) {
     let outside = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address").port();
     let scene = ground.scene(&format!("ports: [\"{outside}:3000\"]\n"));
-    // A first process without a handler hears no SIGTERM, and on Podman the agent is the first.
-    let launcher = scene.start_and_wait("trap 'exit 143' TERM; probe serve 0.0.0.0:3000 & wait");
+    let launcher = scene.start_and_wait("probe serve 0.0.0.0:3000 & wait");
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", outside))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -109,7 +108,8 @@ fn ends(ground: Ground) {
 
 fn terminated(ground: Ground) {
     let scene = ground.scene("");
-    let launcher = scene.start_and_wait("trap 'exit 143' TERM; while :; do sleep 0.1; done");
+    // Without a handler: a first process would not hear it.
+    let launcher = scene.start_and_wait("while :; do sleep 0.1; done");
     launcher.signal(Signal::TERM);
     launcher.end().ended_with(143);
     scene.nothing_is_left();
@@ -122,17 +122,25 @@ fn killed(ground: Ground) {
     eventually("a heartbeat", || beat.exists());
     launcher.signal(Signal::KILL);
     drop(launcher);
-    if ground.captures() {
-        let killed = Instant::now();
-        eventually("the heart to stop", || {
-            let _none = std::fs::remove_file(&beat);
-            std::thread::sleep(Duration::from_millis(250));
-            !beat.exists()
-        });
-        assert!(killed.elapsed() < Duration::from_secs(3), "it went on for {:?}", killed.elapsed());
-    }
+    let killed = Instant::now();
+    eventually("the heart to stop", || {
+        let _none = std::fs::remove_file(&beat);
+        std::thread::sleep(Duration::from_millis(250));
+        !beat.exists()
+    });
+    assert!(killed.elapsed() < Duration::from_secs(3), "it went on for {:?}", killed.elapsed());
     scene.stage.run(&["prune"]).ended_with(0);
     scene.nothing_is_left();
     let stopped = scene.stage.run(&["stop", &scene.name]);
     assert!(stopped.code == Some(0) || stopped.err.contains("no bottle"), "{stopped:?}");
+}
+
+/// What an egress that broke off still does is written down nowhere: the agent ends with it, and the user hears why.
+fn broken_off(ground: Ground) {
+    let scene = ground.scene("");
+    let launcher = scene.start_and_wait("while :; do sleep 0.1; done");
+    ground.engine().said(&["kill", &format!("bottle-egress-{}", scene.name)]);
+    let ran = launcher.end().ended_with(137);
+    assert!(ran.err.contains("the egress broke off, and the bottle with it"), "{}", ran.err);
+    scene.nothing_is_left();
 }

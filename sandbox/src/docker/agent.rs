@@ -6,12 +6,13 @@ pub use door::{Door, DoorAt};
 
 use super::connect::Engine;
 use super::failure::failed;
+use super::line::Line;
 use crate::running::{Change, Ended, Running};
 use crate::{SandboxError, running};
-use bollard::container::AttachContainerResults;
 use bollard::errors::Error;
 use bollard::query_parameters::{KillContainerOptions, ResizeContainerTTYOptions, WaitContainerOptions};
 use futures_util::StreamExt as _;
+use std::future::Future;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use tokio::task::JoinHandle;
 
 /// How long what the agent wrote last may take to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How long an engine may take to kill.
+/// How long an engine may take to kill, and to say how its container ended.
 const KILL_WAIT: Duration = Duration::from_secs(10);
 
 /// What a running agent is made of.
@@ -31,7 +32,7 @@ pub(crate) struct Parts {
     pub(crate) runtime: Handle,
     pub(crate) container: String,
     pub(crate) tty: bool,
-    pub(crate) attached: AttachContainerResults,
+    pub(crate) line: Line,
     pub(crate) waiting: JoinHandle<Result<i64, SandboxError>>,
     pub(crate) door: Door,
     pub(crate) size: Option<(u16, u16)>,
@@ -52,13 +53,13 @@ pub struct Inmate {
 
 impl Inmate {
     pub(crate) fn new(parts: Parts) -> Result<Inmate, SandboxError> {
-        let Parts { engine, runtime, container, tty, attached, waiting, door, size } = parts;
+        let Parts { engine, runtime, container, tty, line, waiting, door, size } = parts;
         let broken = |error: std::io::Error| SandboxError::new(format!("cannot watch the agent: {error}"));
         let (news, bell) = UnixStream::pair().map_err(broken)?;
         let (ended, ends) = channel();
         let (terminal, talk) = {
             let _on = runtime.enter();
-            stdio::join(attached, tty).map_err(broken)?
+            stdio::join(line, tty).map_err(broken)?
         };
         drop(runtime.spawn(async move {
             let code = waiting.await;
@@ -94,6 +95,17 @@ impl Inmate {
         self.tty.take()
     }
 
+    /// What kills the agent, from wherever that is found to be needed.
+    pub fn killer(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (engine, container) = (self.engine.clone(), self.container.clone());
+        async move {
+            let options = KillContainerOptions { signal: libc::SIGKILL.to_string() };
+            if let Err(error) = engine.api().kill_container(&container, Some(options)).await {
+                tracing::warn!(%error, "the agent was not killed");
+            }
+        }
+    }
+
     fn send(&self, signal: i32) -> Result<(), SandboxError> {
         let options = KillContainerOptions { signal: signal.to_string() };
         let killing = self.engine.api().kill_container(&self.container, Some(options));
@@ -115,6 +127,13 @@ impl Running for Inmate {
         let ended = self.ended.unwrap_or_else(|| self.ends.recv().unwrap_or(Ended::Signalled(libc::SIGKILL)));
         self.ended = Some(ended);
         Change::Ended(ended)
+    }
+
+    fn starved(&self) -> bool {
+        let asking = self.engine.api().inspect_container(&self.container, None);
+        let answer = self.runtime.block_on(async { tokio::time::timeout(KILL_WAIT, asking).await });
+        let state = answer.ok().and_then(Result::ok).and_then(|container| container.state);
+        state.and_then(|state| state.oom_killed).unwrap_or(false)
     }
 
     fn signal(&self, signal: i32) -> Result<(), SandboxError> {

@@ -5,20 +5,23 @@ use super::connect::Engine;
 use super::facts::{self, Facts};
 use super::failure::{failed, is_missing, until_readable};
 use super::files::Files;
+use super::line::{self, Line};
 use super::perform::{Undone, Workshop};
-use super::plan::{Agent, Layout};
+use super::plan::{Agent, Egress, Layout};
 use super::spec::{Container, Role, Step, label};
+use super::user_image::neutral;
 use super::wire::{self, Wire};
 use crate::provision::HostTrust;
 use crate::{InjectedFile, LaunchFault, SandboxError};
 use bollard::query_parameters::{InspectContainerOptions, InspectNetworkOptions};
 use manifest::plan::NetworkLayout;
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// How long an engine may take to remove what is left; then it is said and left to `bottle prune`.
-const REMOVAL: Duration = Duration::from_secs(30);
+const REMOVAL: Duration = Duration::from_secs(60);
 
 /// Whose bottle it is.
 #[derive(Debug, Clone)]
@@ -51,7 +54,8 @@ pub struct Bottle {
 }
 
 impl Bottle {
-    /// Everything up to a sidecar that was created and does not run yet.
+    /// Everything up to a sidecar that waits for its briefing, and the line to it. `filter` is the agent's filter of system calls
+    /// (see [`super::filter`]): the text itself, or for Podman the path of a file of the engine's machine that holds it.
     /// # Errors
     /// Which step failed and how to mend it; what was made before it is removed again.
     pub fn prepare(
@@ -59,26 +63,53 @@ impl Bottle {
         facts: &Facts,
         layout: Layout,
         owner: Owner,
+        filter: Option<String>,
         runtime: Handle,
-    ) -> Result<Bottle, SandboxError> {
+    ) -> Result<(Bottle, Wire), SandboxError> {
         let podman = facts.kind == facts::Kind::Podman;
-        let workshop = Workshop {
-            engine,
-            labels: owner.labels(),
-            podman,
-            remapped: facts.remapped,
-            calls: crate::linux::calls_of(&facts.arch),
-        };
+        let workshop = Workshop { engine, labels: owner.labels(), podman, remapped: facts.remapped, filter };
         let mut bottle = Bottle { workshop, layout, runtime, made: Vec::new(), owner };
-        for step in bottle.layout.egress() {
-            bottle.perform(&step)?;
+        let line = bottle.make_egress()?;
+        let _on = bottle.runtime.enter();
+        Ok((bottle, wire::split(line)))
+    }
+
+    /// Holder and sidecar at the same time: most of what they take is their engine's.
+    fn make_egress(&mut self) -> Result<Line, SandboxError> {
+        let (Egress { first, holder, sidecar }, runtime) = (self.layout.egress(), self.runtime.clone());
+        let mut made = [Vec::new(), Vec::new(), Vec::new()];
+        let [shared, one, other] = &mut made;
+        let done = runtime.block_on(async {
+            self.perform_all(&first, shared).await?;
+            let sidecar = async {
+                self.perform_all(&sidecar, other).await?;
+                self.start_egress().await
+            };
+            // Neither is broken off: what an engine is about to make must be known.
+            let (held, line) = tokio::join!(self.perform_all(&holder, one), sidecar);
+            held.and(line)
+        });
+        self.made.extend(made.into_iter().flatten());
+        done
+    }
+
+    /// The sidecar, with somebody at its standard input and output.
+    async fn start_egress(&self) -> Result<Line, SandboxError> {
+        let name = Role::Egress.name(&self.layout.slug);
+        let line = line::attach(&self.workshop.engine, &name, false).await?;
+        self.workshop.start(&name).await?;
+        Ok(line)
+    }
+
+    async fn perform_all(&self, steps: &[Step], made: &mut Vec<Part>) -> Result<(), SandboxError> {
+        for step in steps {
+            self.perform(step, made).await?;
         }
-        Ok(bottle)
+        Ok(())
     }
 
     /// What is about to be made is noted before it is made: an engine that breaks off in between may have made it.
-    fn perform(&mut self, step: &Step) -> Result<(), SandboxError> {
-        let runtime = self.runtime.clone();
+    async fn perform(&self, step: &Step, made: &mut Vec<Part>) -> Result<(), SandboxError> {
         let part = match step {
             Step::Volume { name } => Some(self.part(Kind::Volume, name, Role::Handover)),
             Step::Network { name } => Some(self.part(Kind::Network, name, Role::Network)),
@@ -86,17 +117,22 @@ impl Bottle {
             Step::Connect { .. } | Step::Start { .. } => None,
         };
         let Some(part) = part else {
-            return runtime.block_on(self.workshop.perform(step)).map_err(Undone::why);
+            return self.workshop.perform(step).await.map(drop).map_err(Undone::why);
         };
-        runtime.block_on(self.refuse_taken(&part))?;
-        self.made.push(part);
-        runtime.block_on(self.workshop.perform(step)).map_err(|undone| {
-            // Somebody else was faster: what has the name now is theirs.
-            if let Undone::Taken(_) = undone {
-                self.made.pop();
+        self.refuse_taken(&part).await?;
+        made.push(part);
+        match self.workshop.perform(step).await {
+            Ok(id) => {
+                made.last_mut().into_iter().for_each(|part| part.id.clone_from(&id));
+                Ok(())
             }
-            undone.why()
-        })
+            // Somebody else was faster: what has the name now is theirs.
+            Err(Undone::Taken(why)) => {
+                made.pop();
+                Err(why)
+            }
+            Err(Undone::Failed(why)) => Err(why),
+        }
     }
 
     fn part(&self, kind: Kind, name: &str, role: Role) -> Part {
@@ -133,18 +169,6 @@ impl Bottle {
             .with_hint("`bottle ps` shows bottles that run, `bottle prune` removes what dead launchers left; or choose another `--name`"))
     }
 
-    /// Starts the sidecar with somebody at its standard input and output.
-    /// # Errors
-    /// When it cannot be started or spoken to.
-    pub fn start_egress(&self) -> Result<Wire, SandboxError> {
-        let name = Role::Egress.name(&self.layout.slug);
-        self.runtime.block_on(async {
-            let attached = wire::attach(&self.workshop.engine, &name).await?;
-            self.workshop.start(&name).await?;
-            Ok(wire::split(attached))
-        })
-    }
-
     /// The sidecar's address on the network that the agent shares with it.
     /// # Errors
     /// When the engine does not tell.
@@ -179,7 +203,10 @@ impl Bottle {
     /// When it cannot be created.
     pub fn create_agent(&mut self, agent: &Agent<'_>) -> Result<Created<'_>, SandboxError> {
         let container = self.layout.agent(agent);
-        self.perform(&Step::Create(Box::new(container.clone())))?;
+        let (runtime, mut made) = (self.runtime.clone(), Vec::new());
+        let done = runtime.block_on(self.perform(&Step::Create(Box::new(container.clone())), &mut made));
+        self.made.extend(made);
+        done?;
         Ok(Created { bottle: self, container })
     }
 }
@@ -212,6 +239,13 @@ impl Created<'_> {
         self.bottle.runtime.block_on(self.files().lay(files))
     }
 
+    /// Gives a folder in it to this user and group.
+    /// # Errors
+    /// When the engine does not take it.
+    pub fn give(&self, folder: &Path, owner: (u32, u32)) -> Result<(), SandboxError> {
+        self.bottle.runtime.block_on(self.files().give(folder, owner))
+    }
+
     fn files(&self) -> Files<'_> {
         Files::of(&self.bottle.workshop.engine, &self.container.name)
     }
@@ -223,8 +257,8 @@ impl Created<'_> {
         let Created { bottle, container } = self;
         let (workshop, name) = (&bottle.workshop, container.name.as_str());
         // Podman makes the container ready here already, and finds out what cannot be executed.
-        let attached = match bottle.runtime.block_on(wire::attach(&workshop.engine, name)) {
-            Ok(attached) => attached,
+        let line = match bottle.runtime.block_on(line::attach(&workshop.engine, name, container.tty)) {
+            Ok(line) => line,
             Err(error) => return Err(bottle.runtime.block_on(fault(&workshop.engine, &container, error))),
         };
         let waiting = agent::wait(&workshop.engine, name, &bottle.runtime);
@@ -239,7 +273,7 @@ impl Created<'_> {
             runtime: bottle.runtime.clone(),
             container: container.name.clone(),
             tty: container.tty,
-            attached,
+            line,
             waiting,
             door,
             size,
@@ -306,6 +340,7 @@ impl Bottle {
     fn warn(&self, part: &Part, why: &str) {
         let by_hand = part.by_hand(self.workshop.podman);
         tracing::warn!(part = part.name, why, "not removed");
+        let why = neutral(why);
         eprintln!("bottle: warning: `{}` was not removed: {why}; clean up with `{by_hand}`", part.name);
     }
 }

@@ -5,14 +5,19 @@ use super::spec::{Role, label};
 use crate::SandboxError;
 use bollard::errors::Error;
 use bollard::query_parameters::{
-    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions,
-    RemoveVolumeOptions,
+    InspectContainerOptions, InspectNetworkOptions, ListContainersOptions, ListNetworksOptions,
+    ListVolumesOptions, RemoveContainerOptions, RemoveVolumeOptions,
 };
+use futures_util::StreamExt as _;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 /// How long somebody else's removal of the same part may take.
 const OTHERS: Duration = Duration::from_secs(10);
+/// How long a container may be on its way to its end by itself, in which state Podman refuses to remove it.
+const ITSELF: Duration = Duration::from_secs(3);
+/// Removals at the same time.
+const AT_ONCE: usize = 4;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A container, network or volume of a bottle.
@@ -84,9 +89,7 @@ impl Part {
 
     /// The agent first: while anything else goes, it must not run without it. Then who serves it.
     fn turn(&self) -> (Kind, u8) {
-        let roles = [Role::Agent, Role::Egress, Role::Holder];
-        let turn = roles.iter().position(|role| role.as_str() == self.role).unwrap_or(roles.len());
-        (self.kind, u8::try_from(turn).unwrap_or(u8::MAX))
+        (self.kind, u8::from(self.role != Role::Agent.as_str()))
     }
 }
 
@@ -94,9 +97,10 @@ impl Part {
 /// # Errors
 /// When the engine does not tell.
 pub async fn parts(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
-    let mut parts = containers(engine).await?;
-    parts.extend(networks(engine).await?);
-    parts.extend(volumes(engine).await?);
+    let (mut parts, networks, volumes) =
+        tokio::try_join!(containers(engine), networks(engine), volumes(engine))?;
+    parts.extend(networks);
+    parts.extend(volumes);
     parts.sort_by_key(Part::turn);
     Ok(parts)
 }
@@ -140,15 +144,46 @@ async fn volumes(engine: &Engine) -> Result<Vec<Part>, SandboxError> {
 
 /// Removes parts, in the order that works; what is gone already is success. Gives those that would not go, and why.
 pub async fn remove(engine: &Engine, parts: &[Part]) -> Vec<(Part, SandboxError)> {
-    let mut parts: Vec<&Part> = parts.iter().collect();
-    parts.sort_by_key(|part| part.turn());
     let mut left = Vec::new();
-    for part in parts {
-        if let Err(error) = remove_one(engine, part).await {
-            left.push((part.clone(), error));
+    for turn in in_turns(parts) {
+        let removals = turn.into_iter().map(|part| async move { (part, remove_one(engine, part).await) });
+        let mut removals = futures_util::stream::iter(removals).buffer_unordered(AT_ONCE);
+        while let Some((part, done)) = removals.next().await {
+            left.extend(done.err().map(|error| (part.clone(), error)));
         }
     }
     left
+}
+
+/// What may go at the same time, in the order of the groups.
+fn in_turns(parts: &[Part]) -> Vec<Vec<&Part>> {
+    let mut turns: BTreeMap<(Kind, u8), Vec<&Part>> = BTreeMap::new();
+    for part in parts {
+        turns.entry(part.turn()).or_default().push(part);
+    }
+    turns.into_values().collect()
+}
+
+/// The identity of what has a part's name now, if that is this very bottle's. Somebody else may have taken the name.
+async fn named(engine: &Engine, part: &Part) -> Result<Option<String>, Error> {
+    let (api, name) = (engine.api(), part.name.as_str());
+    let (id, labels) = match part.kind {
+        Kind::Container => {
+            let look = async || api.inspect_container(name, None::<InspectContainerOptions>).await;
+            let seen = until_readable(look).await?;
+            (seen.id, seen.config.and_then(|config| config.labels))
+        }
+        Kind::Network => {
+            let seen = api.inspect_network(name, None::<InspectNetworkOptions>).await?;
+            (seen.id, seen.labels)
+        }
+        // It has no identity: between this look and its removal it has to stay what it is.
+        Kind::Volume => (Some(part.name.clone()), Some(api.inspect_volume(name).await?.labels)),
+    };
+    let is =
+        |key: &str, value: &str| labels.as_ref().and_then(|all| all.get(key)).is_some_and(|it| it == value);
+    let ours = is(label::SLUG, &part.slug) && is(label::LAUNCHER, &part.launcher);
+    Ok(id.filter(|_| ours))
 }
 
 /// Until it is gone, whoever does it: an engine answers with status 409 while a removal is under way.
@@ -161,6 +196,9 @@ async fn remove_one(engine: &Engine, part: &Part) -> Result<(), SandboxError> {
             Err(error) if is_under_way(&error) && start.elapsed() < OTHERS => {
                 tokio::time::sleep(PAUSE).await;
             }
+            Err(error) if is_passing(&error) && start.elapsed() < ITSELF => {
+                tokio::time::sleep(PAUSE).await;
+            }
             Err(error) => return Err(failed(&format!("remove `{}`", part.name), error)),
         }
     }
@@ -170,9 +208,18 @@ fn is_under_way(error: &Error) -> bool {
     has_status(error, 409) && error.to_string().contains("already in progress")
 }
 
+fn is_passing(error: &Error) -> bool {
+    has_status(error, 409) || has_status(error, 500)
+}
+
 async fn attempt(engine: &Engine, part: &Part) -> Result<(), Error> {
     // By identity: a new bottle may have the name by now.
-    let name = if part.id.is_empty() { part.name.as_str() } else { part.id.as_str() };
+    let id = match part.kind {
+        Kind::Container if !part.id.is_empty() => Some(part.id.clone()),
+        // Podman makes a network's identity out of its name.
+        _ => named(engine, part).await?.filter(|id| part.id.is_empty() || *id == part.id),
+    };
+    let Some(name) = id.as_deref() else { return Ok(()) };
     let api = engine.api();
     match part.kind {
         Kind::Container => {

@@ -8,7 +8,10 @@ pub use find::{Choice, Chosen, Surroundings, Why, choose};
 
 use super::failure;
 use crate::SandboxError;
+use bollard::errors::Error;
 use bollard::{ClientVersion, Docker};
+use hyper::upgrade::Upgraded;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use transport::Transport;
@@ -123,6 +126,11 @@ impl Engine {
     /// The answer at a path of the API, with what the client's own types leave out.
     pub(crate) async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, SandboxError> {
         self.transport.get(&format!("/v{}{path}", self.api)).await
+    }
+
+    /// Puts a question after whose answer the connection is a line of bytes in both directions.
+    pub(crate) async fn upgrade(&self, path: &str, body: Option<&Value>) -> Result<Upgraded, Error> {
+        self.transport.upgrade(&format!("/v{}{path}", self.api), body).await
     }
 
     /// The client for what takes as long as it takes: waiting for a container, sending an image.

@@ -2,7 +2,10 @@
 use super::connect::Api;
 use super::{Engine, failure};
 use crate::SandboxError;
+use bollard::errors::Error;
 use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum, SystemVersion};
+use serde::Deserialize;
+use serde_json::Value;
 
 /// Whose engine it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -48,12 +51,25 @@ pub struct Facts {
     pub arch: String,
     /// Control groups: 1 or 2.
     pub cgroup: Option<u8>,
+    /// Which bounds it keeps.
+    pub keeps: Keeps,
     /// Whether files are shared.
     pub files: Files,
 }
 
+/// Which bounds of a container an engine keeps: without control groups it takes every number, and drops it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Keeps {
+    /// Bytes of memory.
+    pub memory: bool,
+    /// Numbers of processes.
+    pub processes: bool,
+    /// Shares of processors.
+    pub processors: bool,
+}
+
 /// What Podman 4 says in a field of its own, and not among the security options.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct More {
     #[serde(rename = "Rootless", default)]
     rootless: bool,
@@ -68,11 +84,12 @@ impl Facts {
     /// # Errors
     /// When it does not answer, or its answer cannot be read.
     pub async fn of(engine: &Engine) -> Result<Facts, SandboxError> {
-        let version =
-            engine.api().version().await.map_err(|e| failure::failed("ask the engine for its version", e))?;
-        let info = engine.api().info().await.map_err(|e| failure::failed("ask the engine what it is", e))?;
-        let more: More = engine.get("/info").await?;
-        let mut facts = read(engine, &version, info);
+        let (version, told) = tokio::join!(engine.api().version(), engine.get::<Value>("/info"));
+        let version = version.map_err(|e| failure::failed("ask the engine for its version", e))?;
+        let told = told?;
+        let odd = |error| failure::failed("ask the engine what it is", Error::from(error));
+        let more = More::deserialize(&told).map_err(odd)?;
+        let mut facts = read(engine, &version, SystemInfo::deserialize(told).map_err(odd)?);
         facts.rootless |= more.rootless;
         Ok(facts)
     }
@@ -100,6 +117,12 @@ fn read(engine: &Engine, version: &SystemVersion, info: SystemInfo) -> Facts {
         rootless: has("rootless"),
         remapped: has("userns"),
         desktop,
+        keeps: Keeps {
+            // What an engine does not speak of, it is asked for and believed.
+            memory: info.memory_limit != Some(false),
+            processes: info.pids_limit != Some(false),
+            processors: info.cpu_cfs_quota != Some(false),
+        },
         files: files(engine.endpoint().stays_here(), desktop, &info),
         os: info.os_type.unwrap_or_default(),
         arch: machine(&info.architecture.unwrap_or_default()).to_owned(),

@@ -109,11 +109,22 @@ impl<'a> Files<'a> {
         Ok(Some(archive))
     }
 
+    /// Gives a folder to a user: a new volume's top is root's.
+    pub(crate) async fn give(&self, folder: &Path, owner: (u32, u32)) -> Result<(), SandboxError> {
+        let archive = archive_of_folder(folder, owner);
+        self.upload(archive.map_err(|error| self.not_packed(&error))?).await
+    }
+
     /// Lays files in, over what the image has. Owned by root, so that an agent that is somebody else cannot write them.
     pub(crate) async fn lay(&self, files: &[InjectedFile]) -> Result<(), SandboxError> {
-        let archive = archive_of(files).map_err(|error| {
-            SandboxError::new(format!("cannot pack the files for `{}`: {error}", self.container))
-        })?;
+        self.upload(archive_of(files).map_err(|error| self.not_packed(&error))?).await
+    }
+
+    fn not_packed(&self, error: &std::io::Error) -> SandboxError {
+        SandboxError::new(format!("cannot pack the files for `{}`: {error}", self.container))
+    }
+
+    async fn upload(&self, archive: Vec<u8>) -> Result<(), SandboxError> {
         let options = UploadToContainerOptions { path: "/".into(), ..UploadToContainerOptions::default() };
         let body = bollard::body_full(archive.into());
         let laid = self.engine.api().upload_to_container(self.container, Some(options), body).await;
@@ -153,6 +164,19 @@ fn resolved(link: &Path, target: &Path) -> PathBuf {
         }
     }
     path
+}
+
+fn archive_of_folder(folder: &Path, (uid, gid): (u32, u32)) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_size(0);
+    header.set_mode(0o700);
+    header.set_mtime(0);
+    header.set_uid(uid.into());
+    header.set_gid(gid.into());
+    archive.append_data(&mut header, folder.strip_prefix("/").unwrap_or(folder), std::io::empty())?;
+    archive.into_inner()
 }
 
 /// Folders first, so that those that are missing have a mode of ours; they are the image's where it has them.

@@ -2,6 +2,7 @@
 //! file on the user's disk, or the network; made again only when the binary changes.
 mod archive;
 mod binary;
+mod proof;
 
 pub use binary::Binary;
 
@@ -14,6 +15,7 @@ use bollard::query_parameters::{
 };
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
+use proof::Proof;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::time::Duration;
@@ -28,8 +30,7 @@ pub const VERSION_LABEL: &str = "bot-bottle.version";
 pub const BINARY_LABEL: &str = "bot-bottle.binary";
 /// User and group of the egress inside.
 pub const EGRESS_USER: u32 = 65_532;
-/// Where the listeners are handed over. [`EGRESS_USER`] owns it, and root's group may write: a root without
-/// capabilities must be able to make its socket there.
+/// Where the listeners are handed over. Everybody may write there who has the volume, which is holder and egress alone.
 pub const HANDOVER: &str = "/handover";
 
 /// Shorter than this nobody wonders what is going on.
@@ -86,8 +87,14 @@ pub async fn lay_in(
 ) -> Result<Image, SandboxError> {
     same_machine(binary.machine(), &facts.arch, "this bottle")?;
     let name = binary.image_name();
-    if let Some(id) = found(engine, &name, binary).await? {
-        return Ok(Image { id, name, made: false });
+    let proof = Proof::of(binary).await?;
+    match found(engine, &name, &proof).await? {
+        Found::Ours(id) => return Ok(Image { id, name, made: false }),
+        Found::Nothing => {}
+        Found::Other(why) => tell(&format!(
+            "warning: the image `{name}` in the engine is not this program's, although it has its name: it {why}; it is \
+             not used, and made anew"
+        )),
     }
     let loading = load(engine, binary);
     tokio::pin!(loading);
@@ -99,16 +106,34 @@ pub async fn lay_in(
             loading.await?;
         }
     }
-    match found(engine, &name, binary).await? {
-        Some(id) => Ok(Image { id, name, made: true }),
-        None => Err(SandboxError::new(format!("the engine took the image `{name}` and does not have it"))),
+    match found(engine, &name, &proof).await? {
+        Found::Ours(id) => Ok(Image { id, name, made: true }),
+        Found::Nothing => {
+            Err(SandboxError::new(format!("the engine took the image `{name}` and does not have it")))
+        }
+        Found::Other(why) => Err(SandboxError::new(format!(
+            "the image `{name}` that the engine has is not the one that was laid into it: it {why}"
+        ))
+        .with_hint("somebody else loads images of that name there: look who may use the engine")),
     }
 }
 
-/// The identity of our image, when it is there and holds this binary.
-async fn found(engine: &Engine, name: &str, binary: &Binary) -> Result<Option<String>, SandboxError> {
-    let Some(image) = inspect(engine, name).await? else { return Ok(None) };
-    Ok(image.id.clone().filter(|_| label(&image, BINARY_LABEL) == Some(binary.digest())))
+/// What has the name of our image.
+enum Found {
+    Nothing,
+    /// The very one, by its identity.
+    Ours(String),
+    /// Another, and what is different.
+    Other(&'static str),
+}
+
+async fn found(engine: &Engine, name: &str, proof: &Proof) -> Result<Found, SandboxError> {
+    let Some(image) = inspect(engine, name).await? else { return Ok(Found::Nothing) };
+    Ok(match (proof.mismatch(&image), image.id) {
+        (Some(why), _) => Found::Other(why),
+        (None, Some(id)) => Found::Ours(id),
+        (None, None) => Found::Other("has no identity"),
+    })
 }
 
 async fn inspect(engine: &Engine, name: &str) -> Result<Option<ImageInspect>, SandboxError> {

@@ -18,6 +18,10 @@ const LOG_SIZE: &str = "1m";
 /// What every machine's Podman service has itself, whatever it was started with: its processes are bounded by the
 /// kernel's default for numbers of processes.
 const MODEST: i64 = 32 * 1024;
+/// Engines give a network a block of addresses out of a pool, of which Docker's own has about thirty.
+const MORE_ADDRESSES: &str = "the engine has no addresses left for another network: end bottles, or take `network: sealed`, \
+     which needs none, or give it more: `\"default-address-pools\": [{ \"base\": \"10.201.0.0/16\", \"size\": 26 }]` in \
+     its daemon.json (Podman: `default_subnet_pools` in containers.conf), with a block that nothing else uses";
 /// Nanoseconds.
 const SECOND: i64 = 1_000_000_000;
 
@@ -30,8 +34,8 @@ pub(super) struct Workshop {
     pub(crate) podman: bool,
     /// The engine maps a container's users to others: ours are not mapped, for files must come out as the caller's.
     pub(crate) remapped: bool,
-    /// The filter of system calls, where the engine's machine has one.
-    pub(crate) calls: Option<String>,
+    /// The agent's filter of system calls, as the engine takes it.
+    pub(crate) filter: Option<String>,
 }
 
 /// A step that was not done.
@@ -51,15 +55,17 @@ impl Undone {
 }
 
 impl Workshop {
-    pub(super) async fn perform(&self, step: &Step) -> Result<(), Undone> {
+    /// The identity of what was made; empty where nothing is made, and for volumes, which have none.
+    pub(super) async fn perform(&self, step: &Step) -> Result<String, Undone> {
+        let nothing = |()| String::new();
         match step {
-            Step::Volume { name } => self.volume(name).await,
+            Step::Volume { name } => self.volume(name).await.map(nothing),
             Step::Network { name } => self.network(name).await,
             Step::Create(container) => self.create(container).await,
             Step::Connect { network, container, alias } => {
-                self.connect(network, container, alias).await.map_err(Undone::Failed)
+                self.connect(network, container, alias).await.map(nothing).map_err(Undone::Failed)
             }
-            Step::Start { container } => self.start(container).await.map_err(Undone::Failed),
+            Step::Start { container } => self.start(container).await.map(nothing).map_err(Undone::Failed),
         }
     }
 
@@ -85,7 +91,7 @@ impl Workshop {
         Err(Undone::Taken(taken(SandboxError::new(format!("the volume `{name}` is another's")), name)))
     }
 
-    async fn network(&self, name: &str) -> Result<(), Undone> {
+    async fn network(&self, name: &str) -> Result<String, Undone> {
         let request = NetworkCreateRequest {
             name: name.into(),
             driver: Some("bridge".into()),
@@ -95,7 +101,14 @@ impl Workshop {
             ..NetworkCreateRequest::default()
         };
         let made = self.engine.api().create_network(request).await;
-        made.map(drop).map_err(|error| undone(&format!("make the network `{name}`"), name, error))
+        made.map(|made| made.id).map_err(|error| {
+            match undone(&format!("make the network `{name}`"), name, error) {
+                Undone::Failed(why) if is_out_of_addresses(&why.what) => {
+                    Undone::Failed(why.with_hint(MORE_ADDRESSES))
+                }
+                other => other,
+            }
+        })
     }
 
     /// An internal network keeps packets from being forwarded; through the bridge's own address every service of the
@@ -106,12 +119,13 @@ impl Workshop {
     }
 
     /// Creates a container; a name that is taken is somebody's, and never taken over.
-    async fn create(&self, container: &Container) -> Result<(), Undone> {
+    async fn create(&self, container: &Container) -> Result<String, Undone> {
         let name = &container.name;
         let options =
             CreateContainerOptions { name: Some(name.clone()), ..CreateContainerOptions::default() };
         let made = self.engine.api().create_container(Some(options), self.body(container)).await;
-        made.map(drop).map_err(|error| undone(&format!("create the container `{name}`"), name, error))
+        made.map(|made| made.id)
+            .map_err(|error| undone(&format!("create the container `{name}`"), name, error))
     }
 
     async fn connect(&self, network: &str, container: &str, alias: &str) -> Result<(), SandboxError> {
@@ -170,11 +184,14 @@ impl Workshop {
             extra_hosts: some(&container.hosts),
             sysctls: Some(container.sysctls.clone().into_iter().collect()),
             memory: memory.map(number),
+            // Memory and swap together; an engine that is not told gives as much swap again.
+            memory_swap: memory.map(number),
             pids_limit: processes.map(number),
             nano_cpus: millicpus.map(|milli| number(milli).saturating_mul(1_000_000)),
             ulimits: Some(self.ulimits(open_files.map(number))),
             log_config: Some(self.log()),
-            init: container.init.then_some(true),
+            // Before API 1.42 the size comes with the first resize alone.
+            console_size: container.size.map(|(rows, columns)| vec![rows.into(), columns.into()]),
             ipc_mode: Some("private".into()),
             userns_mode: self.remapped.then(|| "host".into()),
             ..HostConfig::default()
@@ -192,11 +209,11 @@ impl Workshop {
 }
 
 impl Workshop {
-    /// The agent gets our own filter of system calls. Podman's service takes none over its API.
+    /// The agent gets our own filter of system calls.
     fn security(&self, role: Role) -> Vec<String> {
-        let filter = self.calls.as_ref().filter(|_| role == Role::Agent && !self.podman);
+        let filter = self.filter.as_ref().filter(|_| role == Role::Agent);
         std::iter::once("no-new-privileges".to_owned())
-            .chain(filter.map(|json| format!("seccomp={json}")))
+            .chain(filter.map(|filter| format!("seccomp={filter}")))
             .collect()
     }
 
@@ -209,6 +226,17 @@ impl Workshop {
             open_files.map(|value| limit("nofile", value)).or_else(|| own("nofile", Resource::Nofile));
         [Some(limit("core", 0)), files, own("nproc", Resource::Nproc)].into_iter().flatten().collect()
     }
+}
+
+/// Both engines say it in a sentence alone, with the status of any failure.
+fn is_out_of_addresses(sentence: &str) -> bool {
+    [
+        "non-overlapping IPv4 address pool",
+        "address pools have been fully subnetted",
+        "could not find free subnet",
+    ]
+    .iter()
+    .any(|words| sentence.contains(words))
 }
 
 fn undone(what: &str, name: &str, error: Error) -> Undone {

@@ -1,5 +1,6 @@
 //! From a spec to steps. Nothing here touches an engine.
 use super::spec::{Bounds, Container, Mount, Role, Source, Step};
+use crate::linux::holder::{HOLD, PROCESSES};
 use manifest::plan::{LimitsPlan, NetworkLayout, SandboxPlan};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ pub(super) const SIDECAR_USER: &str = "65532:65532";
 /// In the range of the egress's own answers; every address leads to it.
 pub const RESOLVER: &str = "198.18.0.1";
 /// Enough for any build, and an end for a fork bomb: as on Linux.
-const PROCESSES: u64 = 8192;
+const PROCESSES_INSIDE: u64 = 8192;
 /// The sidecar's memory: bounded buffers for thousands of connections.
 const SIDECAR_MEMORY: u64 = 1024 * 1024 * 1024;
 /// A holder does nothing, but every connection to a published port is a process in it of 2 MiB, and the launcher lets 512
@@ -35,57 +36,91 @@ pub struct Layout {
     pub port: u16,
 }
 
+/// How an egress is made: what both containers need, then the two at the same time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Egress {
+    /// Network and volume.
+    pub first: Vec<Step>,
+    /// The holder, up to its start.
+    pub holder: Vec<Step>,
+    /// The sidecar, which waits for the holder by itself; its start comes after somebody listens.
+    pub sidecar: Vec<Step>,
+}
+
 impl Layout {
-    /// Everything up to a sidecar that waits for its briefing; its start comes after somebody listens.
+    /// Everything up to a sidecar that waits for its briefing.
     #[must_use]
-    pub fn egress(&self) -> Vec<Step> {
+    pub fn egress(&self) -> Egress {
         match self.network {
             NetworkLayout::Sealed => self.sealed(),
             NetworkLayout::Internal => self.internal(),
         }
     }
 
-    fn sealed(&self) -> Vec<Step> {
-        let holder = self.holder();
-        let start = Step::Start { container: holder.name.clone() };
-        let handover = mount_of_volume(&Role::Handover.name(&self.slug), HANDOVER);
-        let command = ["engine", "--handover", HANDOVER_SOCKET];
-        let sidecar = Container { mounts: vec![handover], ..self.sidecar(&command, &self.outward) };
-        vec![
-            Step::Volume { name: Role::Handover.name(&self.slug) },
-            Step::Create(Box::new(holder)),
-            start,
-            Step::Create(Box::new(sidecar)),
-        ]
+    fn sealed(&self) -> Egress {
+        let sidecar = self.sidecar(&["engine", "--handover", HANDOVER_SOCKET], &self.outward);
+        Egress {
+            first: vec![Step::Volume { name: Role::Handover.name(&self.slug) }],
+            holder: made_and_started(self.holder()),
+            sidecar: vec![Step::Create(Box::new(sidecar))],
+        }
     }
 
-    fn internal(&self) -> Vec<Step> {
+    fn internal(&self) -> Egress {
         let network = Role::Network.name(&self.slug);
         let (proxy, names) = (format!("0.0.0.0:{}", self.port), "0.0.0.0:53");
-        let command = ["engine", "--listen", &proxy, "--names", names];
+        let command = ["engine", "--listen", &proxy, "--names", names, "--tether", HANDOVER_SOCKET];
         let mut sidecar = self.sidecar(&command, &self.outward);
         // The agent's engine asks here for every name; a port below 1024 needs no privilege in a network of one's own.
         sidecar.sysctls.insert("net.ipv4.ip_unprivileged_port_start".into(), "0".into());
+        // It stands on two networks, and is no way from one to the other.
+        sidecar.sysctls.insert("net.ipv4.ip_forward".into(), "0".into());
         let container = sidecar.name.clone();
-        vec![
-            Step::Network { name: network.clone() },
-            Step::Create(Box::new(sidecar)),
-            Step::Connect { network, container, alias: crate::provision::EGRESS_HOST.into() },
-        ]
+        Egress {
+            // The network is what an engine runs out of.
+            first: vec![
+                Step::Network { name: network.clone() },
+                Step::Volume { name: Role::Handover.name(&self.slug) },
+            ],
+            holder: made_and_started(self.holder_of_processes()),
+            sidecar: vec![
+                Step::Create(Box::new(sidecar)),
+                Step::Connect { network, container, alias: crate::provision::EGRESS_HOST.into() },
+            ],
+        }
     }
 
     fn holder(&self) -> Container {
         let role = Role::Holder;
         Container {
-            command: words(&["/bottle", "__hold", HANDOVER_SOCKET]),
+            command: words(&["/bottle", HOLD, HANDOVER_SOCKET]),
             user: "0:0".into(),
             hostname: Some(self.slug.clone()),
             capabilities: vec!["NET_ADMIN".into()],
             mounts: vec![mount_of_volume(&Role::Handover.name(&self.slug), HANDOVER)],
             dns: vec![RESOLVER.into()],
             hosts: vec![format!("{}:127.0.0.1", crate::provision::EGRESS_HOST)],
-            limits: Bounds { memory: Some(HOLDER_MEMORY), processes: Some(PROCESSES), ..Bounds::default() },
+            limits: Bounds {
+                memory: Some(HOLDER_MEMORY),
+                processes: Some(PROCESSES_INSIDE),
+                ..Bounds::default()
+            },
             ..self.own(role, "none")
+        }
+    }
+
+    /// The agent's first process and end, where it has a network of its own: a first process without handlers would hear
+    /// no signal, and not every engine has an init to give.
+    fn holder_of_processes(&self) -> Container {
+        Container {
+            command: words(&["/bottle", HOLD, HANDOVER_SOCKET, PROCESSES]),
+            mounts: vec![mount_of_volume(&Role::Handover.name(&self.slug), HANDOVER)],
+            limits: Bounds {
+                memory: Some(HOLDER_MEMORY),
+                processes: Some(PROCESSES_INSIDE),
+                ..Bounds::default()
+            },
+            ..self.own(Role::Holder, "none")
         }
     }
 
@@ -95,6 +130,7 @@ impl Layout {
             user: SIDECAR_USER.into(),
             tmpfs: BTreeMap::from([("/run".into(), "rw,noexec,nosuid,nodev,size=1m,mode=0777".into())]),
             limits: Bounds { memory: Some(SIDECAR_MEMORY), processes: Some(512), ..Bounds::default() },
+            mounts: vec![mount_of_volume(&Role::Handover.name(&self.slug), HANDOVER)],
             stdin: true,
             health: Some(words(&["CMD", "/bottle", "engine", "--health"])),
             ..self.own(Role::Egress, network)
@@ -124,8 +160,8 @@ impl Layout {
             limits: Bounds::default(),
             stdin: false,
             tty: false,
+            size: None,
             health: None,
-            init: false,
         }
     }
 
@@ -143,7 +179,7 @@ impl Layout {
             user: agent.user.clone(),
             folder: Some(agent.sandbox.workspace.clone()),
             hostname: (!sealed).then(|| self.slug.clone()),
-            processes_of: sealed.then_some(holder),
+            processes_of: Some(holder),
             read_only: false,
             mounts: agent.mounts(),
             // Names of a holder's network are the holder's; here the egress answers every one but its own.
@@ -152,7 +188,7 @@ impl Layout {
             limits: bounds(&agent.sandbox.limits),
             stdin: true,
             tty: agent.tty,
-            init: !sealed && agent.init,
+            size: agent.size,
             ..self.own(Role::Agent, &network)
         }
     }
@@ -177,8 +213,8 @@ pub struct Agent<'a> {
     pub pins: Vec<Mount>,
     /// With a terminal.
     pub tty: bool,
-    /// Whether the engine has an init to give.
-    pub init: bool,
+    /// The window's rows and columns, where they are known.
+    pub size: Option<(u16, u16)>,
     /// The sidecar's address on the internal network.
     pub egress_address: Option<String>,
 }
@@ -196,10 +232,15 @@ impl Agent<'_> {
     }
 }
 
+fn made_and_started(container: Container) -> Vec<Step> {
+    let start = Step::Start { container: container.name.clone() };
+    vec![Step::Create(Box::new(container)), start]
+}
+
 fn bounds(limits: &LimitsPlan) -> Bounds {
     Bounds {
         memory: limits.memory,
-        processes: Some(limits.processes.unwrap_or(PROCESSES)),
+        processes: Some(limits.processes.unwrap_or(PROCESSES_INSIDE)),
         millicpus: limits.millicpus,
         open_files: limits.open_files,
     }
@@ -225,8 +266,8 @@ mod tests {
         Layout { slug: "dev".into(), network, outward: "bridge".into(), image: "ours".into(), port: 9099 }
     }
 
-    fn containers(steps: &[Step]) -> Vec<&Container> {
-        let created = steps.iter().filter_map(|step| match step {
+    fn containers(egress: &Egress) -> Vec<&Container> {
+        let created = egress.holder.iter().chain(&egress.sidecar).filter_map(|step| match step {
             Step::Create(container) => Some(&**container),
             _ => None,
         });
@@ -257,7 +298,7 @@ mod tests {
             home: Source::Path("/state/home".into()),
             pins: Vec::new(),
             tty: false,
-            init: true,
+            size: None,
             egress_address: Some("10.0.0.2".into()),
         })
     }
@@ -277,7 +318,8 @@ mod tests {
         for network in [NetworkLayout::Sealed, NetworkLayout::Internal] {
             let steps = layout(network).egress();
             for container in containers(&steps) {
-                let expected: &[&str] = if container.role == Role::Holder { &["NET_ADMIN"] } else { &[] };
+                let captures = container.role == Role::Holder && network == NetworkLayout::Sealed;
+                let expected: &[&str] = if captures { &["NET_ADMIN"] } else { &[] };
                 assert_eq!(container.capabilities, expected, "{}", container.name);
                 assert!(container.read_only && container.env.is_empty(), "{}", container.name);
                 assert!(container.limits.memory.is_some() && container.limits.processes.is_some());
@@ -286,17 +328,33 @@ mod tests {
         }
     }
 
+    /// What the kernel ends for want of memory or of numbers of processes takes the agent along.
+    #[test]
+    fn a_holder_has_room_for_every_connection_to_a_published_port() {
+        const CONNECTIONS: u64 = 512;
+        const EACH: u64 = 2 * 1024 * 1024;
+        for network in [NetworkLayout::Sealed, NetworkLayout::Internal] {
+            let egress = layout(network).egress();
+            let holder = containers(&egress)[0];
+            assert!(holder.limits.memory.is_some_and(|bytes| bytes >= CONNECTIONS * EACH * 5 / 4));
+            assert!(holder.limits.processes.is_some_and(|number| number > CONNECTIONS));
+        }
+    }
+
     #[test]
     fn internal_puts_the_agent_on_a_network_without_a_way_out() {
         let steps = layout(NetworkLayout::Internal).egress();
-        assert_eq!(steps[0], Step::Network { name: "bottle-net-dev".into() });
+        let [holder, _] = containers(&steps)[..] else { panic!("{steps:?}") };
+        assert_eq!((holder.network.as_str(), holder.user.as_str()), ("none", SIDECAR_USER));
+        assert_eq!(steps.first[0], Step::Network { name: "bottle-net-dev".into() });
         let alias = Step::Connect {
             network: "bottle-net-dev".into(),
             container: "bottle-egress-dev".into(),
             alias: "egress".into(),
         };
-        assert_eq!(steps[2], alias);
+        assert_eq!(steps.sidecar[1], alias);
         let agent = agent(NetworkLayout::Internal);
+        assert_eq!(agent.processes_of.as_deref(), Some("container:bottle-holder-dev"));
         assert_eq!(
             (agent.network.as_str(), &agent.dns[..]),
             ("bottle-net-dev", &["10.0.0.2".to_owned()][..])

@@ -13,6 +13,10 @@ pub mod label {
     pub const ROLE: &str = "bot-bottle.role";
     /// The launcher: boot, PID namespace, pid and start time, joined by `:`.
     pub const LAUNCHER: &str = "bot-bottle.launcher";
+    /// Of a volume that is a home: the bottle's name in the manifest.
+    pub const HOME: &str = "bot-bottle.home";
+    /// Of a volume that is a home: its owner's identity.
+    pub const OWNER: &str = "bot-bottle.owner";
     /// Of an image: which build it comes from. Images without it are none of ours to remove.
     pub const BUILT_FOR: &str = "bot-bottle.built-for";
 }
@@ -131,10 +135,10 @@ pub struct Container {
     pub stdin: bool,
     /// Whether it has a terminal.
     pub tty: bool,
+    /// That terminal's rows and columns, where they are known.
+    pub size: Option<(u16, u16)>,
     /// The question for its health, if it can answer one.
     pub health: Option<Vec<String>>,
-    /// Whether an init of the engine is to be its first process.
-    pub init: bool,
 }
 
 /// What a container may use up.

@@ -13,7 +13,7 @@ use super::failure::{failed, is_missing};
 use crate::SandboxError;
 use bollard::models::{ImageConfig, ImageInspect};
 use manifest::plan::ImagePlan;
-use progress::neutral;
+pub(super) use progress::neutral;
 
 /// An image that is in the engine and that its machine can run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +161,7 @@ fn program(facts: &Facts) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::super::connect::Api;
-    use super::super::facts::Files;
+    use super::super::facts::{Files, Keeps};
     use super::*;
 
     fn facts(arch: &str) -> Facts {
@@ -176,6 +176,7 @@ mod tests {
             os: "linux".into(),
             arch: arch.into(),
             cgroup: None,
+            keeps: Keeps { memory: true, processes: true, processors: true },
             files: Files::Shared,
         }
     }

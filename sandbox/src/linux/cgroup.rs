@@ -9,11 +9,19 @@ use std::path::{Path, PathBuf};
 /// Processes and threads, when the manifest does not say: enough for any build, and an end for a fork bomb.
 pub(crate) const PROCESSES: u64 = 8192;
 
+/// Memory of the least bottle, in bytes: with less the kernel would kill what builds its walls.
+const LEAST_MEMORY: u64 = 8 << 20;
+
+/// The shortest time that the kernel gives to a group in each period, in microseconds.
+const LEAST_QUOTA: u64 = 1000;
+
 /// Where groups can be made, and what can be limited in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delegated {
     pub(crate) folder: PathBuf,
     pub(crate) controllers: Vec<String>,
+    /// Whether the kernel can swap at all.
+    pub(crate) swap: bool,
 }
 
 /// What this process was given.
@@ -25,7 +33,7 @@ pub(crate) fn delegated() -> Option<Delegated> {
     let controllers: Vec<_> = controllers.split_whitespace().map(str::to_owned).collect();
     let writable = |path: &Path| access(path, Access::WRITE_OK).is_ok();
     let usable = !controllers.is_empty() && writable(&folder) && writable(&folder.join("cgroup.procs"));
-    usable.then_some(Delegated { folder, controllers })
+    usable.then(|| Delegated { folder, controllers, swap: Path::new("/proc/swaps").exists() })
 }
 
 /// The folder above the group of this process.
@@ -40,7 +48,7 @@ fn folder(mounts: &str, own: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// When memory or processors were to be limited and cannot be, or processes of root, whom the kernel's own limit does
-/// not count: a limit that is written down is kept or refused.
+/// not count: a limit that is written down is kept or refused. So is memory that no bottle fits into.
 pub(crate) fn step(
     name: &str,
     limits: &LimitsPlan,
@@ -48,9 +56,12 @@ pub(crate) fn step(
     place: Option<Delegated>,
 ) -> Result<Option<Step>, SandboxError> {
     let processes = limits.processes.unwrap_or(PROCESSES);
+    let swap = place.as_ref().is_some_and(|place| place.swap);
     let wanted = [
         ("memory", "memory.max", limits.memory.map(|bytes| bytes.to_string())),
-        ("cpu", "cpu.max", limits.millicpus.map(|thousandths| format!("{} 100000", thousandths * 100))),
+        // What is swapped out does not count as memory: without this the limit would be the size of the swap.
+        ("memory", "memory.swap.max", limits.memory.filter(|_| swap).map(|_| "0".to_owned())),
+        ("cpu", "cpu.max", limits.millicpus.map(quota)),
         ("pids", "pids.max", Some(processes.to_string())),
     ];
     let given = place.as_ref().map(|place| place.controllers.as_slice()).unwrap_or_default();
@@ -65,9 +76,20 @@ pub(crate) fn step(
         ))
         .with_hint(super::hints::NO_CGROUP));
     }
+    if let Some(memory) = limits.memory.filter(|memory| *memory < LEAST_MEMORY) {
+        let what = format!("no bottle fits into {} KiB of memory", memory >> 10);
+        return Err(SandboxError::new(what).with_hint(super::hints::SMALL));
+    }
     let settings = wanted.into_iter().filter(|(kind, ..)| given.iter().any(|g| g == kind));
     let settings = settings.filter_map(|(_, file, value)| Some((file.to_owned(), value?))).collect();
     Ok(place.map(|place| Step::JoinCgroup { path: place.folder.join(name), settings }))
+}
+
+/// Microseconds of processor time in each period, and the period. Ten times a second, so that nobody waits long for the
+/// next; once a second, which is the longest, for shares that would be too short otherwise.
+fn quota(millicpus: u64) -> String {
+    let often = millicpus * 100;
+    if often < LEAST_QUOTA { format!("{} 1000000", millicpus * 1000) } else { format!("{often} 100000") }
 }
 
 fn name_of(kind: &str) -> &str {
@@ -101,7 +123,7 @@ mod tests {
 
     fn place(controllers: &[&str]) -> Option<Delegated> {
         let controllers = controllers.iter().map(ToString::to_string).collect();
-        Some(Delegated { folder: "/sys/fs/cgroup/app.slice".into(), controllers })
+        Some(Delegated { folder: "/sys/fs/cgroup/app.slice".into(), controllers, swap: true })
     }
 
     #[test]
@@ -121,7 +143,12 @@ mod tests {
             open_files: Some(99),
         };
         let step = step("bottle-x", &limits, true, place(&["cpu", "memory", "pids"])).expect("a step");
-        let settings = [("memory.max", "1073741824"), ("cpu.max", "150000 100000"), ("pids.max", "10")];
+        let settings = [
+            ("memory.max", "1073741824"),
+            ("memory.swap.max", "0"),
+            ("cpu.max", "150000 100000"),
+            ("pids.max", "10"),
+        ];
         let settings = settings.map(|(file, value)| (file.to_owned(), value.to_owned())).to_vec();
         assert_eq!(
             step,
@@ -139,6 +166,26 @@ mod tests {
         );
     }
 
+    /// Such a kernel has no file for it.
+    #[test]
+    fn nothing_is_said_of_swap_where_the_kernel_has_none() {
+        let limits = LimitsPlan { memory: Some(1 << 30), ..LimitsPlan::default() };
+        let place = place(&["memory"]).map(|place| Delegated { swap: false, ..place });
+        let step = step("x", &limits, false, place).expect("a step");
+        let Some(Step::JoinCgroup { settings, .. }) = step else { panic!("{step:?}") };
+        assert_eq!(settings, [("memory.max".to_owned(), "1073741824".to_owned())]);
+    }
+
+    /// Less than a millisecond in a period is refused, and so is a period of more than a second (kernel/sched/core.c).
+    #[test]
+    fn every_share_of_a_processor_is_one_that_the_kernel_takes() {
+        for (millicpus, share) in
+            [(1, "1000 1000000"), (9, "9000 1000000"), (10, "1000 100000"), (64_000, "6400000 100000")]
+        {
+            assert_eq!(quota(millicpus), share);
+        }
+    }
+
     #[test]
     fn a_limit_that_cannot_be_kept_is_refused() {
         let limits = LimitsPlan { memory: Some(1 << 30), ..LimitsPlan::default() };
@@ -147,6 +194,13 @@ mod tests {
         );
         assert!(step("x", &limits, false, place(&["pids"])).is_err());
         assert_eq!(step("x", &LimitsPlan::default(), true, None).expect("nothing to do"), None);
+    }
+
+    #[test]
+    fn less_memory_than_a_bottle_needs_is_refused() {
+        let limits = LimitsPlan { memory: Some(LEAST_MEMORY - 1), ..LimitsPlan::default() };
+        let refused = step("x", &limits, false, place(&["memory"]));
+        assert!(refused.is_err_and(|e| e.what.contains("8191 KiB") && e.hint.is_some()));
     }
 
     #[test]

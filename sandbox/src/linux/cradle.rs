@@ -17,13 +17,13 @@ use std::os::unix::net::UnixStream;
 
 /// The re-executed binary's main; never returns to the caller.
 pub fn cradle_main() -> ! {
-    let code = i32::from(enter().is_err());
-    std::process::exit(code)
+    std::process::exit(enter().unwrap_or(1))
 }
 
-fn enter() -> io::Result<()> {
+/// Gives the exit code.
+fn enter() -> io::Result<i32> {
     let mut control = isolate()?;
-    let Some(Order::Build { steps, lengths }) = control.next()? else { return Ok(()) };
+    let Some(Order::Build { steps, lengths }) = control.next()? else { return Ok(0) };
     let files = lengths.into_iter().map(|length| control.bytes(length)).collect::<io::Result<_>>()?;
     watcher::watch(control, Work { steps, files })
 }

@@ -30,6 +30,7 @@ fn hint(step: &Step, errno: i32) -> Option<String> {
             return Some(user_namespaces(errno));
         }
         Step::Seccomp | Step::HolderCalls => NO_SECCOMP,
+        Step::JoinCgroup { .. } if errno == libc::ENOENT => NO_SWAP_COUNT,
         Step::JoinCgroup { .. } => NO_CGROUP,
         _ => return None,
     };
@@ -91,6 +92,8 @@ pub(crate) const OLD_KERNEL: &str = "Linux 5.12 or newer is needed";
 pub(crate) const NO_LANDLOCK: &str =
     "Linux 6.12 or newer with `landlock` in its `lsm=` list gives a second wall; bottles run without it";
 pub(crate) const NO_CGROUP: &str = "limits of memory and processors need a delegated control group: `systemd-run --user --scope -p Delegate=yes bottle run …`";
+pub(crate) const NO_SWAP_COUNT: &str = "this kernel does not count what is swapped out, a way around `limits.memory`: take `swapaccount=0` off its command line";
+pub(crate) const SMALL: &str = "give it more: `limits: { memory: … }` in the manifest";
 pub(crate) const NO_SECCOMP: &str = "the kernel must be built with CONFIG_SECCOMP_FILTER";
 
 #[cfg(test)]

@@ -12,15 +12,17 @@ mod hold;
 mod splice;
 mod take;
 
-pub use hold::{News, hold, hold_steps, planned};
+pub use hold::{News, guards, hold, hold_steps, planned};
 pub use splice::splice;
-pub use take::{Tether, take};
+pub use take::{Tether, take, tie};
 
 use super::step::ListenKind;
 use serde::{Deserialize, Serialize};
 
 /// argv[1] of this binary as the first process of a holder; argv[2] is the path of the socket.
 pub const HOLD: &str = "__hold";
+/// argv[3] of a holder that holds processes alone: nobody joins its network, and it hands nothing over.
+pub const PROCESSES: &str = "processes";
 /// argv[1] of this binary as a way to a server in the holder's network; argv[2] is the port.
 pub const SPLICE: &str = "__splice";
 

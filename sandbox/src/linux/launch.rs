@@ -2,7 +2,7 @@
 use super::host::RealHost;
 use super::step::{ListenKind, Step};
 use super::survey::Survey;
-use super::wire::{Launch, Order, Reader, Report, send, write_all};
+use super::wire::{Launch, Order, Reader, Report, STARVED, send, write_all};
 use super::{hints, plan, running};
 use crate::{InjectedFile, LaunchFault, SandboxError, Spec, Stdio};
 use manifest::plan::{LimitsPlan, SandboxPlan};
@@ -104,6 +104,8 @@ pub struct Places {
     _cradle: Cradle,
     /// Paths to mount over themselves, parents first, and whether each stays writable.
     pub pins: Vec<(PathBuf, bool)>,
+    /// Files to mount something over, and what is to be read there: lists of what git is not to see.
+    pub excludes: Vec<(PathBuf, String)>,
     /// Folders outside of the workspace that its git needs, to be mounted writable.
     pub mounts: Vec<PathBuf>,
     /// What was found in the workspace: for the preflight, and to be compared at the end.
@@ -114,11 +116,11 @@ pub struct Places {
 /// # Errors
 /// What cannot be protected, and how to mend it; nothing is left behind.
 pub fn hold_places(sandbox: &SandboxPlan) -> Result<Places, SandboxError> {
-    let plan::Places { steps, pins, mounts, survey } = plan::places(sandbox, &RealHost::new())?;
+    let plan::Places { steps, pins, excludes, mounts, survey } = plan::places(sandbox, &RealHost::new())?;
     let mut cradle = Cradle::start()?;
     cradle.build(&steps, &[])?;
     match cradle.report()? {
-        Report::Ready => Ok(Places { _cradle: cradle, pins, mounts, survey }),
+        Report::Ready => Ok(Places { _cradle: cradle, pins, excludes, mounts, survey }),
         Report::Failed { index, errno } => Err(hints::failed(steps.get(index), errno)),
         _ => Err(out_of_order()),
     }
@@ -217,6 +219,8 @@ pub(crate) struct Cradle {
     pub(crate) child: Child,
     pub(crate) reader: Reader,
     pub(crate) first: Option<(i32, OwnedFd)>,
+    /// Whether the kernel killed something inside for want of memory: known from the end on.
+    pub(crate) starved: bool,
 }
 
 impl Cradle {
@@ -231,7 +235,7 @@ impl Cradle {
             .stderr(std::process::Stdio::null())
             .spawn()
             .map_err(|e| cannot_start(&e))?;
-        Ok(Self { child, reader: Reader::new(ours), first: None })
+        Ok(Self { child, reader: Reader::new(ours), first: None, starved: false })
     }
 
     fn build(&self, steps: &[Step], files: &[InjectedFile]) -> Result<(), SandboxError> {
@@ -247,8 +251,19 @@ impl Cradle {
     fn report(&mut self) -> Result<Report, SandboxError> {
         match self.reader.next() {
             Ok(Some(report)) => Ok(report),
-            Ok(None) => Err(SandboxError::new("the bottle's first process has gone")),
+            Ok(None) => Err(self.why_gone()),
             Err(error) => Err(gone(&error)),
+        }
+    }
+
+    /// Without a word, that is: killed.
+    fn why_gone(&mut self) -> SandboxError {
+        self.end();
+        if self.starved {
+            SandboxError::new("the bottle itself does not fit into the memory that it was given")
+                .with_hint(hints::SMALL)
+        } else {
+            SandboxError::new("the bottle's first process has gone")
         }
     }
 
@@ -267,7 +282,8 @@ impl Cradle {
         if let Some((_, pidfd)) = &self.first {
             let _dead_already = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
         }
-        let _reaped_already = self.child.wait();
+        let last_word = self.child.wait();
+        self.starved = last_word.is_ok_and(|status| status.code() == Some(STARVED));
     }
 }
 

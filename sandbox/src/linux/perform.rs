@@ -69,7 +69,7 @@ impl Workshop {
                 self.terminal = Some(terminal::open()?);
                 Ok(())
             }
-            Step::Mask { path, dir } => mounts::mask(self.host()?, path, *dir),
+            Step::Mask { path, dir } => mounts::mask(path, *dir),
             Step::Seal => {
                 self.host = None;
                 mounts::seal()

@@ -50,6 +50,8 @@ pub(crate) struct Places {
     pub(crate) steps: Vec<Step>,
     /// Paths to mount over themselves, parents first, and whether each stays writable.
     pub(crate) pins: Vec<(PathBuf, bool)>,
+    /// Texts to mount over what git is not to see: the path inside, and what is to be read there.
+    pub(crate) excludes: Vec<(PathBuf, String)>,
     /// Folders outside of the workspace that its git needs.
     pub(crate) mounts: Vec<PathBuf>,
     /// What was found in the workspace.
@@ -59,12 +61,12 @@ pub(crate) struct Places {
 pub(crate) fn places(plan: &SandboxPlan, host: &dyn Host) -> Result<Places, SandboxError> {
     refuse_wide_workspace(plan, host)?;
     let protection = protect::protection(plan, host)?;
-    let protect::Protection { placeholders, pins, mounts, survey } = protection.plain();
+    let protect::Protection { placeholders, pins, excludes, mounts, survey } = protection.plain();
     let pins = pins.into_iter().filter_map(|step| match step {
         Step::Pin { path, writable } => Some((path, writable)),
         _ => None,
     });
-    Ok(Places { steps: placeholders, pins: pins.collect(), mounts, survey })
+    Ok(Places { steps: placeholders, pins: pins.collect(), excludes, mounts, survey })
 }
 
 /// With $HOME or more in the workspace nothing would be out of sight.
@@ -124,6 +126,8 @@ fn file_system(
         add_mount(&mut tree, mount)?;
     }
     tree.steps.extend(protection.pins.iter().cloned());
+    let excludes = protection.excludes.iter().cloned();
+    tree.steps.extend(excludes.map(|(path, text)| Step::CoverText { path, text }));
     for (index, file) in spec.files.iter().enumerate() {
         tree.inject(&file.path, file.mode, index)?;
     }

@@ -133,6 +133,9 @@ impl Seam for Running {
     fn change(&mut self) -> Change {
         Running::change(self)
     }
+    fn starved(&self) -> bool {
+        self.cradle.starved
+    }
     fn signal(&self, signal: i32) -> Result<(), SandboxError> {
         Running::signal(self, signal)
     }

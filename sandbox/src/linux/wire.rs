@@ -21,6 +21,10 @@ const MAX_FDS: usize = 3;
 /// A list of steps is some tens of kilobytes; more than this is no frame of ours.
 const MAX_FRAME: u32 = 64 << 20;
 
+/// The watcher's exit code, and with that its last word, when the kernel killed something inside because the memory of
+/// the bottle's group was used up.
+pub(crate) const STARVED: i32 = 3;
+
 /// Launcher → cradle.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {

@@ -78,15 +78,24 @@ pub(crate) fn on_path(program: &str) -> bool {
 
 impl TestEngine {
     pub(crate) fn start(kind: Kind) -> TestEngine {
-        TestEngine::start_with(kind, &[])
+        TestEngine::start_apart(kind, &[])
     }
 
-    /// With more arguments: such an engine stays in the machine's own network namespace, and has no bridge there.
+    /// In a network namespace of its own.
+    pub(crate) fn start_apart(kind: Kind, more: &[&str]) -> TestEngine {
+        TestEngine::start_in(kind, more, true)
+    }
+
+    /// In the machine's own network namespace, without a bridge there.
     pub(crate) fn start_with(kind: Kind, more: &[&str]) -> TestEngine {
+        TestEngine::start_in(kind, more, false)
+    }
+
+    fn start_in(kind: Kind, more: &[&str], apart: bool) -> TestEngine {
         let folder = tempfile::Builder::new().prefix("be.").tempdir().expect("a folder").keep();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("open to all");
         let command = match kind {
-            Kind::Docker => dockerd(&folder, more),
+            Kind::Docker => dockerd(&folder, more, apart),
             Kind::Podman => podman_service(&folder, more),
         };
         // Podman asks for higher limits than a confined root may give.
@@ -156,6 +165,11 @@ impl TestEngine {
         }
         fs::copy("/bin/busybox", root.join("bin/busybox")).expect("the package busybox-static");
         fs::write(root.join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").expect("written");
+        // In place of `bottle`: a holder that holds, and a sidecar that says what it hears.
+        let bottle =
+            "#!/bin/sh\n[ \"$1\" = __hold ] && exec sleep 1000\necho ready; echo noise >&2; exec cat\n";
+        fs::write(root.join("bottle"), bottle).expect("written");
+        fs::set_permissions(root.join("bottle"), fs::Permissions::from_mode(0o755)).expect("executable");
         let applets = Command::new("/bin/busybox").arg("--list").output().expect("busybox");
         for applet in String::from_utf8_lossy(&applets.stdout).lines().filter(|name| *name != "busybox") {
             symlink("busybox", root.join("bin").join(applet)).expect("linked");
@@ -168,11 +182,11 @@ impl TestEngine {
 }
 
 /// The command of a shell: mounts and bridge in namespaces that end with it.
-fn dockerd(folder: &Path, more: &[&str]) -> Vec<String> {
+fn dockerd(folder: &Path, more: &[&str], apart: bool) -> Vec<String> {
     let at = folder.display();
     let mut command: Vec<String> =
         vec!["unshare".into(), "--mount".into(), "--propagation".into(), "slave".into()];
-    if more.is_empty() {
+    if apart {
         command.extend(
             ["--net", "sh", "-c", "ip link set lo up 2>/dev/null; exec \"$@\"", "sh"].map(str::to_owned),
         );
@@ -184,7 +198,7 @@ fn dockerd(folder: &Path, more: &[&str]) -> Vec<String> {
     // A configuration of this machine is none of the tests'.
     command.extend(["--config-file".to_owned(), format!("{at}/daemon.json")]);
     fs::write(folder.join("daemon.json"), "{}").expect("written");
-    if !more.is_empty() {
+    if !apart {
         command.extend(["--bridge=none", "--iptables=false", "--ip6tables=false"].map(str::to_owned));
     }
     command.extend(more.iter().map(|&one| one.to_owned()));

@@ -2,16 +2,19 @@
 //! another user or with another `PATH`.
 use crate::connect::config_with;
 use crate::engine::{Kind, TestEngine, engine, on_path, skip};
+use manifest::plan::NetworkLayout;
 use sandbox::docker::connect::Surroundings;
 use sandbox::docker::facts::Files;
 use sandbox::docker::image::{self, Binary};
-use sandbox::docker::{Engine, Facts};
+use sandbox::docker::plan::Layout;
+use sandbox::docker::{Bottle, Engine, Facts, Owner, Wire};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The address that a played part connects to.
 const PART: &str = "BOTTLE_TEST_ENGINE";
@@ -28,10 +31,53 @@ async fn part() {
             let facts = Facts::of(&engine).await.expect("facts");
             let binary = Binary::running().expect("static");
             let image = image::lay_in(&engine, &facts, &binary, &|_| {}).await.expect("laid in");
+            talk(&engine, &facts).await;
             println!("\n>{:?}\n>{}", facts.files, image.name);
         }
         Err(error) => println!("\n>{}\n>{}", error.what, error.hint.unwrap_or_default()),
     }
+}
+
+/// Says something to a sidecar and hears it again, to the end of both directions: the line is raw bytes on whatever leads to the
+/// engine.
+async fn talk(engine: &Engine, facts: &Facts) {
+    let slug = format!("talk-{}", std::process::id());
+    let layout = Layout {
+        slug: slug.clone(),
+        network: NetworkLayout::Sealed,
+        outward: "none".into(),
+        image: "busybox:latest".into(),
+        port: 9099,
+    };
+    let owner = Owner { slug: slug.clone(), name: slug, launcher: "a:b:c:d:e".into() };
+    let (engine, facts, handle) = (engine.clone(), facts.clone(), tokio::runtime::Handle::current());
+    // Its functions wait for the engine, on no thread of the runtime.
+    let heard = tokio::task::spawn_blocking(move || {
+        let (bottle, wire) =
+            Bottle::prepare(engine, &facts, layout, owner, None, handle.clone()).expect("prepared");
+        let heard = handle.block_on(converse(wire));
+        drop(bottle);
+        heard
+    });
+    let (sent, heard) = heard.await.expect("talked");
+    assert!(heard == [&b"ready\n"[..], &sent].concat(), "{} of {} bytes", heard.len(), sent.len());
+}
+
+async fn converse(wire: Wire) -> (Vec<u8>, Vec<u8>) {
+    let Wire { mut input, mut output } = wire;
+    // Among it what would be the head of a long frame.
+    let sent: Vec<u8> =
+        [1, 0, 0, 0, 255, 255, 255, 255].into_iter().chain((0..=255).cycle().take(300_000)).collect();
+    let copy = sent.clone();
+    let saying = tokio::spawn(async move {
+        input.write_all(&copy).await.expect("said");
+        input.shutdown().await.expect("ended");
+    });
+    let mut heard = Vec::new();
+    let hearing = output.read_to_end(&mut heard);
+    tokio::time::timeout(Duration::from_secs(60), hearing).await.expect("in time").expect("heard");
+    saying.await.expect("said");
+    (sent, heard)
 }
 
 /// The two lines that the part says.
@@ -113,6 +159,7 @@ async fn an_engine_behind_tls_is_verified_and_verifies_us() {
     image::lay_in(&engine, &facts, &Binary::running().expect("static"), &|_| {})
         .await
         .expect("laid in over TLS");
+    talk(&engine, &facts).await;
 
     let config = folder.path().join("config");
     config_with(&config, "far", &format!(r#"{{"Host":"{address}","SkipTLSVerify":false}}"#));

@@ -72,13 +72,19 @@ def by_aiohttp_trust_env(url):
 
 
 def by_websockets(url):
-    import websockets.sync.client, websockets.exceptions
-    try:
-        with websockets.sync.client.connect(url.replace("https:", "wss:")) as socket:
-            socket.send("hello over websocket")
-            show(101, socket.recv())
-    except websockets.exceptions.InvalidStatus as error:
-        show(error.response.status_code, (error.response.body or b"").decode())
+    # Not its `sync` client: that reads and writes one TLS connection from two threads at once, which the `ssl` of this Python
+    # does not survive every time (about three handshakes in a thousand hang or break off).
+    import websockets.asyncio.client, websockets.exceptions
+
+    async def talk():
+        try:
+            async with websockets.asyncio.client.connect(url.replace("https:", "wss:")) as socket:
+                await socket.send("hello over websocket")
+                show(101, await socket.recv())
+        except websockets.exceptions.InvalidStatus as error:
+            show(error.response.status_code, (error.response.body or b"").decode())
+
+    asyncio.run(talk())
 
 
 def by_grpc(url):

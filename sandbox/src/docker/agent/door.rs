@@ -3,10 +3,9 @@
 use crate::SandboxError;
 use crate::docker::connect::Engine;
 use crate::docker::failure::failed;
+use crate::docker::line::{self, Chunk, Line};
 use crate::running::{self, Stream};
-use bollard::container::LogOutput;
-use bollard::exec::{CreateExecOptions, StartExecResults};
-use futures_util::StreamExt as _;
+use bollard::exec::CreateExecOptions;
 use std::os::unix::net::UnixStream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::runtime::Handle;
@@ -48,10 +47,7 @@ impl Door {
         };
         let api = self.engine.patient();
         let made = api.create_exec(&self.at.container, exec).await.map_err(|error| failed(&what, error))?;
-        let started = api.start_exec(&made.id, None).await.map_err(|error| failed(&what, error))?;
-        let StartExecResults::Attached { mut output, mut input } = started else {
-            return Err(SandboxError::new(format!("cannot {what}: the engine did not attach")));
-        };
+        let Line { mut input, mut output } = line::execute(&self.engine, &made.id, &what).await?;
         let broken = |error: std::io::Error| SandboxError::new(format!("cannot {what}: {error}"));
         let (ours, theirs) = UnixStream::pair().map_err(broken)?;
         theirs.set_nonblocking(true).map_err(broken)?;
@@ -60,27 +56,20 @@ impl Door {
         drop(tokio::spawn(async move {
             let mut chunk = vec![0; CHUNK];
             while let Ok(read @ 1..) = reading.read(&mut chunk).await {
-                if input.write_all(&chunk[..read]).await.is_err() || input.flush().await.is_err() {
+                if input.write(&chunk[..read]).await.is_err() {
                     return;
                 }
             }
-            let _closed_already = input.shutdown().await;
+            let _closed_already = input.end().await;
         }));
         drop(tokio::spawn(async move {
-            while let Some(Ok(chunk)) = output.next().await {
+            while let Ok(Some(chunk)) = output.next().await {
                 let written = match chunk {
-                    LogOutput::StdErr { message } => {
-                        tracing::info!(
-                            port,
-                            "{}",
-                            String::from_utf8_lossy(&message).trim_end().escape_debug()
-                        );
+                    Chunk::Error(said) => {
+                        tracing::info!(port, "{}", String::from_utf8_lossy(&said).trim_end().escape_debug());
                         Ok(())
                     }
-                    LogOutput::StdOut { message } | LogOutput::Console { message } => {
-                        writing.write_all(&message).await
-                    }
-                    LogOutput::StdIn { .. } => Ok(()),
+                    Chunk::Output(bytes) => writing.write_all(&bytes).await,
                 };
                 if written.is_err() {
                     return;

@@ -1,10 +1,8 @@
 //! The agent's standard input and output: a terminal's stream, or the launcher's own descriptors.
-use bollard::container::{AttachContainerResults, LogOutput};
-use futures_util::StreamExt as _;
+use crate::docker::line::{Chunk, Input, Line, Output};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
-use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
@@ -13,15 +11,9 @@ const QUEUE: usize = 16;
 /// Bytes of a chunk.
 const CHUNK: usize = 32 * 1024;
 
-type Output = Pin<Box<dyn futures_util::Stream<Item = Result<LogOutput, bollard::errors::Error>> + Send>>;
-type Input = Pin<Box<dyn AsyncWrite + Send>>;
-
 /// Joins them. With a terminal: the stream to relay. The task ends when all that the agent wrote has been passed on.
-pub(super) fn join(
-    attached: AttachContainerResults,
-    tty: bool,
-) -> io::Result<(Option<OwnedFd>, JoinHandle<()>)> {
-    let AttachContainerResults { output, input } = attached;
+pub(super) fn join(line: Line, tty: bool) -> io::Result<(Option<OwnedFd>, JoinHandle<()>)> {
+    let Line { input, output } = line;
     if tty {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         theirs.set_nonblocking(true)?;
@@ -36,18 +28,27 @@ pub(super) fn join(
 async fn type_in(mut keys: tokio::net::unix::OwnedReadHalf, mut input: Input) {
     let mut chunk = vec![0; CHUNK];
     while let Ok(read @ 1..) = keys.read(&mut chunk).await {
-        if input.write_all(&chunk[..read]).await.is_err() || input.flush().await.is_err() {
+        if input.write(&chunk[..read]).await.is_err() {
             return;
         }
     }
 }
 
 async fn show(mut output: Output, mut screen: tokio::net::unix::OwnedWriteHalf) {
-    while let Some(Ok(chunk)) = output.next().await {
-        if screen.write_all(&chunk.into_bytes()).await.is_err() {
+    while let Some(Chunk::Output(bytes) | Chunk::Error(bytes)) = next(&mut output).await {
+        if screen.write_all(&bytes).await.is_err() {
             return;
         }
     }
+}
+
+/// `None` at the end, whichever it is; one that came too early is said.
+async fn next(output: &mut Output) -> Option<Chunk> {
+    output.next().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the agent's output");
+        eprintln!("bottle: warning: the agent's output may not be whole: {error}");
+        None
+    })
 }
 
 /// A thread, because reading a file or a terminal cannot be broken off; it ends with the process.
@@ -70,26 +71,24 @@ fn read(chunks: &Sender<Vec<u8>>) {
 /// The end of the launcher's standard input is the end of the agent's.
 async fn feed(mut chunks: Receiver<Vec<u8>>, mut input: Input) {
     while let Some(chunk) = chunks.recv().await {
-        if input.write_all(&chunk).await.is_err() || input.flush().await.is_err() {
+        if input.write(&chunk).await.is_err() {
             return;
         }
     }
-    let _closed_already = input.shutdown().await;
-    // Dropping it would close both directions of some connections.
-    std::future::pending::<()>().await;
+    let _closed_already = input.end().await;
 }
 
 /// Writes on a thread of its own: whoever reads the launcher's output may let it wait.
 async fn pass_on(mut output: Output) {
-    let (chunks, mut queue) = channel::<LogOutput>(QUEUE);
+    let (chunks, mut queue) = channel::<Chunk>(QUEUE);
     let writer = tokio::task::spawn_blocking(move || {
         while let Some(chunk) = queue.blocking_recv() {
-            if write(chunk).is_err() {
+            if write(&chunk).is_err() {
                 return;
             }
         }
     });
-    while let Some(Ok(chunk)) = output.next().await {
+    while let Some(chunk) = next(&mut output).await {
         if chunks.send(chunk).await.is_err() {
             break;
         }
@@ -98,16 +97,15 @@ async fn pass_on(mut output: Output) {
     let _written = writer.await;
 }
 
-fn write(chunk: LogOutput) -> io::Result<()> {
+fn write(chunk: &Chunk) -> io::Result<()> {
     match chunk {
-        LogOutput::StdErr { message } => {
+        Chunk::Error(bytes) => {
             let mut to = io::stderr().lock();
-            to.write_all(&message).and_then(|()| to.flush())
+            to.write_all(bytes).and_then(|()| to.flush())
         }
-        LogOutput::StdOut { message } | LogOutput::Console { message } => {
+        Chunk::Output(bytes) => {
             let mut to = io::stdout().lock();
-            to.write_all(&message).and_then(|()| to.flush())
+            to.write_all(bytes).and_then(|()| to.flush())
         }
-        LogOutput::StdIn { .. } => Ok(()),
     }
 }

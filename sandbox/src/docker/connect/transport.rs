@@ -4,6 +4,7 @@ mod names;
 mod ssh;
 mod stream;
 mod tls;
+mod upgrade;
 
 use super::Api;
 use super::endpoint::Endpoint;

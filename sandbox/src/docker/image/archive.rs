@@ -9,6 +9,8 @@ use tar::{Builder, EntryType, Header};
 
 /// What lasts of an engine of the user's own: its audit.
 const STATE: &str = "/state";
+/// What runs in a container of it.
+pub(super) const ENTRYPOINT: &str = "/bottle";
 const LAYER: &str = "layer.tar";
 const EPOCH: &str = "1970-01-01T00:00:00Z";
 /// A tar archive is made of blocks, and ends with two empty ones.
@@ -42,6 +44,23 @@ pub(super) fn write(binary: &Binary, out: &mut dyn Write) -> io::Result<()> {
     rest.finish()
 }
 
+/// The layer's digest alone, by which engines know its content.
+pub(super) fn layer_digest(binary: &Binary) -> io::Result<String> {
+    let (passwd, group) = (passwd(), group());
+    let mut hashing = Hashing { out: &mut io::sink(), hasher: Sha256::new() };
+    write_layer(entries(binary, &passwd, &group), &mut hashing)?;
+    Ok(hex(&hashing.hasher.finalize()))
+}
+
+/// Nobody makes it root by forgetting to say who.
+pub(super) fn user() -> String {
+    format!("{EGRESS_USER}:{EGRESS_USER}")
+}
+
+pub(super) fn environment() -> String {
+    format!("XDG_STATE_HOME={STATE}")
+}
+
 fn write_layer(entries: Vec<Entry<'_>>, out: &mut dyn Write) -> io::Result<()> {
     let mut layer = Builder::new(out);
     for entry in entries {
@@ -52,8 +71,9 @@ fn write_layer(entries: Vec<Entry<'_>>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn entries<'a>(binary: &'a Binary, passwd: &'a str, group: &'a str) -> Vec<Entry<'a>> {
-    // The egress's own; root's group too, for a root without capabilities is held by modes like anybody.
-    let handover = Entry { owner: (EGRESS_USER, 0), ..folder(&HANDOVER[1..], 0o770) };
+    // Holder and egress are two users, both without capabilities; and an engine that maps users gives it to a third. Only
+    // who has the volume comes there.
+    let handover = Entry { owner: (EGRESS_USER, 0), ..folder(&HANDOVER[1..], 0o1777) };
     vec![
         Entry { mode: 0o755, ..file("bottle", binary.size(), binary.content()) },
         folder("etc", 0o755),
@@ -108,9 +128,9 @@ fn configuration(binary: &Binary, diff: &str) -> String {
         "os": "linux",
         "created": EPOCH,
         "config": {
-            "Entrypoint": ["/bottle"],
-            "User": format!("{EGRESS_USER}:{EGRESS_USER}"),
-            "Env": [format!("XDG_STATE_HOME={STATE}")],
+            "Entrypoint": [ENTRYPOINT],
+            "User": user(),
+            "Env": [environment()],
             "WorkingDir": "/",
             "Labels": { (VERSION_LABEL): env!("CARGO_PKG_VERSION"), (BINARY_LABEL): binary.digest() },
         },
@@ -194,6 +214,7 @@ mod tests {
         let config = json(&parts[name]);
         let diff = hex(&Sha256::digest(&parts[LAYER]));
         assert_eq!(config["rootfs"]["diff_ids"], json!([format!("sha256:{diff}")]));
+        assert_eq!(layer_digest(&binary).expect("read"), diff);
         assert_eq!(config["config"]["Labels"][BINARY_LABEL], binary.digest());
         assert_eq!(config["config"]["Entrypoint"], json!(["/bottle"]));
         assert_eq!(config["config"]["User"], "65532:65532", "nobody makes it root by forgetting to say who");
@@ -216,7 +237,7 @@ mod tests {
             "etc/ 755 0:0",
             "etc/group 644 0:0",
             "etc/passwd 644 0:0",
-            "handover/ 770 65532:0",
+            "handover/ 1777 65532:0",
             "state/ 1777 65532:65532",
             "tmp/ 1777 0:0",
             "trust/ 1777 65532:65532",

@@ -5,7 +5,9 @@
 use super::ignored::{Ignored, Matched};
 use crate::SandboxError;
 use manifest::plan::BuildPlan;
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, readlinkat, statat,
+};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -132,10 +134,14 @@ fn ignored(folder: &Path, root: &OwnedFd, dockerfile: &str) -> Result<Ignored, S
 
 /// A small text below the folder; `None` when there is none. Bytes that are no text are replaced.
 fn text(root: &OwnedFd, path: &str) -> io::Result<Option<String>> {
-    // A pipe would be waited for.
-    let file = match openat(root, path, OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty()) {
+    // A pipe would be waited for; a link may have been put there to show what lies elsewhere.
+    let flags = OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let open = || openat2(root, path, flags, Mode::empty(), resolve);
+    let file = match rustix::io::retry_on_intr(open) {
         Ok(file) => File::from(file),
         Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::LOOP) => return Err(io::Error::other("it is, or lies behind, a symbolic link")),
         Err(error) => return Err(error.into()),
     };
     if !file.metadata()?.is_file() {

@@ -134,7 +134,7 @@ fn short(line: &str) -> String {
 
 /// Text of an image, a Dockerfile or a registry, made harmless for a terminal: escape sequences, bidi controls and
 /// invisible characters are spelled out.
-pub(super) fn neutral(text: &str) -> String {
+pub(in crate::docker) fn neutral(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, character| {
         match character {
             '\t' => out.push(' '),

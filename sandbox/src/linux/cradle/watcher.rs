@@ -2,7 +2,7 @@
 use super::{Work, errno, first};
 use crate::linux::step::{Held, Stage, Step};
 use crate::linux::sys::{Forked, clone_into};
-use crate::linux::wire::{Reader, Report, send};
+use crate::linux::wire::{Reader, Report, STARVED, send};
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, mkdirat, mknodat, openat, openat2, unlinkat,
 };
@@ -22,8 +22,8 @@ const NAMESPACES: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWCGROUP;
 
-/// Does the host's steps up to `Enter`, then waits for the bottle's end.
-pub(super) fn watch(control: Reader, work: Work) -> io::Result<()> {
+/// Does the host's steps up to `Enter`, then waits for the bottle's end. Gives the exit code.
+pub(super) fn watch(control: Reader, work: Work) -> io::Result<i32> {
     let mut traces = Traces::default();
     let door = work.steps.iter().position(|step| *step == Step::Enter);
     for (index, step) in work.stage(Stage::Host).take_while(|(_, step)| **step != Step::Enter) {
@@ -37,19 +37,21 @@ pub(super) fn watch(control: Reader, work: Work) -> io::Result<()> {
     }
     wait_for_the_end(control);
     traces.remove();
-    Ok(())
+    Ok(0)
 }
 
-fn enter(index: usize, control: Reader, work: Work, traces: &Traces) -> io::Result<()> {
+fn enter(index: usize, control: Reader, work: Work, traces: &Traces) -> io::Result<i32> {
     match clone_into(NAMESPACES) {
         Ok(Forked::Child) => first::run(control, work),
         Ok(Forked::Parent { pid, pidfd }) => {
             let told = pidfd.as_ref().map(|fd| send(control.socket(), &Report::Born { pid }, &[fd.as_fd()]));
             // From here on the launcher's end of the socket sees the first process alone.
             drop((told, pidfd, control));
+            traces.step_aside();
             wait_for(pid);
+            let starved = traces.starved();
             traces.remove();
-            Ok(())
+            Ok(if starved { STARVED } else { 0 })
         }
         Err(error) => {
             traces.remove();
@@ -58,8 +60,8 @@ fn enter(index: usize, control: Reader, work: Work, traces: &Traces) -> io::Resu
     }
 }
 
-fn fail(control: &Reader, index: usize, error: &io::Error) -> io::Result<()> {
-    send(control.socket(), &Report::Failed { index, errno: errno(error) }, &[])
+fn fail(control: &Reader, index: usize, error: &io::Error) -> io::Result<i32> {
+    send(control.socket(), &Report::Failed { index, errno: errno(error) }, &[]).map(|()| 1)
 }
 
 /// A list without `Enter` makes no bottle; the traces stay until the launcher goes.
@@ -132,6 +134,28 @@ impl Traces {
         fs::write(path.join("cgroup.procs"), "0")
     }
 
+    /// Out of the bottle's group, whose first process is in it by now: the kernel, when the memory of a group is used up,
+    /// kills in it whom it likes, and who has to clean up must not be among them.
+    fn step_aside(&self) {
+        for (_, home) in self.groups() {
+            let _or_else_it_stays = fs::write(home.join("cgroup.procs"), "0");
+        }
+    }
+
+    /// Whether the kernel killed something in the group for want of memory. The group must still be there.
+    fn starved(&self) -> bool {
+        self.groups().any(|(group, _)| {
+            fs::read_to_string(group.join("memory.events")).is_ok_and(|events| killed(&events))
+        })
+    }
+
+    fn groups(&self) -> impl Iterator<Item = (&Path, &Path)> {
+        self.made.iter().filter_map(|trace| match trace {
+            Trace::Cgroup(group, home) => Some((group.as_path(), home.as_path())),
+            _ => None,
+        })
+    }
+
     /// Only what is still as it was made goes, and only with the last bottle that uses the folder: removing what is
     /// mounted over in another bottle would take that bottle's protection away.
     fn remove(&self) {
@@ -175,7 +199,7 @@ impl Trace {
             Self::Dir(path) => unlink(path, AtFlags::REMOVEDIR),
             Self::Socket(path) if is_socket(path) => unlink(path, AtFlags::empty()),
             Self::Socket(_) => Ok(()),
-            // A group goes when its last process has left, which is this one.
+            // A group goes when its last process has left; without a bottle in it that is this one.
             Self::Cgroup(path, home) => {
                 fs::write(home.join("cgroup.procs"), "0").and_then(|()| fs::remove_dir(path))
             }
@@ -238,6 +262,11 @@ fn make_file(path: &Path, content: &str) -> io::Result<Trace> {
     Ok(Trace::File(path.to_owned(), content.to_owned()))
 }
 
+/// `memory.events` counts by name; what was killed to free memory is `oom_kill`.
+fn killed(events: &str) -> bool {
+    events.lines().filter_map(|line| line.strip_prefix("oom_kill ")).any(|count| count.trim() != "0")
+}
+
 /// The group that this process is in: beside the new one.
 fn own_cgroup(path: &Path) -> io::Result<PathBuf> {
     let own = fs::read_to_string("/proc/self/cgroup")?;
@@ -288,6 +317,13 @@ mod tests {
         traces.remove();
         assert_eq!(read(home.join("cgroup.procs")), "0");
         assert!(!group.exists());
+    }
+
+    #[test]
+    fn what_was_killed_for_want_of_memory_is_told_from_what_only_waited() {
+        assert!(!killed("low 0\nhigh 0\nmax 812\noom 3\noom_kill 0\noom_group_kill 0\n"));
+        assert!(killed("low 0\nhigh 0\nmax 812\noom 3\noom_kill 2\noom_group_kill 0\n"));
+        assert!(!killed(""));
     }
 
     #[test]

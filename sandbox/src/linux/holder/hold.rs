@@ -40,8 +40,14 @@ pub fn planned() -> Vec<Step> {
 fn steps(host: &dyn Host) -> Vec<Step> {
     let off = host.text(Path::new("/proc/sys/net/ipv6/conf/lo/disable_ipv6"));
     let mut steps = plan::network(off.is_some_and(|off| off.trim() == "0"));
-    steps.extend([Step::Undumpable, Step::NoNewPrivileges, Step::DropCapabilities, Step::HolderCalls]);
+    steps.extend(guards());
     steps
+}
+
+/// What a holder does that has processes to hold and no network: nobody joins its own.
+#[must_use]
+pub fn guards() -> Vec<Step> {
+    vec![Step::Undumpable, Step::NoNewPrivileges, Step::DropCapabilities, Step::HolderCalls]
 }
 
 /// Holds this container's network: rules, routes and listeners; hands the listeners to the first peer at `socket`; then
@@ -192,8 +198,7 @@ mod tests {
         let steps = planned_where_ipv6_is(Some("0\n"));
         let network = plan::network(true);
         assert_eq!(steps[..network.len()], network);
-        let guards = [Step::Undumpable, Step::NoNewPrivileges, Step::DropCapabilities, Step::HolderCalls];
-        assert_eq!(steps[network.len()..], guards);
+        assert_eq!(steps[network.len()..], guards());
     }
 
     #[test]

@@ -32,12 +32,29 @@ type Taken = Vec<(ListenKind, bool, OwnedFd)>;
 /// When there is no holder in time, when it speaks another version, or when what it gives is not exactly the listeners of a
 /// bottle: for TCP and names, on loopback, listening, of IPv4 and of IPv6 or of IPv4 alone.
 pub fn take(socket: &Path, within: Duration) -> Result<(InsideListeners, Tether), SandboxError> {
-    let (taken, line) = Instant::now()
+    let (taken, line) = reach(socket, within)?;
+    Ok((checked(taken)?, Tether { _line: line }))
+}
+
+/// The tether alone, of a holder that has no listeners to give.
+/// # Errors
+/// As [`take`], and when there are listeners after all.
+pub fn tie(socket: &Path, within: Duration) -> Result<Tether, SandboxError> {
+    let (taken, line) = reach(socket, within)?;
+    if taken.is_empty() { Ok(Tether { _line: line }) } else { Err(not_those()) }
+}
+
+fn reach(socket: &Path, within: Duration) -> Result<(Taken, UnixStream), SandboxError> {
+    Instant::now()
         .checked_add(within)
         .ok_or_else(|| io::ErrorKind::InvalidInput.into())
         .and_then(|end| receive(connect(socket, end)?, end))
-        .map_err(|error| not_taken(socket, &error))?;
-    Ok((checked(taken)?, Tether { _line: line }))
+        .map_err(|error| not_taken(socket, &error))
+}
+
+fn not_those() -> SandboxError {
+    SandboxError::new("what the holder handed over is not what a holder opens")
+        .with_hint("all containers of a bottle must be of one image (`BOTTLE_EGRESS_IMAGE`)")
 }
 
 fn connect(socket: &Path, end: Instant) -> io::Result<UnixStream> {
@@ -81,8 +98,7 @@ fn next_offer(reader: &mut Reader, end: Instant) -> io::Result<Option<(ListenKin
 
 fn checked(taken: Taken) -> Result<InsideListeners, SandboxError> {
     if ![false, true].into_iter().any(|v6| are(&taken, &plan::network(v6))) {
-        return Err(SandboxError::new("what the holder handed over is not what a holder opens")
-            .with_hint("all containers of a bottle must be of one image (`BOTTLE_EGRESS_IMAGE`)"));
+        return Err(not_those());
     }
     let mut listeners = InsideListeners::default();
     taken.into_iter().for_each(|(kind, _, socket)| listeners.add(kind, socket));

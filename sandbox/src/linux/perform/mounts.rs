@@ -76,11 +76,15 @@ pub(crate) fn tmpfs(path: &Path, mode: u32, size: &str, exec: bool) -> io::Resul
 
 /// An injected file lies on the root, and is mounted over what the host has at that path.
 pub(crate) fn cover(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    attach(&read_only(mode, content, attributes(Access::ReadOnly))?, &mount_point(path, false)?)
+}
+
+fn read_only(mode: u32, content: &[u8], attr: MountAttrFlags) -> io::Result<OwnedFd> {
     let lair = lair();
     write(&lair, mode, content)?;
     let tree = clone_tree(&existing(CWD, &lair)?)?;
-    set(&tree, false, attributes(Access::ReadOnly))?;
-    attach(&tree, &mount_point(path, false)?)
+    set(&tree, false, attr)?;
+    Ok(tree)
 }
 
 /// A name of its own for each: one made from the path could be too long, or another's.
@@ -100,15 +104,11 @@ pub(crate) fn devpts() -> io::Result<()> {
     attach(&file_system("devpts", &options, attr)?, &mount_point(Path::new("/dev/pts"), true)?)
 }
 
-pub(crate) fn mask(host: &OwnedFd, path: &Path, dir: bool) -> io::Result<()> {
+/// An empty folder, or an empty file: a null device would swallow what is written to it, and whoever asks whether the
+/// thing behind it can be written would hear yes.
+pub(crate) fn mask(path: &Path, dir: bool) -> io::Result<()> {
     let attr = attributes(Access::ReadOnly) | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let nothing = if dir {
-        memory(0o555, "4k", attr)?
-    } else {
-        let tree = clone_tree(&from_host(host, Path::new("/dev/null"))?)?;
-        set(&tree, false, attributes(Access::Device) | MountAttrFlags::MOUNT_ATTR_RDONLY)?;
-        tree
-    };
+    let nothing = if dir { memory(0o555, "4k", attr)? } else { read_only(0o444, b"", attr)? };
     attach(&nothing, &existing(CWD, path)?)
 }
 

@@ -81,6 +81,8 @@ pub(super) struct Protection {
     pub(super) placeholders: Vec<Step>,
     /// Inside.
     pub(super) pins: Vec<Step>,
+    /// Lists of what git is not to see, inside: where, and what they say there.
+    pub(super) excludes: Vec<(PathBuf, String)>,
     /// Git folders outside of the workspace that it needs (linked worktrees).
     pub(super) mounts: Vec<PathBuf>,
     /// What there is to protect, to be compared at the end.
@@ -92,11 +94,16 @@ impl Protection {
     /// on the host sees.
     pub(super) fn plain(mut self) -> Self {
         for step in &mut self.placeholders {
-            if let Step::Placeholder { path, held: held @ Held::Socket(_) } = step {
-                self.pins.push(Step::Pin { path: path.clone(), writable: false });
-                if let Held::Socket(text) = held.clone() {
-                    *held = Held::File(text);
-                }
+            if let Step::Placeholder { held: held @ Held::Socket(_), .. } = step
+                && let Held::Socket(text) = held.clone()
+            {
+                *held = Held::File(text);
+            }
+        }
+        // Where they are inside, which in a mount at another path is not where they are on the host.
+        for step in &mut self.pins {
+            if let Step::CoverText { path, .. } = step {
+                *step = Step::Pin { path: path.clone(), writable: false };
             }
         }
         self
@@ -135,6 +142,7 @@ struct Found<'a> {
     pins: BTreeMap<PathBuf, Pin>,
     mounts: Vec<PathBuf>,
     covers: Vec<Step>,
+    excludes: Vec<(PathBuf, String)>,
     /// Git folders that were seen to.
     repositories: BTreeSet<PathBuf>,
     survey: Survey,
@@ -151,6 +159,7 @@ impl<'a> Found<'a> {
             pins: BTreeMap::new(),
             mounts: Vec::new(),
             covers: Vec::new(),
+            excludes: Vec::new(),
             repositories: BTreeSet::new(),
             survey: Survey::default(),
         }
@@ -280,6 +289,7 @@ impl<'a> Found<'a> {
         Protection {
             placeholders: self.placeholders,
             pins: pins.chain(self.covers).collect(),
+            excludes: self.excludes,
             mounts: self.mounts,
             survey: self.survey,
         }

@@ -2,7 +2,7 @@ use super::*;
 use crate::InjectedFile;
 use crate::linux::host::PaperHost;
 use crate::linux::step::{Access, Stage};
-use manifest::plan::LimitsPlan;
+use manifest::plan::{LimitsPlan, MountPlan};
 use std::collections::BTreeMap;
 
 fn host() -> PaperHost {
@@ -176,6 +176,23 @@ fn walls_of_others_get_a_file_and_a_pin_for_each_held_place() {
     assert!(places.steps.iter().any(held), "{:?}", places.steps);
     assert!(!places.steps.iter().any(|s| matches!(s, Step::Placeholder { held: Held::Socket(_), .. })));
     assert!(places.pins.contains(&("/home/u/work/.envrc".into(), false)), "{:?}", places.pins);
+}
+
+/// In a mount at another path the pin is where the agent sees the place, not where the host has it.
+#[test]
+fn a_held_place_of_a_mount_at_another_path_is_pinned_there() {
+    let mut host = host();
+    host.put("/home/u/beside", Kind::Dir, "");
+    let mut sandbox = spec().sandbox;
+    sandbox.mounts.push(MountPlan {
+        path: "/home/u/beside".into(),
+        at: "/elsewhere".into(),
+        writable: true,
+        optional: false,
+    });
+    let places = places(&sandbox, &host).expect("places");
+    assert!(places.pins.contains(&("/elsewhere/.envrc".into(), false)), "{:?}", places.pins);
+    assert!(!places.pins.iter().any(|(path, _)| path.starts_with("/home/u/beside")), "{:?}", places.pins);
 }
 
 #[test]

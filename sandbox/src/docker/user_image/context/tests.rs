@@ -193,6 +193,12 @@ fn an_ignore_file_that_cannot_be_read_is_no_empty_one() {
     std::fs::remove_dir(folder.at(".dockerignore")).expect("removed");
     std::fs::write(folder.at(".dockerignore"), vec![b'#'; 1024 * 1024 + 1]).expect("a long list");
     assert!(folder.open().expect_err("too long").what.contains("more than 1 MiB"));
+    // The agent's link to a file of the user's: half of its lines would come out in messages.
+    std::fs::remove_file(folder.at(".dockerignore")).expect("removed");
+    std::fs::write(folder.0.path().join("outside"), "[id_rsa").expect("a file");
+    symlink("../outside", folder.at(".dockerignore")).expect("a link");
+    let error = folder.open().expect_err("a link is followed");
+    assert!(error.what.contains("symbolic link") && !error.what.contains("id_rsa"), "{error}");
 }
 
 #[test]

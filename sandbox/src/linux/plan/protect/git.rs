@@ -221,5 +221,5 @@ fn hide_placeholders(found: &mut Found<'_>, area: &Area, git: &Path, at: &Path) 
             let _cannot_fail = write!(text, "\n/{}", below.display());
         }
     }
-    found.covers.push(Step::CoverText { path: at.join("info/exclude"), text: text + "\n" });
+    found.excludes.push((at.join("info/exclude"), text + "\n"));
 }

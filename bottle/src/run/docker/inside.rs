@@ -1,0 +1,84 @@
+//! What is laid into the agent's container before its first instruction.
+use super::Yard;
+use crate::failure::Failure;
+use crate::run::environment::Variables;
+use crate::run::start::walls_failure;
+use manifest::plan::NetworkLayout;
+use sandbox::InjectedFile;
+use sandbox::docker::Created;
+use sandbox::docker::facts::Kind;
+use sandbox::docker::plan::RESOLVER;
+use sandbox::provision::{EGRESS_HOST, HostTrust, JAVA_STORE_PATH};
+use std::path::PathBuf;
+
+/// What an agent's image has.
+pub(super) struct Found {
+    trust: HostTrust,
+    people: Vec<InjectedFile>,
+}
+
+impl Yard<'_> {
+    /// What the image has of trust stores and of people; before anything is laid in.
+    pub(super) fn look_inside(&self, created: &Created<'_>) -> Result<Found, Failure> {
+        let mut trust = own_java_store(created.trust().map_err(walls_failure)?);
+        if trust.bundle_pem.is_none() {
+            // An image without roots of its own gets those of this machine.
+            trust.bundle_pem = HostTrust::read().bundle_pem;
+        }
+        Ok(Found { trust, people: self.people(created)? })
+    }
+
+    /// Trust stores and names, whatever the image is made of.
+    pub(super) fn furnish(&self, created: &Created<'_>, found: Found, ca_pem: &str) -> Result<(), Failure> {
+        let mut files = self.provided(ca_pem, &found.trust, &Variables::new()).files;
+        files.extend(found.people);
+        files.extend(self.names());
+        created.lay(&files).map_err(walls_failure)?;
+        match &self.home {
+            Some(_) => created.give(&self.run.plan.sandbox.home_inside, self.user()).map_err(walls_failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Docker shares the holder's own; Podman gives an agent that joins a holder none.
+    fn names(&self) -> Vec<InjectedFile> {
+        if self.facts.kind != Kind::Podman || self.docker.network != NetworkLayout::Sealed {
+            return Vec::new();
+        }
+        let file = |path: &str, text: String| InjectedFile {
+            path: path.into(),
+            content: text.into_bytes(),
+            mode: 0o644,
+        };
+        vec![
+            file("/etc/resolv.conf", format!("nameserver {RESOLVER}\n")),
+            file("/etc/hosts", format!("127.0.0.1 localhost {EGRESS_HOST}\n::1 localhost\n")),
+        ]
+    }
+
+    /// Programs ask who they are.
+    fn people(&self, created: &Created<'_>) -> Result<Vec<InjectedFile>, Failure> {
+        let (uid, gid) = self.user();
+        let home = self.run.plan.sandbox.home_inside.display();
+        let lines = [
+            ("/etc/passwd", format!("agent:x:{uid}:{gid}:agent:{home}:/bin/sh\n"), uid.to_string()),
+            ("/etc/group", format!("agent:x:{gid}:\n"), gid.to_string()),
+        ];
+        let mut files = Vec::new();
+        for (path, line, id) in lines {
+            let text = created.text(path).map_err(walls_failure)?.unwrap_or_default();
+            if text.lines().any(|line| line.split(':').nth(2) == Some(&id)) {
+                continue;
+            }
+            let newline = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+            let content = format!("{text}{newline}{line}").into_bytes();
+            files.push(InjectedFile { path: path.into(), content, mode: 0o644 });
+        }
+        Ok(files)
+    }
+}
+
+pub(super) fn own_java_store(mut trust: HostTrust) -> HostTrust {
+    trust.java_stores.insert(0, PathBuf::from(JAVA_STORE_PATH));
+    trust
+}
