@@ -19,7 +19,8 @@ const MOST_SAID: usize = 4096;
 /// A running `ssh`; dropping it ends it.
 struct Connection {
     place: String,
-    input: ChildStdin,
+    /// Until it is shut: a pipe has no end but to be closed.
+    input: Option<ChildStdin>,
     output: ChildStdout,
     said: Arc<Mutex<Vec<u8>>>,
     /// Ends when ssh has said its last word.
@@ -39,6 +40,7 @@ pub(super) fn connect(ssh: &Ssh) -> Result<Stream, SandboxError> {
     let said = Arc::new(Mutex::default());
     let listening = tokio::spawn(listen(errors, said.clone()));
     let place = format!("ssh://{ssh}");
+    let input = Some(input);
     Ok(Stream::new(Connection { place, input, output, said, listening, heard: false, _process: process }))
 }
 
@@ -124,7 +126,8 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.input).poll_write(context, bytes) {
+        let Some(input) = &mut self.input else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
+        match Pin::new(input).poll_write(context, bytes) {
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe && !self.heard => {
                 self.ended(context).map(Err)
             }
@@ -133,10 +136,13 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.input).poll_flush(context)
+        self.input.as_mut().map_or(Poll::Ready(Ok(())), |input| Pin::new(input).poll_flush(context))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.input).poll_shutdown(context)
+        ready!(self.as_mut().poll_flush(context))?;
+        // Its own shutdown does nothing.
+        drop(self.input.take());
+        Poll::Ready(Ok(()))
     }
 }
