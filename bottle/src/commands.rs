@@ -16,5 +16,4 @@ pub mod man;
 pub mod prune;
 pub mod ps;
 pub mod run;
-pub mod scan;
 pub mod stop;

@@ -63,8 +63,6 @@ struct Step {
     stage: Box<dyn Stage>,
     pending: Bytes,
     again: bool,
-    /// What it gives was given before.
-    passes: bool,
 }
 
 /// Stages in a row. Memory: one [`PIECE`] or chunk for each, whatever the expansion.
@@ -81,11 +79,7 @@ impl Pipeline {
     }
     /// Appends a stage.
     pub(crate) fn then(&mut self, stage: impl Stage + 'static) {
-        self.steps.push(Step { stage: Box::new(stage), pending: Bytes::new(), again: false, passes: false });
-    }
-    /// Appends a stage that mostly gives what it got: it counts for no work.
-    pub(crate) fn then_passing(&mut self, stage: impl Stage + 'static) {
-        self.steps.push(Step { stage: Box::new(stage), pending: Bytes::new(), again: false, passes: true });
+        self.steps.push(Step { stage: Box::new(stage), pending: Bytes::new(), again: false });
     }
     /// Hands in a chunk; only when [`Pipeline::next`] gave `None`.
     pub(crate) fn feed(&mut self, chunk: Bytes) {
@@ -139,9 +133,7 @@ impl Pipeline {
     }
     fn hand_on(&mut self, level: usize, out: Vec<u8>) -> Option<Bytes> {
         let out = Bytes::from(out);
-        if !self.steps[level].passes {
-            self.worked += out.len() as u64;
-        }
+        self.worked += out.len() as u64;
         match self.steps.get_mut(level + 1) {
             _ if out.is_empty() => None,
             Some(next) => {

@@ -4,7 +4,6 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
-pub mod budget;
 pub mod ca;
 mod coding;
 pub mod config;
@@ -18,7 +17,6 @@ mod fresh;
 mod headers;
 mod http2;
 mod inbound;
-mod injection;
 mod interim;
 mod introspect;
 mod listen;
@@ -36,10 +34,6 @@ pub mod tunnel;
 pub mod upstream;
 pub mod websocket;
 
-pub use budget::{Budget, Budgets, Rate};
 pub use ca::{CertificateAuthority, WrittenCa, dangerous_written_ca};
-pub use config::{
-    Allowance, Config, DlpAction, DlpTerms, Limits, ProxyAuth, RouteTerms, RuleAction, RuleActions, Upstream,
-    UpstreamProxy,
-};
+pub use config::{Config, DlpAction, DlpTerms, Limits, ProxyAuth, Upstream, UpstreamProxy};
 pub use engine::{Engine, Listeners};

@@ -2,7 +2,6 @@
 mod egress {
     mod backpressure;
     mod bombs;
-    mod budgets;
     mod ca;
     mod destination;
     mod dial;
@@ -13,7 +12,6 @@ mod egress {
     mod idle;
     mod interim;
     mod legs;
-    mod rules;
     mod secrets;
     mod streams;
     mod told;

@@ -16,5 +16,3 @@ mod pages;
 mod plans;
 #[path = "manifest/presets.rs"]
 mod presets;
-#[path = "manifest/searches.rs"]
-mod searches;

@@ -4,7 +4,6 @@ use crate::text::quoted;
 use crate::{Host, Protocol, Request, Route};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Stable codes of refusals; what `bottle-decision: denied; code=…` carries. Serialised in kebab-case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,10 +35,6 @@ pub enum DenialCode {
     CredentialNeedsTls,
     /// A placeholder or a known secret stood where it must not.
     SecretInRequest,
-    /// Something stood in an answer that the manifest keeps out.
-    AnswerBlocked,
-    /// A budget of the manifest is used up (bytes sent, requests, new connections).
-    BudgetExceeded,
     /// A limit was passed (head size, connections, time).
     LimitExceeded,
     /// What must be inspected cannot be read (unknown content-encoding and the like).
@@ -73,8 +68,6 @@ impl DenialCode {
             DenialCode::CredentialUnavailable => "credential-unavailable",
             DenialCode::CredentialNeedsTls => "credential-needs-tls",
             DenialCode::SecretInRequest => "secret-in-request",
-            DenialCode::AnswerBlocked => "answer-blocked",
-            DenialCode::BudgetExceeded => "budget-exceeded",
             DenialCode::LimitExceeded => "limit-exceeded",
             DenialCode::Unreadable => "unreadable",
             DenialCode::UpstreamCertificate => "upstream-certificate",
@@ -120,15 +113,12 @@ pub struct Denial {
     pub host: Option<Host>,
     /// The port asked for, when known.
     pub port: Option<u16>,
-    /// When the same may go out after all; `None`: not by waiting.
-    pub opens_in: Option<Duration>,
 }
 
 impl Denial {
     /// A denial without a request.
     pub fn new(code: DenialCode, sentence: impl Into<String>) -> Denial {
-        let sentence = sentence.into();
-        Denial { code, sentence, detail: None, request: None, host: None, port: None, opens_in: None }
+        Denial { code, sentence: sentence.into(), detail: None, request: None, host: None, port: None }
     }
 
     /// A denial of a request that is at hand.

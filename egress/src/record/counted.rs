@@ -1,17 +1,14 @@
 //! A body that writes down what passes.
 use super::Ledger;
 use crate::body::{Body, BoxError};
-use crate::budget::Purse;
-use crate::headers::size_of_fields;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// Which way a body goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
-    /// Out, as long as the purse lasts.
-    Up(Purse),
+    Up,
     Down,
 }
 
@@ -23,23 +20,17 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    fn count(&mut self, part: &Frame<Bytes>) -> Result<(), BoxError> {
-        let bytes = part.data_ref().map_or(0, |data| data.len() as u64);
-        match &self.direction {
-            Direction::Up(purse) => {
-                let trailers = part.trailers_ref().map_or(0, size_of_fields);
-                purse.bytes(bytes + trailers).inspect_err(|denial| self.ledger.break_off(denial))?;
-                self.ledger.sent(bytes);
-            }
+    fn count(&mut self, bytes: u64) {
+        match self.direction {
+            Direction::Up => self.ledger.sent(bytes),
             Direction::Down => self.ledger.received(bytes),
         }
         self.left = self.left.map(|left| left.saturating_sub(bytes));
-        Ok(())
     }
     fn note_end(&self, ended: bool) {
         match self.direction {
             Direction::Down if ended || self.left == Some(0) => self.ledger.complete(),
-            Direction::Up(_) if ended => self.ledger.uploaded(),
+            Direction::Up if ended => self.ledger.uploaded(),
             _ => {}
         }
     }
@@ -57,9 +48,7 @@ impl HttpBody for Counted {
         match &frame {
             Some(Ok(part)) => {
                 let trailers = part.is_trailers();
-                if let Err(empty) = self.count(part) {
-                    return Poll::Ready(Some(Err(empty)));
-                }
+                self.count(part.data_ref().map_or(0, |data| data.len() as u64));
                 self.note_end(trailers || self.inner.is_end_stream());
             }
             Some(Err(_)) => {}
