@@ -7,6 +7,10 @@ mod benign;
 mod forms;
 #[path = "dlp/inspect.rs"]
 mod inspect;
+#[path = "dlp/own.rs"]
+mod own;
+#[path = "dlp/pages.rs"]
+mod pages;
 #[path = "dlp/rules/all.rs"]
 mod rules;
 #[path = "dlp/spell.rs"]
