@@ -161,3 +161,34 @@ fn reason(error: &BoxError) -> Reason {
     }
     Reason::INTERNAL_ERROR
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// What else holds the stream does not matter: `h2` by itself resets it when nobody does any more.
+    #[tokio::test]
+    async fn half_a_message_is_reset_while_its_answer_is_waited_for() {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let peer = tokio::spawn(async move {
+            let mut peer = h2::server::handshake(far).await.expect("a client");
+            let (request, respond) = peer.accept().await.expect("a request").expect("it is one");
+            tokio::spawn(async move { while peer.accept().await.is_some() {} });
+            let mut body = request.into_body();
+            while let Some(Ok(_)) = body.data().await {}
+            let mut respond = respond;
+            poll_fn(|cx| respond.poll_reset(cx)).await.expect("it is told why")
+        });
+        let (sender, connection) = h2::client::handshake(near).await.expect("a server");
+        tokio::spawn(connection);
+        let mut sender = sender.ready().await.expect("there is room");
+        let request = http::Request::post("https://api.test/").body(()).expect("a request");
+        let (_answering, stream) = sender.send_request(request, false).expect("it goes out");
+        let mut out = Outgoing::new(stream, false);
+        out.send(Bytes::from_static(b"half"), false).expect("it goes out");
+        drop(out);
+        let told = tokio::time::timeout(Duration::from_secs(5), peer).await.expect("it is not left waiting");
+        assert_eq!(told.expect("it answers"), Reason::CANCEL);
+    }
+}
