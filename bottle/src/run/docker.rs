@@ -356,3 +356,26 @@ fn tell(quiet: bool, sentence: &str) {
         crate::say::err(&format!("bottle: {}\n", crate::style::neutral(sentence)));
     }
 }
+
+#[cfg(test)]
+mod fixture {
+    use manifest::plan::{LimitsPlan, MountPlan, SandboxPlan};
+
+    pub(super) fn mount(path: &str, at: &str, writable: bool) -> MountPlan {
+        MountPlan { path: path.into(), at: at.into(), writable, optional: false }
+    }
+
+    /// The workspace `/w`, a home, and these.
+    pub(super) fn sandbox_with(mounts: Vec<MountPlan>) -> SandboxPlan {
+        SandboxPlan {
+            workspace: "/w".into(),
+            mounts,
+            home: "/state/home".into(),
+            home_inside: "/home/ada".into(),
+            protect: Vec::new(),
+            unprotect: Vec::new(),
+            ports: Vec::new(),
+            limits: LimitsPlan::default(),
+        }
+    }
+}

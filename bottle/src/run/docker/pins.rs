@@ -53,30 +53,15 @@ fn on_host(path: &Path, sandbox: &SandboxPlan) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use manifest::plan::{LimitsPlan, MountPlan};
+    use crate::run::docker::fixture::{mount, sandbox_with};
 
     #[test]
     fn a_place_in_a_mount_at_another_path_comes_from_where_it_is() {
-        let mount = |path: &str, at: &str, writable| MountPlan {
-            path: path.into(),
-            at: at.into(),
-            writable,
-            optional: false,
-        };
-        let sandbox = SandboxPlan {
-            workspace: "/w".into(),
-            mounts: vec![
-                mount("/host/repo", "/repo", true),
-                mount("/host/deep", "/w/in", true),
-                mount("/m", "/x", false),
-            ],
-            home: "/state/home".into(),
-            home_inside: "/home/ada".into(),
-            protect: Vec::new(),
-            unprotect: Vec::new(),
-            ports: Vec::new(),
-            limits: LimitsPlan::default(),
-        };
+        let sandbox = sandbox_with(vec![
+            mount("/host/repo", "/repo", true),
+            mount("/host/deep", "/w/in", true),
+            mount("/m", "/x", false),
+        ]);
         for (inside, host) in [
             ("/w/.envrc", "/w/.envrc"),
             ("/repo/.git/config", "/host/repo/.git/config"),

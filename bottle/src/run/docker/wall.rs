@@ -62,7 +62,7 @@ pub(super) fn refuse_shown_engine(endpoint: &Endpoint, sandbox: &SandboxPlan) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use manifest::plan::MountPlan;
+    use crate::run::docker::fixture::{mount, sandbox_with};
     use sandbox::docker::connect::Api;
     use sandbox::docker::facts::Keeps;
 
@@ -97,17 +97,7 @@ mod tests {
 
     #[test]
     fn an_engine_that_the_agent_would_see_is_refused() {
-        let mount = MountPlan { path: "/m".into(), at: "/x".into(), writable: false, optional: false };
-        let sandbox = SandboxPlan {
-            workspace: "/w".into(),
-            mounts: vec![mount],
-            home: "/state/home".into(),
-            home_inside: "/home/ada".into(),
-            protect: Vec::new(),
-            unprotect: Vec::new(),
-            ports: Vec::new(),
-            limits: LimitsPlan::default(),
-        };
+        let sandbox = sandbox_with(vec![mount("/m", "/x", false)]);
         let refused = |socket: &str| refuse_shown_engine(&Endpoint::Unix(socket.into()), &sandbox).is_err();
         assert!(refused("/w/d.sock") && refused("/m/run/d.sock") && refused("/state/home/d.sock"));
         assert!(!refused("/var/run/docker.sock"));
