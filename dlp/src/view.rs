@@ -1,28 +1,28 @@
 //! What a receiver reads where the bytes are escaped: percent, JSON and HTML escapes resolved, invisible characters
-//! dropped, and for every byte the place it came from.
+//! dropped, look-alikes of ASCII characters (Cyrillic, Greek, full-width, mathematical, tags) taken for what they look like,
+//! and for every byte the place it came from.
 //!
 //! So are single line breaks behind a long run of letters, however they are escaped: MIME, PEM, `base64` and the APIs of
 //! code hosts wrap what they encode, and a break may fall into a value.
 //!
 //! Lenient on purpose: percent signs and digits may be escaped themselves (twice), backslashes doubled, the notations mixed and
 //! nested (`%5Cu0041`). Values are brought to the same form before they are sought, so leniency costs no match.
+mod alike;
+mod cursor;
 
-/// `%252541` is still an `A`: once as it is, twice more as an escape of an escape.
-const PERCENT_DEPTH: usize = 3;
-/// JSON inside JSON inside JSON inside JSON; of a longer run of backslashes one is kept.
-const BACKSLASH_RUN: usize = 16;
-/// Of more invisible characters in a row something is kept: what a stream holds back must have an end.
-const INVISIBLE_RUN: usize = 16;
+use cursor::{Cursor, is_break};
+
 /// So many letters of base64 before a line break make it a wrapped line, of which there is no shorter one. Words are shorter:
 /// the end of a line of text is no beginning of anything, and need not wait.
 const WRAPPED: usize = 16;
-/// `&#x0010ffff;`
-const ENTITY_NAME: usize = 10;
 
-/// Bytes that can begin an escape, an invisible character or a line break.
+/// Bytes that can begin an escape, a line break, or a character that nobody sees or that looks like another.
 const SPECIAL: [bool; 256] = {
     let mut table = [false; 256];
-    let special = [b'%', b'\\', b'&', b'\n', b'\r', 0xE2, 0xEF, 0xC2];
+    let special = [
+        b'%', b'\\', b'&', b'\n', b'\r', 0xC2, 0xC4, 0xC5, 0xC9, 0xCD, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2, 0xD3,
+        0xD4, 0xE2, 0xEF, 0xF0, 0xF3,
+    ];
     let mut at = 0;
     while at < special.len() {
         table[special[at] as usize] = true;
@@ -82,6 +82,11 @@ impl View {
         Some(view)
     }
 
+    /// Whether anything was more than itself.
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
     /// Where the byte at this place of the view came from.
     pub(crate) fn source(&self, at: usize) -> usize {
         match self.last_token(|token| token.at <= at) {
@@ -134,25 +139,47 @@ impl View {
 
     /// One escape and the plain bytes behind it; false when the escape is not whole yet.
     fn step(&mut self, source: &[u8], last: bool) -> bool {
-        let mut cursor = Cursor { source, at: self.read, last };
-        let Ok(meaning) = cursor.token(|sign| self.joins(sign)) else { return false };
-        self.broken = meaning.line_break();
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(meaning.as_bytes());
-        let token = Token {
-            source: self.read,
-            source_end: cursor.at,
-            at,
-            end: self.bytes.len(),
-            line_break: self.broken,
-        };
-        if token.source_end - token.source != token.end - token.at {
-            self.tokens.push(token);
+        if !self.common_step(source) {
+            let mut cursor = Cursor { source, at: self.read, last };
+            let Ok(meaning) = cursor.token(|sign| self.joins(sign)) else { return false };
+            self.put(meaning.as_bytes(), cursor.at, meaning.line_break());
         }
-        self.read = cursor.at;
         let plain_end = next_special(source, self.read).unwrap_or(source.len());
         self.copy(source, plain_end);
         true
+    }
+
+    /// What stands in most texts, read without a cursor: a backslash before one plain character, and a look-alike.
+    fn common_step(&mut self, source: &[u8]) -> bool {
+        match source[self.read..] {
+            [b'\\', b'\\' | b'u' | b'x' | b'%' | 0x80.., ..] | [] => false,
+            [b'\\', b'n', ..] if self.joins(b'\n') => false,
+            [b'\\', b'r', ..] if self.joins(b'\r') => false,
+            [b'\\', _, ..] => {
+                self.put(&[], self.read + 1, None);
+                true
+            }
+            [lead, second, ..] => match alike::of_two_bytes(lead, second) {
+                Some(byte) => {
+                    self.put(&[byte], self.read + 2, None);
+                    true
+                }
+                None => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// What was read up to this place of the source.
+    fn put(&mut self, meant: &[u8], source_end: usize, line_break: Option<u8>) {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(meant);
+        let token = Token { source: self.read, source_end, at, end: self.bytes.len(), line_break };
+        if token.source_end - token.source != token.end - token.at {
+            self.tokens.push(token);
+        }
+        self.broken = line_break;
+        self.read = source_end;
     }
 
     fn copy(&mut self, source: &[u8], end: usize) {
@@ -198,12 +225,15 @@ fn lettered(value: &[u8]) -> Vec<u8> {
 
 /// Most bytes hold no escape at all, and this is quick to see.
 fn first_special(source: &[u8], letters: usize) -> Option<usize> {
-    let escape = memchr::memchr3(b'%', b'\\', b'&', source);
-    let before = &source[..escape.unwrap_or(source.len())];
-    let special = memchr::memchr3(0xE2, 0xEF, 0xC2, before).or(escape);
-    let before = &source[..special.unwrap_or(source.len())];
-    let wrapped = |at: &usize| letters_behind(&before[..*at], letters) >= WRAPPED;
-    memchr::memchr2_iter(b'\n', b'\r', before).find(wrapped).or(special)
+    let mut from = 0;
+    loop {
+        let at = next_special(source, from)?;
+        let plain = is_break(source[at]) && letters_behind(&source[..at], letters) < WRAPPED;
+        if !plain {
+            return Some(at);
+        }
+        from = at + 1;
+    }
 }
 
 /// The run of letters at the end of these bytes, which follow so many others; counted as far as it matters.
@@ -217,239 +247,55 @@ fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
+/// The next byte that may be more than itself: what surely is not, by the byte behind it, needs no look.
 fn next_special(source: &[u8], from: usize) -> Option<usize> {
-    let found = source[from..].iter().position(|byte| SPECIAL[usize::from(*byte)])?;
-    Some(from + found)
-}
-
-/// The escape is not whole yet.
-struct Open;
-
-/// Up to four bytes.
-struct Meaning {
-    bytes: [u8; 4],
-    len: usize,
-}
-
-impl Meaning {
-    const NOTHING: Meaning = Meaning { bytes: [0; 4], len: 0 };
-
-    fn byte(byte: u8) -> Meaning {
-        Meaning { bytes: [byte, 0, 0, 0], len: 1 }
-    }
-    /// A backslash that was spelled in some way means as little as a plain one.
-    fn character(character: char) -> Meaning {
-        if character == '\\' {
-            return Meaning::NOTHING;
+    let mut at = from;
+    loop {
+        at = next_sign(source, at)?;
+        if may_be_special(source, at) {
+            return Some(at);
         }
-        let mut bytes = [0; 4];
-        let len = character.encode_utf8(&mut bytes).len();
-        Meaning { bytes, len }
-    }
-    /// Nothing, but a line break.
-    fn dropped(sign: u8) -> Meaning {
-        Meaning { bytes: [sign, 0, 0, 0], len: 0 }
-    }
-    fn line_break(&self) -> Option<u8> {
-        let [sign, ..] = self.bytes;
-        (self.len == 0 && is_break(sign)).then_some(sign)
-    }
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
+        at += 1;
     }
 }
 
-/// Reads units: bytes, or percent escapes of bytes. At the end of the last bytes an unfinished escape is plain text.
-#[derive(Clone, Copy)]
-struct Cursor<'a> {
-    source: &'a [u8],
-    at: usize,
-    last: bool,
+const BLOCK: usize = 32;
+
+fn next_sign(source: &[u8], from: usize) -> Option<usize> {
+    let (blocks, _) = source[from..].as_chunks::<BLOCK>();
+    let first = blocks.iter().position(holds_sign);
+    let begin = from + first.unwrap_or(blocks.len()) * BLOCK;
+    let found = source[begin..].iter().position(|byte| SPECIAL[usize::from(*byte)])?;
+    Some(begin + found)
 }
 
-impl Cursor<'_> {
-    /// `joins`: whether this line break is to be dropped.
-    fn token(&mut self, joins: impl Fn(u8) -> bool) -> Result<Meaning, Open> {
-        let Some(first) = self.unit()? else { return Ok(Meaning::NOTHING) };
-        let meaning = match first {
-            b'\\' => self.backslash(&joins),
-            b'&' => self.entity(),
-            0xE2 | 0xEF | 0xC2 => self.invisible(first),
-            _ => Ok(Meaning::byte(first)),
-        }?;
-        Ok(match *meaning.as_bytes() {
-            [sign] if is_break(sign) && joins(sign) => Meaning::dropped(sign),
-            _ => meaning,
-        })
-    }
-
-    /// The next byte that is meant; `None` at the end.
-    fn unit(&mut self) -> Result<Option<u8>, Open> {
-        self.unit_within(PERCENT_DEPTH)
-    }
-
-    fn unit_within(&mut self, depth: usize) -> Result<Option<u8>, Open> {
-        let Some(&byte) = self.source.get(self.at) else {
-            return if self.last { Ok(None) } else { Err(Open) };
-        };
-        self.at += 1;
-        if byte == b'%' && depth > 0 { self.percent(depth).map(Some) } else { Ok(Some(byte)) }
-    }
-
-    /// Behind a percent sign: what it stands for, and what that stands for.
-    fn percent(&mut self, depth: usize) -> Result<u8, Open> {
-        for _ in 0..PERCENT_DEPTH {
-            let mut ahead = *self;
-            let Some(byte) = ahead.two_hex(depth - 1)? else { break };
-            *self = ahead;
-            if byte != b'%' {
-                return Ok(byte);
-            }
-        }
-        Ok(b'%')
-    }
-
-    /// Two digits, which may be escaped themselves.
-    fn two_hex(&mut self, depth: usize) -> Result<Option<u8>, Open> {
-        let Some(high) = self.unit_within(depth)?.and_then(hex_digit) else { return Ok(None) };
-        let Some(low) = self.unit_within(depth)?.and_then(hex_digit) else { return Ok(None) };
-        Ok(u8::try_from(high * 16 + low).ok())
-    }
-
-    /// Behind a backslash. Alone it means nothing here: whoever unescapes drops it, and so does [`normal`].
-    fn backslash(&mut self, joins: impl Fn(u8) -> bool) -> Result<Meaning, Open> {
-        if !self.backslashes()? {
-            return Ok(Meaning::byte(b'\\'));
-        }
-        let run = *self;
-        let character = match self.unit()? {
-            Some(b'n') if joins(b'\n') => return Ok(Meaning::dropped(b'\n')),
-            Some(b'r') if joins(b'\r') => return Ok(Meaning::dropped(b'\r')),
-            Some(b'u') => self.utf16()?,
-            Some(b'x') => self.hex(2)?.and_then(char::from_u32),
-            _ => None,
-        };
-        if character.is_none() {
-            *self = run;
-        }
-        Ok(character.map_or(Meaning::NOTHING, Meaning::character))
-    }
-
-    /// The rest of a run of backslashes; false when it is too long to be one.
-    fn backslashes(&mut self) -> Result<bool, Open> {
-        for _ in 0..BACKSLASH_RUN {
-            let mut ahead = *self;
-            if ahead.unit()? != Some(b'\\') {
-                return Ok(true);
-            }
-            *self = ahead;
-        }
-        Ok(false)
-    }
-
-    /// Four digits, or two such escapes for one character.
-    fn utf16(&mut self) -> Result<Option<char>, Open> {
-        let Some(high) = self.hex(4)? else { return Ok(None) };
-        if !(0xD800..0xDC00).contains(&high) {
-            return Ok(char::from_u32(high));
-        }
-        if self.unit()? != Some(b'\\') {
-            return Ok(None);
-        }
-        if !self.backslashes()? || self.unit()? != Some(b'u') {
-            return Ok(None);
-        }
-        let low = self.hex(4)?.filter(|low| (0xDC00..0xE000).contains(low));
-        Ok(low.and_then(|low| char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))))
-    }
-
-    fn hex(&mut self, digits: usize) -> Result<Option<u32>, Open> {
-        let mut code = 0;
-        for _ in 0..digits {
-            let Some(digit) = self.unit()?.and_then(hex_digit) else { return Ok(None) };
-            code = code * 16 + digit;
-        }
-        Ok(Some(code))
-    }
-
-    /// Behind an ampersand.
-    fn entity(&mut self) -> Result<Meaning, Open> {
-        let begin = *self;
-        let mut name = Vec::with_capacity(ENTITY_NAME);
-        while name.len() < ENTITY_NAME {
-            match self.unit()? {
-                Some(b';') => match entity_named(&name) {
-                    Some(character) => return Ok(Meaning::character(character)),
-                    None => break,
-                },
-                Some(byte) if byte == b'#' || byte.is_ascii_alphanumeric() => name.push(byte),
-                _ => break,
-            }
-        }
-        *self = begin;
-        Ok(Meaning::byte(b'&'))
-    }
-
-    /// A run of characters that nobody sees; the lead byte of the first one is read already.
-    fn invisible(&mut self, lead: u8) -> Result<Meaning, Open> {
-        for count in 0..INVISIBLE_RUN {
-            let mut ahead = *self;
-            let seen = if count == 0 { ahead.invisible_rest(lead)? } else { ahead.invisible_next() };
-            match (seen, count) {
-                (true, _) => *self = ahead,
-                (false, 0) => return Ok(Meaning::byte(lead)),
-                (false, _) => return Ok(Meaning::NOTHING),
-            }
-        }
-        Ok(Meaning::character('\u{ad}'))
-    }
-
-    /// An unfinished one is no part of this run; it is read again as the next token.
-    fn invisible_next(&mut self) -> bool {
-        match self.unit() {
-            Ok(Some(lead)) => self.invisible_rest(lead).unwrap_or(false),
-            _ => false,
-        }
-    }
-
-    /// Zero-width space, joiners and marks, directions, word joiner and invisible operators, variation selectors, byte order
-    /// mark, soft hyphen.
-    fn invisible_rest(&mut self, lead: u8) -> Result<bool, Open> {
-        let second = if matches!(lead, 0xE2 | 0xEF | 0xC2) { self.unit()? } else { None };
-        Ok(match (lead, second) {
-            (0xC2, Some(0xAD)) => true,
-            (0xE2, Some(0x80)) => matches!(self.unit()?, Some(0x8B..=0x8F | 0xAA..=0xAE)),
-            (0xE2, Some(0x81)) => matches!(self.unit()?, Some(0xA0..=0xA9)),
-            (0xEF, Some(0xB8)) => matches!(self.unit()?, Some(0x80..=0x8F)),
-            (0xEF, Some(0xBB)) => self.unit()? == Some(0xBF),
-            _ => false,
-        })
-    }
-}
-
-fn is_break(byte: u8) -> bool {
-    matches!(byte, b'\n' | b'\r')
-}
-
-fn hex_digit(byte: u8) -> Option<u32> {
-    (byte as char).to_digit(16)
-}
-
-fn entity_named(name: &[u8]) -> Option<char> {
-    let code = |digits: &[u8], radix| {
-        let digits = std::str::from_utf8(digits).ok()?;
-        char::from_u32(u32::from_str_radix(digits, radix).ok()?)
+/// Written so that a block is looked at at once.
+fn holds_sign(block: &[u8; BLOCK]) -> bool {
+    let sign = |byte: u8| {
+        (byte == b'%')
+            | (byte == b'\\')
+            | (byte == b'&')
+            | (byte == b'\n')
+            | (byte == b'\r')
+            | (byte >= alike::FIRST_LEAD)
     };
-    match name {
-        b"amp" => Some('&'),
-        b"lt" => Some('<'),
-        b"gt" => Some('>'),
-        b"quot" => Some('"'),
-        b"apos" => Some('\''),
-        [b'#', b'x' | b'X', digits @ ..] => code(digits, 16),
-        [b'#', digits @ ..] => code(digits, 10),
-        _ => None,
+    block.iter().fold(false, |any, byte| any | sign(*byte))
+}
+
+fn may_be_special(source: &[u8], at: usize) -> bool {
+    let Some(next) = source.get(at + 1) else { return true };
+    match source[at] {
+        b'%' => next.is_ascii_hexdigit() || *next == b'%',
+        b'&' => next.is_ascii_alphanumeric() || matches!(next, b'#' | b'%'),
+        b'\n' | b'\r' => at.checked_sub(1).is_none_or(|before| may_be_wrapped(source[before])),
+        b'\\' => true,
+        lead => alike::may_be(lead, *next),
     }
+}
+
+/// What may stand before a line break that is dropped: a letter, spelled in any way, or the other sign.
+fn may_be_wrapped(byte: u8) -> bool {
+    is_letter(byte) || matches!(byte, b';' | b'\\') || is_break(byte) || byte >= 0x80
 }
 
 #[cfg(test)]
@@ -478,6 +324,14 @@ mod tests {
             "A\u{200b}",
             "\u{feff}A",
             "\\u00%34%31",
+            "\u{ff21}",
+            "\u{0410}",
+            "%D0%90",
+            "\\u0410",
+            "&#x391;",
+            "\\u200bA",
+            "\u{e0041}",
+            "%F0%9D%90%80",
         ] {
             assert_eq!(read(text), "A", "{text}");
         }

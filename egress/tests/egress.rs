@@ -2,6 +2,7 @@
 mod egress {
     mod backpressure;
     mod bombs;
+    mod budgets;
     mod ca;
     mod destination;
     mod dial;
@@ -12,6 +13,7 @@ mod egress {
     mod idle;
     mod interim;
     mod legs;
+    mod rules;
     mod secrets;
     mod streams;
     mod told;

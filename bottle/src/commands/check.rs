@@ -7,7 +7,7 @@ use crate::say;
 use crate::style::{self, Style};
 use clap::Args;
 use credentials::reference::SlotPlan;
-use manifest::plan::{ImagePlan, NetworkLayout};
+use manifest::plan::{BudgetPlan, ImagePlan, NetworkLayout};
 use manifest::{Plan, Problems};
 use policy::{HostPattern, Method, Protocol, Route, TlsMode};
 use serde_json::{Value, json};
@@ -170,6 +170,10 @@ fn reach(plan: &Plan) -> Vec<String> {
     let rows: Vec<Vec<String>> = routes.iter().map(|route| row(plan, route)).collect();
     let mut lines: Vec<String> = style::table(&rows).lines().map(str::to_owned).collect();
     lines.extend(engine::next_hop(egress));
+    let budget = egress.budget.lines();
+    if !budget.is_empty() {
+        lines.push(format!("at most {} all together", budget.join(", ")));
+    }
     lines.extend(egress.upstream_roots.iter().map(|root| format!("trusting {} too", root.display())));
     lines
 }
@@ -208,9 +212,10 @@ fn terms(plan: &Plan, route: &Route) -> String {
     {
         terms.push(format!("at {address}, by `resolve`"));
     }
-    if let Some(action) = plan.egress.dlp.routes.get(&route.id) {
-        terms.push(format!("secrets: {}", word(action)));
+    if let Some(action) = plan.egress.dlp.routes.get(&route.id).and_then(|own| own.action) {
+        terms.push(format!("secrets: {}", word(&action)));
     }
+    terms.extend(plan.egress.route_budgets.get(&route.id).into_iter().flat_map(BudgetPlan::lines));
     if terms.is_empty() { "everything".to_owned() } else { terms.join("; ") }
 }
 

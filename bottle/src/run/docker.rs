@@ -67,7 +67,8 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     yard.furnish(&created, found, &sidecar.ca_pem)?;
     let survey = places.as_ref().map(|places| places.survey.clone()).unwrap_or_default();
     let walls = preflight::Walls::of(&survey, Vec::new());
-    yard.show_preflight(&preflight::Walls { unsought: yard.unsought.clone(), ..walls });
+    let walls = preflight::Walls { unsought: yard.unsought.clone(), ..walls };
+    yard.show_preflight(&walls.with_canaries(run.planted));
     let mut inmate: Inmate = created.launch(size.flatten()).map_err(walls_failure)?;
     journal::step(run.auditor, "agent-started", None);
     let (broken, kill) = (sidecar.broken(), inmate.killer());
@@ -147,7 +148,7 @@ impl<'a> Yard<'a> {
     fn find(run: &'a Run<'a>, runtime: &'a Room) -> Result<Yard<'a>, Failure> {
         let docker = run.plan.docker.as_ref().ok_or_else(|| Failure::new("the plan has no containers"))?;
         let port = port()?;
-        let mut supplies = Supplies::read(&run.plan.egress)?;
+        let mut supplies = Supplies { canaries: run.planted.values(), ..Supplies::read(&run.plan.egress)? };
         let unsought = engine::unsought(&run.plan.egress, run.vault, &supplies);
         // A sidecar has no machine of its own whose roots it could trust.
         supplies.roots_pem.extend(HostTrust::read().bundle_pem);

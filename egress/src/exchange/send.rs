@@ -62,7 +62,8 @@ async fn speak(engine: &Arc<Shared>, outbound: Outbound, ledger: &Ledger) -> Res
         return engine.client.send(&permitted, identity, request).await.map(Heard::Answer);
     }
     let mut request = request.map(drop);
-    let bridge = Bridge::new(engine, watch, swap, ledger);
+    let purse = engine.purse(permitted.route());
+    let bridge = Bridge::new(engine, watch, swap, purse, ledger);
     if bridge.reads_frames() {
         request.headers_mut().remove(header::SEC_WEBSOCKET_EXTENSIONS);
     }

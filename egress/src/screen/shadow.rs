@@ -1,8 +1,9 @@
 //! A body in a coding: its copy is decoded and scanned, the bytes themselves go on unchanged.
-use super::{Scan, Watch};
+use super::messages::Messages;
+use super::peel::Peel;
+use super::{Can, Scan, Watch};
 use crate::body::{Pipeline, Progress, Stage, Waiting};
-use crate::coding::{Coding, Decode, Room};
-use crate::config::DlpAction;
+use crate::coding::{Coding, Decode, Envelope, Room};
 use bytes::Bytes;
 use policy::{Denial, DenialCode};
 
@@ -22,7 +23,9 @@ pub(super) struct Shadow {
     waiting: Waiting,
     /// What is being decoded.
     chunk: Option<Bytes>,
-    /// The last byte so far of a declared coding. A receiver that counts has not got all before the end was checked.
+    /// Of a coding of the whole body the last byte waits.
+    keeps_last: bool,
+    /// The last byte so far. A receiver that counts has not got all before the end was checked.
     last: Bytes,
     encoded: u64,
     decoded: u64,
@@ -39,18 +42,16 @@ enum Mode {
 }
 
 impl Shadow {
-    pub(super) fn new(watch: &Watch, codings: Vec<Coding>) -> Shadow {
-        let mut strict = watch.clone();
-        if strict.action == DlpAction::Redact {
-            strict.action = DlpAction::Block;
-        }
+    pub(super) fn new(watch: &Watch, codings: Vec<Coding>, messages: Option<Envelope>) -> Shadow {
         let room = watch.body.room().clone();
-        let declared = !codings.is_empty();
-        let reading = || Mode::Reading(pipeline_of(codings.into_iter().rev(), &room));
+        let keeps_last = !codings.is_empty();
+        let declared = !codings.is_empty() || messages.is_some();
+        let reading = || Mode::Reading(pipeline_of(codings, messages, &room));
         Shadow {
-            scan: Scan::new(&strict, "body"),
+            scan: Scan::new(watch, "body", Can::OnlyBlock),
             mode: if declared { reading() } else { Mode::Unsettled(Vec::new()) },
             declared,
+            keeps_last,
             waiting: Waiting::default(),
             chunk: None,
             last: Bytes::new(),
@@ -69,16 +70,15 @@ impl Shadow {
             return Bytes::new();
         }
         let start = Bytes::from(std::mem::take(start));
-        self.mode = match Coding::sniff(&start) {
-            Some(coding) => Mode::Reading(pipeline_of(std::iter::once(coding), &self.room)),
-            None => Mode::Plain,
-        };
+        // What shows nothing is tried as deflate, which has no mark: anything else breaks off within a few bytes.
+        let coding = Coding::sniff(&start).unwrap_or(Coding::Deflate);
+        self.mode = Mode::Reading(pipeline_of(vec![coding], None, &self.room));
         start
     }
 
     /// What may wait with the others: all but the last byte.
     fn keep_last(&mut self, mut chunk: Bytes) -> Bytes {
-        if !self.declared || chunk.is_empty() {
+        if !self.keeps_last || chunk.is_empty() {
             return chunk;
         }
         let last = chunk.split_off(chunk.len() - 1);
@@ -99,7 +99,7 @@ impl Shadow {
     fn read(&mut self) -> Result<bool, Box<Denial>> {
         let Mode::Reading(decoders) = &mut self.mode else { return Ok(false) };
         let progress = decoders.step();
-        let worked = decoders.worked();
+        let worked = decoders.worked().max(self.decoded);
         match progress {
             Ok(Progress::Piece(piece)) => self.scan_piece(&piece, false)?,
             Ok(Progress::Tired) => {}
@@ -159,9 +159,14 @@ impl Shadow {
     }
 }
 
-fn pipeline_of(codings: impl Iterator<Item = Coding>, room: &Room) -> Pipeline {
+/// The outermost coding is the last one in the header. What comes out is looked at once more, for what it does not say.
+fn pipeline_of(codings: Vec<Coding>, messages: Option<Envelope>, room: &Room) -> Pipeline {
     let mut pipeline = Pipeline::default();
-    codings.for_each(|coding| pipeline.then(Decode::new(coding, room)));
+    codings.into_iter().rev().for_each(|coding| pipeline.then(Decode::new(coding, room)));
+    if let Some(envelope) = messages {
+        pipeline.then(Messages::new(envelope, room));
+    }
+    pipeline.then_passing(Peel::new(room));
     pipeline
 }
 

@@ -1,0 +1,150 @@
+//! One rule: what it seeks, and what must be true of a match.
+use super::checks::{self, BEFORE, Check, Evidence};
+use super::kinds::Kind;
+use super::machine::Machine;
+use super::{made_up, stands_alone};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// How the places are found at which a rule is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finder {
+    /// Where one of its words stands.
+    Words,
+    /// Where numbers of cards and accounts may begin.
+    Digits,
+    /// Where words of seed phrases stand in a row.
+    Seeds,
+    /// At every byte, which is slow.
+    Everywhere,
+}
+
+/// What most values are made of.
+pub(super) fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/-_.~:$".contains(&byte)
+}
+
+/// One rule.
+pub struct Rule {
+    id: Arc<str>,
+    provider: Cow<'static, str>,
+    about: Arc<str>,
+    finder: Finder,
+    words: Vec<Vec<u8>>,
+    pattern: Cow<'static, str>,
+    lead: usize,
+    /// What stands before the word is made of letters, digits and few other bytes, and nothing is asked of what stands before
+    /// that.
+    plain_lead: bool,
+    longest: usize,
+    alone: bool,
+    group: usize,
+    entropy: f64,
+    check: Option<Check>,
+    machine: OnceLock<Option<Machine>>,
+}
+
+impl Rule {
+    /// What findings and allowances call it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+    /// Who hands such values out; empty for rules of the user's own.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+    /// What it finds, in a few words.
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+    /// Whether more is looked at than the shape: a checksum, or what the value holds inside.
+    pub fn is_checked(&self) -> bool {
+        self.check.is_some()
+    }
+    /// Bits for each byte that a value must have at least.
+    pub fn entropy(&self) -> f64 {
+        self.entropy
+    }
+    /// Bytes that a stream may hold back for it.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+    /// It has no word to be found by and is tried at every byte, which takes its time.
+    pub fn is_slow(&self) -> bool {
+        self.finder == Finder::Everywhere
+    }
+
+    pub(super) fn of(kind: &'static Kind) -> Rule {
+        Rule {
+            id: kind.id.into(),
+            provider: kind.provider.into(),
+            about: kind.about.into(),
+            finder: kind.finder,
+            words: kind.words.iter().map(|word| word.to_ascii_lowercase().into_bytes()).collect(),
+            pattern: kind.pattern.into(),
+            lead: kind.lead,
+            plain_lead: true,
+            longest: kind.longest,
+            alone: kind.alone,
+            group: kind.group,
+            entropy: kind.entropy,
+            check: kind.check,
+            machine: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn shared_id(&self) -> Arc<str> {
+        self.id.clone()
+    }
+    pub(crate) fn shared_about(&self) -> Arc<str> {
+        self.about.clone()
+    }
+    pub(super) fn finder(&self) -> Finder {
+        self.finder
+    }
+    pub(super) fn words(&self) -> &[Vec<u8>] {
+        &self.words
+    }
+    pub(super) fn longest_word(&self) -> usize {
+        self.words.iter().map(Vec::len).max().unwrap_or(0)
+    }
+    /// How far before its word a match may begin.
+    pub(super) fn lead(&self) -> usize {
+        self.lead
+    }
+    /// Whether what stands before its word is plain: [`is_plain`] is true of every byte of it.
+    pub(super) fn has_plain_lead(&self) -> bool {
+        self.plain_lead
+    }
+    pub(super) fn pattern(&self) -> &str {
+        &self.pattern
+    }
+    /// Whether what stands before allows a match here.
+    pub(super) fn may_begin(&self, bytes: &[u8], start: usize) -> bool {
+        !self.alone || stands_alone(bytes, start)
+    }
+
+    /// Compiled when its word is seen for the first time: most never are.
+    pub(super) fn machine(&self) -> Option<&Machine> {
+        self.machine.get_or_init(|| Machine::new(&self.pattern).ok()).as_ref()
+    }
+
+    /// The value of a match, when it is one to be reported.
+    pub(super) fn value(&self, bytes: &[u8], found: Range<usize>) -> Option<Range<usize>> {
+        let value = match self.group {
+            0 => found.clone(),
+            group => self.machine()?.group(bytes, found.clone(), group)?,
+        };
+        let before = &bytes[found.start.saturating_sub(BEFORE)..found.start];
+        let evidence = Evidence { value: &bytes[value.clone()], whole: &bytes[found], before };
+        self.convinces(&evidence).then_some(value)
+    }
+
+    fn convinces(&self, evidence: &Evidence<'_>) -> bool {
+        !evidence.value.is_empty()
+            && checks::entropy(evidence.value) >= self.entropy
+            && self.check.is_none_or(|check| check(evidence))
+            && !made_up::is_made_up(evidence.value)
+    }
+}

@@ -1,0 +1,242 @@
+//! Seed phrases of wallets: 12 to 24 words of the English list of BIP-39 in a row, the last of which holds a checksum.
+//!
+//! Ordinary prose uses such words too, two or three in a row. A phrase is a row that has as many words as phrases have and
+//! ends there, so the list itself is none. Nothing is looked at but one word in every few, which no phrase can slip through.
+use bip39::{Language, Mnemonic};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+/// A phrase of twelve words of three letters has 47 bytes: wherever it begins, one of these steps leads into it, with
+/// [`LOOK`] bytes of it and a whole word behind.
+const STEP: usize = 24;
+const LETTERS: Range<usize> = 3..9;
+const SEPARATOR: usize = 4;
+const WORDS: Range<usize> = 12..25;
+
+/// So many words go on before anything is held back, so that not every word of prose has to wait. They are of no use: what
+/// is left has a hundred bits and more.
+const GIVEN: usize = 2;
+/// Bytes that they take, with what stands between.
+const GIVEN_BYTES: usize = GIVEN * (LETTERS.end - 1 + SEPARATOR);
+
+/// What a row of words is.
+pub(super) enum Row {
+    /// A phrase: its bytes, but for the first words.
+    Phrase(Range<usize>),
+    /// It may become one, of which this would be the first byte.
+    Open(usize),
+    Other,
+}
+
+/// The words by their first four letters, which no two of them share.
+static LIST: LazyLock<Box<[Slot; SLOTS]>> = LazyLock::new(|| {
+    let mut slots = Box::new([Slot { beginning: 0, word: "" }; SLOTS]);
+    for word in Language::English.word_list() {
+        let beginning = beginning(word.as_bytes());
+        let places = slot_of(beginning)..;
+        let free = places.map(|at| at % SLOTS).find(|at| slots[*at].word.is_empty()).unwrap_or(0);
+        slots[free] = Slot { beginning, word };
+    }
+    slots
+});
+const SLOTS: usize = 1 << 13;
+
+#[derive(Clone, Copy)]
+struct Slot {
+    beginning: u32,
+    word: &'static str,
+}
+
+/// Bytes of a phrase that are looked at first: nothing but small letters and what stands between words.
+const LOOK: usize = 16;
+
+/// Beginnings of rows, in which a word was seen.
+pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
+    let list = &*LIST;
+    let mut at = from;
+    while let Some(look) = text.get(at..).and_then(|rest| rest.first_chunk::<LOOK>()) {
+        if is_row(look)
+            && let Some(word) = word_behind(text, at).filter(|word| is_in(list, &text[word.clone()]))
+        {
+            found(row_begin(text, word.start));
+        }
+        at += STEP;
+    }
+}
+
+/// Written so that compilers make a few instructions of it.
+fn is_row(look: &[u8; LOOK]) -> bool {
+    let foreign = look.map(|byte| {
+        let letter = byte.wrapping_sub(b'a') < 26;
+        let between = byte == b' ' || byte == b',' || byte == b'\n' || byte == b'\r' || byte == b'\t';
+        u8::from(!(letter || between || byte == b'"' || byte == b'\'' || byte == b'\\'))
+    });
+    foreign.iter().fold(0, |any, byte| any | byte) == 0
+}
+
+/// Where the row that the text ends with begins; a word that is not over counts when it may become one.
+pub(super) fn begun(text: &[u8]) -> Option<usize> {
+    let letters =
+        text.iter().rev().take(LETTERS.end + 1).take_while(|byte| byte.is_ascii_lowercase()).count();
+    let mut last = text.len() - letters;
+    let escaped = text[..last].ends_with(b"\\") && text[last..].starts_with(b"n");
+    last += usize::from(escaped);
+    if last == text.len() {
+        return behind_word(text);
+    }
+    let begins = text.len() - last < LETTERS.end && may_become(&text[last..]);
+    (begins && (escaped || !follows_letter(text, last))).then(|| row_begin(text, last))
+}
+
+/// The row ends in a listed word and something between words, or the beginning of that.
+fn behind_word(text: &[u8]) -> Option<usize> {
+    let previous = match text.strip_suffix(b"\\") {
+        Some(word) => {
+            let letters =
+                word.iter().rev().take(LETTERS.end).take_while(|byte| byte.is_ascii_lowercase()).count();
+            word.len() - letters..word.len()
+        }
+        None => word_before(text, text.len())?,
+    };
+    is_listed(&text[previous.clone()]).then(|| row_begin(text, previous.start))
+}
+
+/// The row that begins here. What stands before `from` was given out: of a row that is still open, only its first words.
+pub(super) fn row(text: &[u8], from: usize, begin: usize, last: bool) -> Row {
+    if begin + GIVEN_BYTES < from || word_before(text, begin).is_some_and(|word| is_listed(&text[word])) {
+        return Row::Other;
+    }
+    let (mut words, mut at, mut end, mut held) = (Vec::new(), begin, begin, text.len());
+    loop {
+        let letters = letters_at(text, at);
+        if at + letters == text.len()
+            && !last
+            && letters < LETTERS.end
+            && (letters == 0 || may_become(&text[at..]))
+        {
+            let held = if words.len() == GIVEN { at } else { held };
+            return if words.len() < WORDS.end { Row::Open(held) } else { Row::Other };
+        }
+        if !LETTERS.contains(&letters) || !is_listed(&text[at..at + letters]) {
+            break;
+        }
+        if words.len() == GIVEN {
+            held = at;
+        }
+        words.push(&text[at..at + letters]);
+        end = at + letters;
+        if words.len() >= WORDS.end {
+            return Row::Other;
+        }
+        let Some(next) = behind(text, end) else { break };
+        at = next;
+    }
+    let open = !last && end == text.len();
+    if open {
+        Row::Open(held)
+    } else if is_phrase(&words) {
+        Row::Phrase(held..end)
+    } else {
+        Row::Other
+    }
+}
+
+fn is_phrase(words: &[&[u8]]) -> bool {
+    if !WORDS.contains(&words.len()) || words.len() % 3 != 0 {
+        return false;
+    }
+    let text: Option<Vec<&str>> = words.iter().map(|word| std::str::from_utf8(word).ok()).collect();
+    text.is_some_and(|words| Mnemonic::parse_in_normalized(Language::English, &words.join(" ")).is_ok())
+}
+
+/// Back over listed words, not further than a phrase goes.
+fn row_begin(text: &[u8], word: usize) -> usize {
+    let mut begin = word;
+    for _ in 0..WORDS.end {
+        match word_before(text, begin) {
+            Some(previous) if is_listed(&text[previous.clone()]) => begin = previous.start,
+            _ => return begin,
+        }
+    }
+    begin
+}
+
+/// The first whole word behind this place.
+fn word_behind(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let rest = &text[at..text.len().min(at + STEP)];
+    let inside = rest.iter().position(|byte| !byte.is_ascii_lowercase())?;
+    let between = rest[inside..].iter().position(u8::is_ascii_lowercase)?;
+    let begin = at + inside + between;
+    let letters = letters_at(text, begin);
+    // `\n` inside of a string is no letter of a word.
+    let begin = begin + usize::from(text[begin - 1] == b'\\' && letters > 0);
+    let letters = letters_at(text, begin);
+    LETTERS.contains(&letters).then(|| begin..begin + letters)
+}
+
+fn letters_at(text: &[u8], at: usize) -> usize {
+    text[at..].iter().take(LETTERS.end).take_while(|byte| byte.is_ascii_lowercase()).count()
+}
+
+/// The word before, with something between words in between.
+fn word_before(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let head = &text[..at];
+    let between = separator_behind(head);
+    let end = at - between;
+    let letters =
+        text[..end].iter().rev().take(LETTERS.end).take_while(|byte| byte.is_ascii_lowercase()).count();
+    let escaped = letters < LETTERS.end && text[..end - letters].ends_with(b"\\");
+    let letters = letters - usize::from(escaped && letters > 0);
+    (between > 0 && LETTERS.contains(&letters)).then(|| end - letters..end)
+}
+
+fn separator_behind(head: &[u8]) -> usize {
+    if head.ends_with(b"\\n") {
+        return 2;
+    }
+    head.iter().rev().take(SEPARATOR).take_while(|byte| separates(**byte)).count()
+}
+
+/// Where the next word begins, behind something between words; the end of the text when only that is left.
+fn behind(text: &[u8], at: usize) -> Option<usize> {
+    if text[at..].starts_with(b"\\n") {
+        return Some(at + 2);
+    }
+    if text[at..] == *b"\\" {
+        return Some(text.len());
+    }
+    let between = text[at..].iter().take(SEPARATOR).take_while(|byte| separates(**byte)).count();
+    (between > 0).then_some(at + between)
+}
+
+fn separates(byte: u8) -> bool {
+    matches!(byte, b' ' | b',' | b'\n' | b'\r' | b'\t' | b'"' | b'\'')
+}
+
+fn follows_letter(text: &[u8], at: usize) -> bool {
+    at > 0 && text[at - 1].is_ascii_alphanumeric()
+}
+
+fn is_listed(word: &[u8]) -> bool {
+    is_in(&LIST, word)
+}
+
+fn is_in(list: &[Slot; SLOTS], word: &[u8]) -> bool {
+    let beginning = beginning(word);
+    let slots = (slot_of(beginning)..).map(|at| &list[at % SLOTS]).take_while(|slot| !slot.word.is_empty());
+    slots.into_iter().any(|slot| slot.beginning == beginning && slot.word.as_bytes() == word)
+}
+
+fn may_become(letters: &[u8]) -> bool {
+    let list = Language::English.word_list();
+    let at = list.partition_point(|word| word.as_bytes() < letters);
+    list.get(at).is_some_and(|word| word.as_bytes().starts_with(letters))
+}
+
+fn beginning(word: &[u8]) -> u32 {
+    word.iter().take(4).fold(0, |four, byte| four << 8 | u32::from(*byte))
+}
+
+fn slot_of(beginning: u32) -> usize {
+    (beginning.wrapping_mul(0x9E37_79B1) >> 19) as usize
+}

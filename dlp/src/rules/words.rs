@@ -1,0 +1,268 @@
+//! The words of all rules, sought at once.
+//!
+//! Of every word four bytes are chosen that are rare in texts. Where three of them stand at one of two neighbouring places,
+//! one of the two is even: so every other place is looked at, and each look is one bit of a table that stays in the
+//! processor's nearest memory. What the bit lets through is compared whole. There is no jumping and no chain of states,
+//! so the looks do not wait for each other.
+
+/// Bytes that are hashed at once.
+const BLOCK: usize = 3;
+/// Bytes chosen of a word.
+const ANCHOR: usize = BLOCK + 1;
+/// Words must have so many bytes.
+pub(crate) const SHORTEST_WORD: usize = BLOCK;
+/// Of the table: 16 KiB.
+const BITS: usize = 17;
+const TABLE: usize = 1 << BITS;
+/// What is let through is looked up in so many lists.
+const LISTS: usize = 1 << 12;
+
+/// A word somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WordAt {
+    pub(crate) start: usize,
+    /// Which word, by its place in the list.
+    pub(crate) word: usize,
+}
+
+/// A block of a word: which word, and how far from its beginning.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    list: usize,
+    block: u32,
+    word: u16,
+    offset: u16,
+}
+
+pub(crate) struct Words {
+    words: Vec<Vec<u8>>,
+    longest: usize,
+    bits: Box<[u64; TABLE / 64]>,
+    /// Where the parts of a list begin; they end where those of the next one begin.
+    begins: Vec<u32>,
+    parts: Vec<Part>,
+    /// The first blocks of words.
+    heads: Box<[u64; TABLE / 64]>,
+    /// First bytes of words, both cases.
+    firsts: [bool; 256],
+}
+
+impl Words {
+    /// Words in lower case, sorted, each once, of at least [`SHORTEST_WORD`] bytes.
+    pub(crate) fn new(words: Vec<Vec<u8>>) -> Words {
+        let mut parts = Vec::new();
+        for (number, word) in (0_u16..).zip(&words) {
+            let part = |(block, offset)| Part { list: hash(block) % LISTS, block, word: number, offset };
+            parts.extend(blocks(word).into_iter().map(part));
+        }
+        parts.sort_unstable();
+        let mut firsts = [false; 256];
+        for first in words.iter().filter_map(|word| word.first()) {
+            firsts[usize::from(*first)] = true;
+            firsts[usize::from(first.to_ascii_uppercase())] = true;
+        }
+        Words {
+            bits: bits_of(parts.iter().map(|part| part.block)),
+            heads: bits_of(words.iter().filter_map(|word| block_at(word))),
+            begins: (0..=LISTS).map(|list| begin_of(&parts, list)).collect(),
+            longest: words.iter().map(Vec::len).max().unwrap_or(0),
+            words,
+            parts,
+            firsts,
+        }
+    }
+
+    /// Every word in the text, from `from` on, in no order; a word may be told twice.
+    pub(crate) fn find(&self, text: &[u8], from: usize, mut found: impl FnMut(WordAt)) {
+        if self.words.is_empty() {
+            return;
+        }
+        let mut at = from;
+        while let Some(eight) = text.get(at..at + 8 + BLOCK).and_then(|bytes| bytes.first_chunk::<11>()) {
+            if self.any_of_four(eight) {
+                for place in [at, at + 2, at + 4, at + 6] {
+                    self.look(text, from, place, &mut found);
+                }
+            }
+            at += 8;
+        }
+        for place in (at..text.len().saturating_sub(BLOCK - 1)).step_by(2) {
+            self.look(text, from, place, &mut found);
+        }
+        // A word of three bytes at an odd place, the text's last ones, has no even block behind it.
+        if let Some(place) = text.len().checked_sub(BLOCK).filter(|place| *place >= from) {
+            self.look(text, from, place, &mut found);
+        }
+    }
+
+    #[inline]
+    fn any_of_four(&self, bytes: &[u8; 11]) -> bool {
+        let [a, b, c, d, e, f, g, h, i, ..] = *bytes;
+        let eight = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let block = |shift: u32| fold((eight >> shift) as u32);
+        let fourth = fold(u32::from_le_bytes([g, h, i, 0]));
+        self.bit(block(0)) | self.bit(block(16)) | self.bit(block(32)) | self.bit(fourth) != 0
+    }
+
+    #[inline]
+    fn bit(&self, block: u32) -> u64 {
+        let hash = hash(block);
+        self.bits[hash / 64 % (TABLE / 64)] >> (hash % 64) & 1
+    }
+
+    #[cold]
+    fn look(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(WordAt)) {
+        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.bit(*block) != 0) else {
+            return;
+        };
+        let list = hash(block) % LISTS;
+        let range = self.begins[list] as usize..self.begins[list + 1] as usize;
+        for part in self.parts[range].iter().filter(|part| part.block == block) {
+            let Some(start) = at.checked_sub(usize::from(part.offset)).filter(|start| *start >= from) else {
+                continue;
+            };
+            let word = usize::from(part.word);
+            if begins_with(&text[start..], &self.words[word]) {
+                found(WordAt { start, word });
+            }
+        }
+    }
+
+    /// Words of which the text ends with a part: the place, and the word.
+    pub(crate) fn begun<'a>(&'a self, text: &'a [u8], from: usize) -> impl Iterator<Item = WordAt> + 'a {
+        let tail = (text.len() + 1).saturating_sub(self.longest).max(from);
+        let begins = |rest: &[u8]| match block_at(rest) {
+            Some(block) => set(&self.heads, block),
+            None => self.firsts[usize::from(rest[0])],
+        };
+        let places = (tail..text.len()).filter(move |start| begins(&text[*start..]));
+        places.flat_map(move |start| self.longer_than(&text[start..]).map(move |word| WordAt { start, word }))
+    }
+
+    /// Words that begin with these bytes and go on.
+    fn longer_than(&self, begin: &[u8]) -> impl Iterator<Item = usize> + '_ {
+        let begin = begin.to_ascii_lowercase();
+        let first = self.words.partition_point(|word| *word <= begin);
+        let those = self.words[first..].iter().take_while(move |word| word.starts_with(&begin));
+        (first..).zip(those).map(|(number, _)| number)
+    }
+}
+
+fn bits_of(blocks: impl Iterator<Item = u32>) -> Box<[u64; TABLE / 64]> {
+    let mut bits = Box::new([0_u64; TABLE / 64]);
+    for hash in blocks.map(hash) {
+        bits[hash / 64] |= 1 << (hash % 64);
+    }
+    bits
+}
+
+fn set(bits: &[u64; TABLE / 64], block: u32) -> bool {
+    let hash = hash(block);
+    bits[hash / 64] >> (hash % 64) & 1 == 1
+}
+
+fn begin_of(parts: &[Part], list: usize) -> u32 {
+    u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
+}
+
+/// The two blocks of a word's rarest four bytes; of a word of three bytes itself, and its end with everything that may follow.
+fn blocks(word: &[u8]) -> Vec<(u32, u16)> {
+    if word.len() == BLOCK {
+        let followed = (0..=u8::MAX).filter(|next| goes_on(*next)).map(|next| [word[1], word[2], next]);
+        let mut all: Vec<_> = followed.filter_map(|block| Some((block_at(&block)?, 1))).collect();
+        all.extend(block_at(word).map(|block| (block, 0)));
+        all.sort_unstable();
+        all.dedup();
+        return all;
+    }
+    let places = 0..=word.len() - ANCHOR;
+    let commonness = |at: usize| word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum::<u32>();
+    let at = places.min_by_key(|at| commonness(*at)).unwrap_or(0);
+    let block = |at: usize| Some((block_at(&word[at..])?, u16::try_from(at).ok()?));
+    [block(at), block(at + 1)].into_iter().flatten().collect()
+}
+
+/// What may follow a word of three bytes; everything would let half of all texts through.
+pub(crate) fn goes_on(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.~+/".contains(&byte)
+}
+
+/// How often a byte stands in English, code and JSON, roughly, in thousandths.
+fn commonness(byte: u8) -> u32 {
+    match byte {
+        b' ' | b'e' => 100,
+        b't' | b'a' | b'o' | b'n' | b'i' | b's' | b'r' => 65,
+        b'h' | b'd' | b'l' | b'c' | b'u' => 35,
+        b'm' | b'f' | b'p' | b'g' | b'"' | b':' | b',' | b'-' | b'.' | b'/' | b'0' | b'1' => 22,
+        b'w' | b'y' | b'b' | b'v' | b'k' | b'_' | b'=' => 12,
+        b'2'..=b'9' => 8,
+        _ => 4,
+    }
+}
+
+/// Joins letters of both cases, and a few other bytes with each other; the comparison afterwards is exact.
+#[inline]
+fn fold(block: u32) -> u32 {
+    block & 0x00FF_FFFF | 0x0020_2020
+}
+
+#[inline]
+fn hash(folded: u32) -> usize {
+    (folded.wrapping_mul(0x9E37_79B1) >> (32 - BITS)) as usize
+}
+
+/// The block that the text begins with.
+fn block_at(text: &[u8]) -> Option<u32> {
+    let [a, b, c] = *text.first_chunk::<BLOCK>()?;
+    Some(fold(u32::from_le_bytes([a, b, c, 0])))
+}
+
+fn begins_with(text: &[u8], word: &[u8]) -> bool {
+    text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const WORDS: [&str; 6] = ["-----begin", "abc", "abcd", "bcab", "ghp_", "xoxb-"];
+
+    fn slowly(text: &[u8], from: usize) -> Vec<WordAt> {
+        let at = |start: usize| {
+            let all = WORDS.iter().enumerate().map(move |(word, spelled)| (start, word, spelled));
+            all.filter(|(start, _, spelled)| begins_with(&text[*start..], spelled.as_bytes()))
+        };
+        (from..text.len()).flat_map(at).map(|(start, word, _)| WordAt { start, word }).collect()
+    }
+
+    fn words() -> Words {
+        Words::new(WORDS.iter().map(|word| word.as_bytes().to_vec()).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn every_word_is_found(
+            parts in prop::collection::vec(
+                prop_oneof![prop::sample::select(WORDS.to_vec()).prop_map(str::to_owned), "[abcABCx_-]{0,3}"], 0..12),
+            from in 0_usize..4,
+        ) {
+            let text = parts.concat().into_bytes();
+            let from = from.min(text.len());
+            let mut found = Vec::new();
+            words().find(&text, from, |word| found.push(word));
+            found.sort_unstable();
+            found.dedup();
+            prop_assert_eq!(found, slowly(&text, from));
+        }
+    }
+
+    #[test]
+    fn a_word_that_has_begun_is_told() {
+        let words = words();
+        let begun: Vec<WordAt> = words.begun(b"..GH", 0).collect();
+        assert_eq!(begun, [WordAt { start: 2, word: 4 }]);
+        assert!(words.begun(b"..ghp_", 0).next().is_none());
+    }
+}

@@ -1,0 +1,151 @@
+//! What is sought in a stream, as it passes.
+use super::{Can, Judged, Sought, Verdicts, Watch, finding};
+use crate::body::Stage;
+use crate::record::Ledger;
+use bytes::Bytes;
+use dlp::fragments::Flow;
+use dlp::{Hit, Inspector, Verdict};
+use http::HeaderMap;
+use policy::{Denial, DenialCode};
+use std::sync::Arc;
+
+/// Looks for what is sought in a stream that leaves.
+pub(super) struct Scan {
+    pub(super) watch: Watch,
+    inspector: Inspector,
+    /// Until pieces were told of once.
+    flow: Option<Flow>,
+    place: &'static str,
+    can: Can,
+}
+
+impl Scan {
+    pub(super) fn new(watch: &Watch, place: &'static str, can: Can) -> Scan {
+        let flow = Some(watch.collector.flow());
+        Scan { watch: watch.clone(), inspector: Inspector::new(watch.body.sought()), flow, place, can }
+    }
+    /// Looks without giving anything out; gives the number of bytes known to be clean.
+    pub(super) fn look(&mut self, chunk: &[u8], last: bool) -> Result<u64, Box<Denial>> {
+        let mut clean = Vec::with_capacity(chunk.len());
+        self.push(chunk, last, &mut clean)?;
+        Ok(clean.len() as u64)
+    }
+    fn push(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        if let Some(sought) = self.watch.body.renewed() {
+            self.inspector.renew(sought);
+        }
+        self.gather(chunk, last)?;
+        let (watch, place, can) = (&self.watch, self.place, self.can);
+        let mut denied = None;
+        let mut judge = |hit: &Hit| match watch.judge(hit, place, can) {
+            Ok(verdict) => verdict,
+            Err(denial) => {
+                denied = Some(denial);
+                Verdict::Stop
+            }
+        };
+        let mut pushed = self.inspector.push(chunk, out, &mut judge);
+        if last && pushed.is_ok() {
+            pushed = self.inspector.finish(out, &mut judge);
+        }
+        // A stream that was stopped stays stopped, and then nobody is asked again.
+        pushed.map_err(|hit| denied.unwrap_or_else(|| watch.denial(&hit, place)))
+    }
+}
+
+impl Scan {
+    /// The pieces of values in these bytes.
+    fn gather(&mut self, chunk: &[u8], last: bool) -> Result<(), Box<Denial>> {
+        let Some(flow) = &mut self.flow else { return Ok(()) };
+        let hit = if last { flow.push(chunk).or_else(|| flow.finish()) } else { flow.push(chunk) };
+        let Some(hit) = hit else { return Ok(()) };
+        self.flow = None;
+        self.watch.judge(&hit, self.place, Can::OnlyBlock).map(drop)
+    }
+}
+
+impl Stage for Scan {
+    fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        self.push(&std::mem::take(input), false, out).map(|()| false)
+    }
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        self.push(&[], true, out)
+    }
+    fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
+        self.watch.trailers(trailers)
+    }
+}
+
+/// Looks for what is sought in a stream that comes back, besides the values that are taken out of everything.
+pub(crate) struct Inspection {
+    sought: Sought,
+    verdicts: Arc<Verdicts>,
+    inspector: Inspector,
+    ledger: Ledger,
+    place: &'static str,
+}
+
+impl Inspection {
+    pub(crate) fn new(
+        sought: &Sought,
+        verdicts: &Arc<Verdicts>,
+        ledger: &Ledger,
+        place: &'static str,
+    ) -> Inspection {
+        Inspection {
+            sought: sought.clone(),
+            verdicts: Arc::clone(verdicts),
+            inspector: Inspector::new(sought.sought()),
+            ledger: ledger.clone(),
+            place,
+        }
+    }
+
+    fn push(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        if let Some(sought) = self.sought.renewed() {
+            self.inspector.renew(sought);
+        }
+        let (verdicts, ledger, place) = (&self.verdicts, &self.ledger, self.place);
+        let mut judge = |hit: &Hit| inward(verdicts, ledger, hit, place);
+        let mut pushed = self.inspector.push(chunk, out, &mut judge);
+        if last && pushed.is_ok() {
+            pushed = self.inspector.finish(out, &mut judge);
+        }
+        pushed.map_err(|hit| Box::new(refused(&hit, place)))
+    }
+}
+
+fn inward(verdicts: &Verdicts, ledger: &Ledger, hit: &Hit, place: &str) -> Verdict {
+    let judged = verdicts.on(hit);
+    if &*hit.rule == super::KNOWN {
+        crate::exchange::scrubbed(ledger, place);
+    } else if let Some(finding) = finding(hit, place, &judged) {
+        ledger.find(finding);
+    }
+    match judged {
+        Judged::Block => Verdict::Stop,
+        Judged::Redact => Verdict::Redact,
+        Judged::Off | Judged::Allowed(_) | Judged::Warn => Verdict::Pass,
+    }
+}
+
+fn refused(hit: &Hit, place: &str) -> Denial {
+    let sentence = format!(
+        "what looks like a secret ({}, rule {}) stands in the {place} of this answer, and the policy of this bottle ends it there",
+        hit.name, hit.rule
+    );
+    Denial::new(DenialCode::AnswerBlocked, sentence)
+}
+
+impl Stage for Inspection {
+    fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        self.push(&std::mem::take(input), false, out).map(|()| false)
+    }
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+        self.push(&[], true, out)
+    }
+    fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
+        crate::exchange::scrub_headers(self.sought.now().all.known(), trailers, &self.ledger);
+        Ok(())
+    }
+}
