@@ -9,8 +9,6 @@
 const BLOCK: usize = 3;
 /// Bytes chosen of a word.
 const ANCHOR: usize = BLOCK + 1;
-/// Words must have so many bytes.
-pub(crate) const SHORTEST_WORD: usize = BLOCK;
 /// Of the table: 16 KiB.
 const BITS: usize = 17;
 const TABLE: usize = 1 << BITS;
@@ -48,7 +46,7 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    /// Words in lower case, sorted, each once, of at least [`SHORTEST_WORD`] bytes.
+    /// Words in lower case, sorted, each once, of at least three bytes.
     pub(crate) fn new(words: Vec<Vec<u8>>) -> Words {
         let mut parts = Vec::new();
         for (number, word) in (0_u16..).zip(&words) {
