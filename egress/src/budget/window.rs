@@ -3,9 +3,9 @@ use super::Rate;
 use std::time::Duration;
 
 /// A span is counted in so many parts; what was used in one is forgotten as a whole.
-const PARTS: u64 = 60;
+const PARTS: usize = 60;
 /// One more than a span has: the part that is running is not over.
-const KEPT: usize = PARTS as usize + 1;
+const KEPT: usize = PARTS + 1;
 
 /// Never more than the amount in any span of the length, whenever it begins; up to a sixtieth of a span later than a clock
 /// would have it, there is room again.
@@ -65,7 +65,7 @@ impl Window {
 
     /// Length of a part in nanoseconds.
     fn part(&self) -> Option<u128> {
-        self.rate.per.map(|per| (per.as_nanos() / u128::from(PARTS)).max(1))
+        self.rate.per.map(|per| (per.as_nanos() / PARTS as u128).max(1))
     }
 
     fn opens(&self, amount: u64, now: Duration) -> Full {

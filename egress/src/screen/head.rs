@@ -119,8 +119,8 @@ impl Watch {
             self.check(&sought.known, &part, "target, put together")?;
         }
         let hits = sought.all.find_all(&lines(target, headers));
-        let untold = hits.iter().filter(|hit| !self.is_told(hit));
-        untold.into_iter().try_for_each(|hit| self.judge(hit, "head", Can::OnlyBlock).map(drop))
+        let mut untold = hits.iter().filter(|hit| !self.is_told(hit));
+        untold.try_for_each(|hit| self.judge(hit, "head", Can::OnlyBlock).map(drop))
     }
 
     fn is_told(&self, hit: &Hit) -> bool {

@@ -72,10 +72,7 @@ impl Lower<'_> {
                 "`inspect` is for routes with `protocol: tcp`: the requests of others are always read";
             self.error_hint(inspect.span, message, "take it out");
         }
-        if let Some(action) =
-            raw.then_some(own.action).flatten().filter(|action| *action == DlpAction::Redact)
-        {
-            let _ = action;
+        if raw && own.action == Some(DlpAction::Redact) {
             let message = "raw bytes cannot be redacted: nobody knows which of them count the others";
             self.error_hint(written.span, message, "say `action: block` or `action: warn`");
         }

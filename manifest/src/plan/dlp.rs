@@ -100,7 +100,7 @@ pub struct RuleActions {
 }
 
 /// A rule of the manifest's own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnRulePlan {
     /// Its id in findings.
     pub id: String,
@@ -117,8 +117,6 @@ pub struct OwnRulePlan {
     /// Texts that make a match none.
     pub stop_words: Vec<String>,
 }
-
-impl Eq for OwnRulePlan {}
 
 /// What may pass although it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
