@@ -4,17 +4,23 @@
 //! (`machine`), its value taken out and judged (`checks`, `made_up`, entropy). A run that the bytes end in the middle of is
 //! what a stream holds back. Three rules have no words and finders of their own: numbers of cards and accounts (`digits`) and
 //! seed phrases (`seeds`).
+mod anchor;
 mod checks;
 mod digits;
+mod gitleaks;
+mod go;
 mod kinds;
 mod machine;
 mod made_up;
+mod own;
 mod rule;
 mod seeds;
 mod words;
 
 use crate::find::{Find, Seen, Text};
+pub use gitleaks::Loaded;
 use machine::{Machine, Run};
+pub use own::{OwnRule, RuleError};
 pub use rule::Rule;
 use rule::{Finder, is_plain};
 use std::collections::HashMap;
@@ -146,6 +152,10 @@ impl RuleSet {
             }
         }
         self.seek_seeds(&mut sweep);
+        for number in &self.inner.everywhere {
+            let Some(rule) = self.rule(*number) else { continue };
+            (text.from..text.bytes.len()).for_each(|start| sweep.run(rule, *number, start..start + 1));
+        }
         if !text.last {
             self.hold_begun(&mut sweep);
         }
@@ -168,9 +178,6 @@ impl RuleSet {
                     begin: at,
                 }));
             });
-        }
-        for rule in &self.inner.everywhere {
-            all.extend((text.from..text.bytes.len()).map(|at| Candidate { end: at, rule: *rule, begin: at }));
         }
         all
     }

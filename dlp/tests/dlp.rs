@@ -15,6 +15,10 @@ mod inspect;
 mod ordinary;
 #[path = "dlp/reach.rs"]
 mod reach;
+#[path = "dlp/own.rs"]
+mod own;
+#[path = "dlp/pages.rs"]
+mod pages;
 #[path = "dlp/rules/all.rs"]
 mod rules;
 #[path = "dlp/spell.rs"]

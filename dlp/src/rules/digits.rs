@@ -10,7 +10,7 @@ const BLOCK: usize = 32;
 pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
     let mut at = from;
     while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ BLOCK + ROW - 1 }>()) {
-        let digits = block.map(|byte| u8::from(byte.wrapping_sub(b'0') < 10));
+        let digits = digits_of(block);
         if has_row(&digits) {
             let is_row = |place: &usize| digits[*place..*place + ROW] == [1; ROW];
             (0..BLOCK).filter(is_row).for_each(|place| look(text, from, at + place, &mut found));
@@ -28,7 +28,15 @@ pub(super) fn begun(text: &[u8], from: usize) -> impl Iterator<Item = usize> + '
     (text.len().saturating_sub(LEAD + ROW).max(from)..text.len()).filter(|at| begins(text, *at))
 }
 
-/// Written so that compilers make a few instructions of it.
+/// One where a digit stands. This and the next are written so that compilers make a few wide instructions of them.
+fn digits_of(block: &[u8; BLOCK + ROW - 1]) -> [u8; BLOCK + ROW - 1] {
+    let mut digits = [0; BLOCK + ROW - 1];
+    for (digit, byte) in digits.iter_mut().zip(block) {
+        *digit = u8::from(byte.wrapping_sub(b'0') < 10);
+    }
+    digits
+}
+
 fn has_row(digits: &[u8; BLOCK + ROW - 1]) -> bool {
     let mut any = 0;
     for at in 0..BLOCK {

@@ -123,6 +123,11 @@ impl Machine {
         Some(slot(2 * group)?..slot(2 * group + 1)?)
     }
 
+    /// Whether it matches where nothing stands.
+    pub(crate) fn matches_nothing(&self) -> bool {
+        self.captures.get_nfa().has_empty()
+    }
+
     /// How many groups the pattern has, the whole match not counted.
     #[cfg(test)]
     pub(crate) fn groups(&self) -> usize {

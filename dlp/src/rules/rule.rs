@@ -3,6 +3,7 @@ use super::checks::{self, BEFORE, Check, Evidence};
 use super::kinds::Kind;
 use super::machine::Machine;
 use super::{made_up, stands_alone};
+use regex_automata::meta::Regex;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -18,6 +19,50 @@ pub(crate) enum Finder {
     Seeds,
     /// At every byte, which is slow.
     Everywhere,
+}
+
+/// Which part of a match is the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Group(usize),
+    /// The first group that matched something; without groups the whole match.
+    FirstGroup,
+}
+
+/// What an exception of the user's own looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    Value,
+    Match,
+}
+
+/// What of the user's own is no finding.
+pub(super) struct Allowed {
+    pub(super) target: Target,
+    pub(super) patterns: Vec<Regex>,
+    /// In small letters.
+    pub(super) words: Vec<Vec<u8>>,
+    /// Both a pattern and a word are needed; else either.
+    pub(super) all: bool,
+}
+
+impl Allowed {
+    fn covers(&self, evidence: &Evidence<'_>) -> bool {
+        let seen = if self.target == Target::Value { evidence.value } else { evidence.whole };
+        let matched = self.patterns.iter().any(|pattern| pattern.is_match(seen));
+        let worded =
+            self.words.iter().any(|word| !word.is_empty() && checks::holds_word(evidence.value, word));
+        if self.all { matched && worded } else { matched || worded }
+    }
+}
+
+/// What a rule of the user's own says of itself.
+pub(super) struct Written<'a> {
+    pub(super) id: &'a str,
+    pub(super) about: &'a str,
+    pub(super) pattern: &'a str,
+    pub(super) entropy: f64,
 }
 
 /// What most values are made of.
@@ -39,9 +84,12 @@ pub struct Rule {
     plain_lead: bool,
     longest: usize,
     alone: bool,
-    group: usize,
+    part: Part,
     entropy: f64,
     check: Option<Check>,
+    /// It is one of ours: values that stand for others are none.
+    strict: bool,
+    allowed: Vec<Allowed>,
     machine: OnceLock<Option<Machine>>,
 }
 
@@ -60,7 +108,7 @@ impl Rule {
     }
     /// Whether more is looked at than the shape: a checksum, or what the value holds inside.
     pub fn is_checked(&self) -> bool {
-        self.check.is_some()
+        self.check.is_some() || self.finder == Finder::Seeds
     }
     /// Bits for each byte that a value must have at least.
     pub fn entropy(&self) -> f64 {
@@ -87,11 +135,41 @@ impl Rule {
             plain_lead: true,
             longest: kind.longest,
             alone: kind.alone,
-            group: kind.group,
+            part: if kind.group == 0 { Part::Whole } else { Part::Group(kind.group) },
             entropy: kind.entropy,
             check: kind.check,
+            strict: true,
+            allowed: Vec::new(),
             machine: OnceLock::new(),
         }
+    }
+
+    pub(super) fn own(written: &Written<'_>, machine: Machine, finder: Finder, words: Vec<Vec<u8>>) -> Rule {
+        Rule {
+            id: written.id.into(),
+            provider: Cow::Borrowed(""),
+            about: written.about.into(),
+            finder,
+            words,
+            pattern: written.pattern.to_owned().into(),
+            lead: 0,
+            plain_lead: false,
+            longest: 0,
+            alone: false,
+            part: Part::FirstGroup,
+            entropy: written.entropy,
+            check: None,
+            strict: false,
+            allowed: Vec::new(),
+            machine: OnceLock::from(Some(machine)),
+        }
+    }
+    /// How far before its word a match begins at most, and how many bytes it has at most.
+    pub(super) fn sized(self, lead: usize, longest: usize) -> Rule {
+        Rule { lead, longest, ..self }
+    }
+    pub(super) fn valued(self, part: Part, allowed: Vec<Allowed>) -> Rule {
+        Rule { part, allowed, ..self }
     }
 
     pub(crate) fn shared_id(&self) -> Arc<str> {
@@ -132,9 +210,15 @@ impl Rule {
 
     /// The value of a match, when it is one to be reported.
     pub(super) fn value(&self, bytes: &[u8], found: Range<usize>) -> Option<Range<usize>> {
-        let value = match self.group {
-            0 => found.clone(),
-            group => self.machine()?.group(bytes, found.clone(), group)?,
+        let group =
+            |group| self.machine()?.group(bytes, found.clone(), group).filter(|value| !value.is_empty());
+        let value = match self.part {
+            Part::Whole => found.clone(),
+            Part::Group(number) => group(number)?,
+            Part::FirstGroup => {
+                let groups = self.machine()?.groups();
+                (1..=groups).find_map(group).unwrap_or(found.clone())
+            }
         };
         let before = &bytes[found.start.saturating_sub(BEFORE)..found.start];
         let evidence = Evidence { value: &bytes[value.clone()], whole: &bytes[found], before };
@@ -145,6 +229,7 @@ impl Rule {
         !evidence.value.is_empty()
             && checks::entropy(evidence.value) >= self.entropy
             && self.check.is_none_or(|check| check(evidence))
-            && !made_up::is_made_up(evidence.value)
+            && !(self.strict && made_up::is_made_up(evidence.value))
+            && !self.allowed.iter().any(|allowed| allowed.covers(evidence))
     }
 }

@@ -77,10 +77,10 @@ impl Words {
         }
         let mut at = from;
         while let Some(eight) = text.get(at..at + 8 + BLOCK).and_then(|bytes| bytes.first_chunk::<11>()) {
-            if self.any_of_four(eight) {
-                for place in [at, at + 2, at + 4, at + 6] {
-                    self.look(text, from, place, &mut found);
-                }
+            let mut passed = self.pass_of_four(eight);
+            while passed != 0 {
+                self.look(text, from, at + 2 * passed.trailing_zeros() as usize, &mut found);
+                passed &= passed - 1;
             }
             at += 8;
         }
@@ -93,13 +93,15 @@ impl Words {
         }
     }
 
+    /// One bit for each of the four places that are looked at.
     #[inline]
-    fn any_of_four(&self, bytes: &[u8; 11]) -> bool {
+    fn pass_of_four(&self, bytes: &[u8; 11]) -> u64 {
         let [a, b, c, d, e, f, g, h, i, ..] = *bytes;
         let eight = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let block = |shift: u32| fold((eight >> shift) as u32);
-        let fourth = fold(u32::from_le_bytes([g, h, i, 0]));
-        self.bit(block(0)) | self.bit(block(16)) | self.bit(block(32)) | self.bit(fourth) != 0
+        let fourth = self.bit(fold(u32::from_le_bytes([g, h, i, 0])));
+        let [first, second, third] =
+            [0, 16, 32].map(|shift| self.bit(fold((eight >> shift & 0x00FF_FFFF) as u32)));
+        first | second << 1 | third << 2 | fourth << 3
     }
 
     #[inline]
@@ -174,7 +176,11 @@ fn blocks(word: &[u8]) -> Vec<(u32, u16)> {
         return all;
     }
     let places = 0..=word.len() - ANCHOR;
-    let commonness = |at: usize| word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum::<u32>();
+    let commonness = |at: usize| {
+        let bytes: u32 = word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum();
+        let blocks = [at, at + 1].map(|at| COMMON.iter().any(|common| common[..] == word[at..at + BLOCK]));
+        bytes + 200 * blocks.into_iter().map(u32::from).sum::<u32>()
+    };
     let at = places.min_by_key(|at| commonness(*at)).unwrap_or(0);
     let block = |at: usize| Some((block_at(&word[at..])?, u16::try_from(at).ok()?));
     [block(at), block(at + 1)].into_iter().flatten().collect()
@@ -184,6 +190,16 @@ fn blocks(word: &[u8]) -> Vec<(u32, u16)> {
 pub(crate) fn goes_on(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.~+/".contains(&byte)
 }
+
+/// Three letters that words of English and of programs are full of.
+const COMMON: [&[u8; BLOCK]; 72] = [
+    b"the", b"and", b"ing", b"ion", b"tio", b"ent", b"for", b"ate", b"ter", b"hat", b"tha", b"ere", b"con",
+    b"res", b"ver", b"all", b"ons", b"nce", b"men", b"ith", b"ted", b"ers", b"pro", b"thi", b"wit", b"are",
+    b"ess", b"not", b"ive", b"was", b"ect", b"rea", b"com", b"per", b"int", b"est", b"sta", b"cti", b"ica",
+    b"ist", b"ear", b"ain", b"one", b"our", b"rat", b"str", b"sel", b"elf", b"tri", b"rin", b"fun", b"unc",
+    b"ret", b"urn", b"let", b"use", b"pub", b"lin", b"lue", b"val", b"nam", b"ame", b"pat", b"ath", b"key",
+    b"err", b"ror", b"end", b"ack", b"ver", b"tra", b"ult",
+];
 
 /// How often a byte stands in English, code and JSON, roughly, in thousandths.
 fn commonness(byte: u8) -> u32 {
