@@ -129,7 +129,6 @@ impl Machine {
     }
 
     /// How many groups the pattern has, the whole match not counted.
-    #[cfg(test)]
     pub(crate) fn groups(&self) -> usize {
         self.captures.get_nfa().group_info().group_len(regex_automata::PatternID::ZERO).saturating_sub(1)
     }
