@@ -24,6 +24,7 @@
 mod ascii85;
 mod bits;
 pub(crate) mod escapes;
+mod peeled;
 mod quoted;
 mod reading;
 mod runs;
@@ -225,6 +226,8 @@ impl<T> Looker<'_, '_, T> {
                 self.read(&reading::escaped(&view.bytes, !last), &outer);
             }
             self.with_signs(plain.source, last, plain);
+            peeled::each(plain.source, last, &mut |reading| self.read(&reading, plain));
+            self.reversed_beside_breaks(view, &outer);
         }
         self.text(&view.bytes, last, &outer);
     }
@@ -246,6 +249,23 @@ impl<T> Looker<'_, '_, T> {
                 }
             }
             ascii85::each(text, rest..region.end, open, &mut |reading| self.read(&reading, outer));
+        }
+    }
+
+    /// A break that was dropped may be the end of what stands there: the line before the first one and the one behind the last
+    /// one are read from their ends too.
+    fn reversed_beside_breaks(&mut self, view: &View, outer: &Outer<'_>) {
+        let mut breaks = view.breaks().peekable();
+        while let Some(first) = breaks.next() {
+            let mut last = first;
+            while let Some(next) = breaks.next_if(|next| runs::are_letters(&view.bytes[last..*next])) {
+                last = next;
+            }
+            let before = runs::letters_before(&view.bytes, first);
+            let behind = runs::letters_behind(&view.bytes, last);
+            for run in [before, behind].into_iter().flatten() {
+                self.read(&reading::reversed(&view.bytes, run), outer);
+            }
         }
     }
 

@@ -253,6 +253,9 @@ impl Sweep<'_, '_> {
                     return;
                 }
                 Run::Match(end) => {
+                    if !rule.may_be(self.text.bytes, start..end) {
+                        continue;
+                    }
                     if let Some(value) = rule.value(self.text.bytes, start..end) {
                         self.find(number, start, value);
                         return;
@@ -309,6 +312,32 @@ fn stands_alone(bytes: &[u8], start: usize) -> bool {
         [] => true,
         [.., b'\\', b'n' | b'r' | b't' | b'b' | b'f'] => true,
         [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => true,
-        [.., one] => !(one.is_ascii_alphanumeric() || *one == b'_'),
+        [.., one] => !is_of_a_word(*one),
     }
+}
+
+/// Behind the length of a field, which looks like a letter: how long the field is, and whether nothing else but a field begins
+/// so. What stands before a length is binary, or the tag of a field of Protocol Buffers or of a text of CBOR.
+fn framed(bytes: &[u8], start: usize) -> Option<Frame> {
+    let (before, _) = bytes.split_at(start.min(bytes.len()));
+    let (rest, [tag, length]) = before.split_last_chunk()?;
+    let surely = match tag {
+        0..b' ' | 0x7F.. => true,
+        b'*' | b'2' | b':' | b'B' | b'J' | b'R' | b'Z' | b'b' | b'j' | b'r' | b'z' | b'x' => {
+            rest.last().is_none_or(|before| !is_of_a_word(*before))
+        }
+        _ => return None,
+    };
+    is_of_a_word(*length).then_some(Frame { length: usize::from(*length), surely })
+}
+
+/// A field that something stands in.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    length: usize,
+    surely: bool,
+}
+
+fn is_of_a_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }

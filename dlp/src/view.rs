@@ -7,7 +7,7 @@
 //!
 //! Lenient on purpose: percent signs and digits may be escaped themselves (twice), backslashes doubled, the notations mixed and
 //! nested (`%5Cu0041`). Values are brought to the same form before they are sought, so leniency costs no match.
-mod alike;
+pub(crate) mod alike;
 mod cursor;
 
 use cursor::{Cursor, is_break};
@@ -85,6 +85,11 @@ impl View {
     /// Whether anything was more than itself.
     pub(crate) fn is_changed(&self) -> bool {
         !self.tokens.is_empty()
+    }
+
+    /// The places where line breaks were dropped.
+    pub(crate) fn breaks(&self) -> impl Iterator<Item = usize> + '_ {
+        self.tokens.iter().filter(|token| token.line_break.is_some()).map(|token| token.at)
     }
 
     /// Where the byte at this place of the view came from.

@@ -64,7 +64,7 @@ pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut 
         for run in runs::all(&text[..region.end], region.start, LEAST, &alphabet.known) {
             let open = open && run.end == region.end;
             for format in Format::ALL {
-                let Some((letters, places)) = format.unescaped(&text[run.clone()], run.start) else {
+                let Some((letters, places)) = format.unescaped(&text[run.clone()], run.start, open) else {
                     continue;
                 };
                 alphabet.part(&letters, 0..letters.len(), open, &mut |mut reading| {

@@ -1,4 +1,6 @@
 //! The escapes of one format alone, each by its rule: what signs mean elsewhere stays as it is.
+use crate::view::alike;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Whose escapes.
@@ -9,58 +11,111 @@ pub(super) enum Format {
     /// Percent escapes of percent escapes.
     PercentTwice,
     Html,
+    /// Characters that nobody sees, between others.
+    Invisible,
 }
 
 impl Format {
+    /// Those that spell letters.
     pub(super) const ALL: [Format; 4] = [Format::Json, Format::Percent, Format::PercentTwice, Format::Html];
 }
+
+/// Of an escape of one byte: `&#x0041;`.
+const LONGEST: usize = 8;
 
 /// Bytes, and where each came from, with the end of the last one.
 pub(super) type Unescaped = (Vec<u8>, Arc<[usize]>);
 
 impl Format {
-    /// `None` when nothing is escaped. Places count from `start`.
-    pub(super) fn unescaped(self, source: &[u8], start: usize) -> Option<Unescaped> {
-        memchr::memmem::find(source, self.sign())?;
+    /// `None` when nothing is escaped. Places count from `start`. `open`: more may follow; what is no whole escape yet at the
+    /// end is left out.
+    pub(super) fn unescaped(self, source: &[u8], start: usize, open: bool) -> Option<Unescaped> {
+        self.next_sign(source, 0)?;
+        let source = if open { &source[..self.whole(source)] } else { source };
         let (mut text, mut places) = (Vec::with_capacity(source.len()), Vec::with_capacity(source.len() + 1));
         let mut at = 0;
         while at < source.len() {
             let (byte, length) = self.token(&source[at..]);
-            text.push(byte);
-            places.push(start + at);
+            if let Some(byte) = byte {
+                text.push(byte);
+                places.push(start + at);
+            }
             at += length;
         }
         places.push(start + at);
         Some((text, places.into()))
     }
 
-    fn sign(self) -> &'static [u8] {
-        match self {
-            Format::Json => b"\\",
-            Format::Percent => b"%",
-            Format::PercentTwice => b"%25",
-            Format::Html => b"&",
+    /// Where something is escaped that has a byte of its own, or is none.
+    pub(super) fn escapes(self, source: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            loop {
+                let at = self.next_sign(source, from)?;
+                let (byte, length) = self.token(&source[at..]);
+                from = at + length;
+                let none = self == Format::Json && (byte, length) == (Some(0), 2);
+                if length > 1 && !none {
+                    return Some(at..from);
+                }
+            }
+        })
+    }
+
+    /// Where an escape begins that does not end here.
+    fn whole(self, source: &[u8]) -> usize {
+        let tail = source.len().saturating_sub(LONGEST - 1);
+        let begins = (tail..source.len()).find(|at| self.is_begun(&source[*at..]));
+        begins.unwrap_or(source.len())
+    }
+
+    fn is_begun(self, rest: &[u8]) -> bool {
+        match (self, rest) {
+            (Format::Json, [b'\\', b'u', digits @ ..]) => digits.len() < 4,
+            (Format::Json, [b'\\', b'x', digits @ ..]) => digits.len() < 2,
+            (Format::Json, [b'\\']) => true,
+            (Format::Percent, [b'%', digits @ ..]) => digits.len() < 2,
+            (Format::PercentTwice, [b'%', digits @ ..]) => digits.len() < 4,
+            (Format::Html, [b'&', name @ ..]) => !name.contains(&b';'),
+            (Format::Invisible, [0xE2 | 0xEF, more @ ..]) => more.len() < 2,
+            _ => false,
         }
     }
 
-    /// The next byte, and how many bytes spell it. What needs several bytes is no letter of any code, nor is a zero.
-    fn token(self, source: &[u8]) -> (u8, usize) {
-        let plain = (source.first().copied().unwrap_or(0), 1);
+    fn next_sign(self, source: &[u8], from: usize) -> Option<usize> {
+        let rest = &source[from..];
+        let at = match self {
+            Format::Json => memchr::memchr(b'\\', rest),
+            Format::Percent => memchr::memchr(b'%', rest),
+            Format::PercentTwice => memchr::memmem::find(rest, b"%25"),
+            Format::Html => memchr::memchr(b'&', rest),
+            Format::Invisible => memchr::memchr2(0xE2, 0xEF, rest),
+        };
+        at.map(|at| from + at)
+    }
+
+    /// The next byte, if it stands for one, and how many bytes spell it. What needs several bytes is no letter of any code: it
+    /// is read as a zero.
+    fn token(self, source: &[u8]) -> (Option<u8>, usize) {
+        let plain = (source.first().copied(), 1);
+        let byte = |byte, length| (Some(byte), length);
         match (self, source) {
-            (Format::Json, [b'\\', sign @ (b'"' | b'\\' | b'/'), ..]) => (*sign, 2),
-            (Format::Json, [b'\\', b'u', b'0', b'0', high, low, ..]) => {
-                hex(*high, *low).map_or(plain, |byte| (byte, 6))
+            (Format::Json, [b'\\', sign @ (b'"' | b'\\' | b'/'), ..]) => byte(*sign, 2),
+            (Format::Json, [b'\\', b'u', b'0', b'0', high, low, ..])
+            | (Format::Json, [b'\\', b'x', high, low, ..]) => {
+                hex(*high, *low).map_or(plain, |value| byte(value, if source[1] == b'u' { 6 } else { 4 }))
             }
-            (Format::Json, [b'\\', _, ..]) => (0, 2),
+            (Format::Json, [b'\\', _, ..]) => byte(0, 2),
             (Format::PercentTwice, [b'%', b'2', b'5', high, low, ..]) => {
-                hex(*high, *low).map_or(plain, |byte| (byte, 5))
+                hex(*high, *low).map_or(plain, |value| byte(value, 5))
             }
             (Format::Percent | Format::PercentTwice, [b'%', high, low, ..]) => {
-                hex(*high, *low).map_or(plain, |byte| (byte, 3))
+                hex(*high, *low).map_or(plain, |value| byte(value, 3))
             }
             (Format::Html, [b'&', name @ ..]) => {
-                entity(name).map_or(plain, |(byte, length)| (byte, length + 1))
+                entity(name).map_or(plain, |(value, length)| byte(value, length + 1))
             }
+            (Format::Invisible, _) => alike::invisible_at(source).map_or(plain, |length| (None, length)),
             _ => plain,
         }
     }

@@ -52,7 +52,18 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
+/// Bytes of the longest escape, and one more that may be the rest of it: `=%0D%0A`.
+const LONGEST: usize = 7;
+
+/// Where the last escape begins that does not end here.
+fn whole(bytes: &[u8], part: &Range<usize>) -> usize {
+    let tail = part.end.saturating_sub(LONGEST - 1).max(part.start);
+    let begun = (tail..part.end).find(|at| bytes[*at] == b'=' && escape(bytes, *at).is_none());
+    begun.unwrap_or(part.end)
+}
+
 fn decoded(bytes: &[u8], part: Range<usize>, open: bool) -> Reading {
+    let part = part.start..if open { whole(bytes, &part) } else { part.end };
     let (mut text, mut places) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len()));
     let mut at = part.start;
     while at < part.end {

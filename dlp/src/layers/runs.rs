@@ -78,6 +78,27 @@ pub(super) fn letters(text: &[u8], from: usize) -> impl Iterator<Item = Range<us
     of(&LETTERS, text, from)
 }
 
+/// The letters right before this place, if they may be a token of their own.
+pub(super) fn letters_before(text: &[u8], end: usize) -> Option<Range<usize>> {
+    let count = text[..end].iter().rev().take(REVERSED_MOST + 1).take_while(|byte| letter(**byte)).count();
+    (LETTERS_LEAST..=REVERSED_MOST).contains(&count).then(|| end - count..end)
+}
+
+/// The letters from this place on, if they may be a token of their own.
+pub(super) fn letters_behind(text: &[u8], start: usize) -> Option<Range<usize>> {
+    let count = text[start..].iter().take(REVERSED_MOST + 1).take_while(|byte| letter(**byte)).count();
+    (LETTERS_LEAST..=REVERSED_MOST).contains(&count).then(|| start..start + count)
+}
+
+/// Whether there is nothing but letters.
+pub(super) fn are_letters(text: &[u8]) -> bool {
+    text.iter().all(|byte| letter(*byte))
+}
+
+fn letter(byte: u8) -> bool {
+    LETTER_TABLE[usize::from(byte)]
+}
+
 /// Stretches without blanks, where anything encoded stands.
 pub(super) fn visible(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     of(&VISIBLE, text, 0)

@@ -1,17 +1,25 @@
-//! UTF-16 and UTF-32: characters with one zero or three in between, in either order.
+//! UTF-16 and UTF-32, in either order.
+//!
+//! Plain ones have one zero or three between the characters. What is mixed with characters that nobody sees, or made of others
+//! that look like ASCII ones, is read character by character.
 use super::Layer;
 use super::reading::{Map, Reading};
+use crate::view::alike;
 
 /// Characters in a row: a name inside of an archive or a table is shorter, and there is nothing to hide in it.
 const LEAST: usize = 8;
+const MUCH: usize = 64;
+/// Every character that looks like an ASCII one in full width has it.
+const FULL_WIDTH: u8 = 0xFF;
 
 /// Every reading of these bytes.
 pub(super) fn each(bytes: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
     let mut from = 0;
-    while let Some(zero) = memchr::memchr(0, &bytes[from..]).map(|at| from + at) {
-        from = stretch(bytes, zero, 2, last, show)
-            .or_else(|| stretch(bytes, zero, 4, last, show))
-            .unwrap_or_else(|| zero + bytes[zero..].iter().take_while(|byte| **byte == 0).count());
+    while let Some(high) = memchr::memchr2(0, FULL_WIDTH, &bytes[from..]).map(|at| from + at) {
+        let plain = |width, show: &mut dyn FnMut(Reading)| stretch(bytes, high, width, last, show);
+        from = mixed(bytes, high, last, show)
+            .or_else(|| if bytes[high] == 0 { plain(2, show).or_else(|| plain(4, show)) } else { None })
+            .unwrap_or_else(|| high + bytes[high..].iter().take_while(|byte| **byte == bytes[high]).count());
     }
 }
 
@@ -39,13 +47,83 @@ fn stretch(
     }
     // Big endian read as little endian: behind the last character no zeros follow.
     let whole = count + usize::from(bytes.get(start + count * width).is_some_and(|byte| is_text(*byte)));
-    let characters = bytes[start..].iter().step_by(width).take(whole).copied().collect();
     let end = start + count * width;
-    let map = Map::Wide { start, width };
-    show(Reading { layer: Layer::Wide, bytes: characters, open: !last && end >= bytes.len(), map });
+    let mut read = |begin: usize, count: usize| {
+        let characters = bytes[begin..].iter().step_by(width).take(count).copied().collect();
+        let map = Map::Wide { start: begin, width };
+        show(Reading { layer: Layer::Wide, bytes: characters, open: !last && end >= bytes.len(), map });
+    };
+    read(start, whole);
+    if start < zero && whole > count {
+        // Then what stands before the first zero may be something else, such as a length.
+        read(start + width, whole - 1);
+    }
     Some(end.min(bytes.len()))
 }
 
 fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
+}
+
+/// How characters are spelled.
+#[derive(Clone, Copy)]
+struct Spelling {
+    width: usize,
+    big: bool,
+}
+
+/// What one character is read as.
+enum Read {
+    Ascii(u8),
+    Like(u8),
+    Nothing,
+}
+
+/// As [`stretch`], where not all of it is ASCII: the first high byte of a character is here.
+fn mixed(bytes: &[u8], high: usize, last: bool, show: &mut dyn FnMut(Reading)) -> Option<usize> {
+    let wide = [2, 4].into_iter().flat_map(|width| [false, true].map(|big| Spelling { width, big }));
+    wide.filter_map(|spelling| {
+        let start = if spelling.big { high } else { high.checked_sub(1)? };
+        spelling.stretch(bytes, start, last, show)
+    })
+    .max()
+}
+
+impl Spelling {
+    fn stretch(self, bytes: &[u8], start: usize, last: bool, show: &mut dyn FnMut(Reading)) -> Option<usize> {
+        let (mut text, mut places, mut mixed) = (Vec::new(), Vec::new(), false);
+        let mut at = start;
+        while let Some(read) = self.character(bytes.get(at..)?) {
+            let next = at + self.width;
+            match read {
+                Read::Nothing => mixed = true,
+                Read::Ascii(byte) | Read::Like(byte) => {
+                    mixed |= matches!(read, Read::Like(_));
+                    text.push(byte);
+                    places.push(at..next);
+                }
+            }
+            at = next;
+        }
+        if !mixed || text.len() < LEAST {
+            // Much of nothing is not looked at again from each of its characters.
+            return (mixed && at > start + MUCH * self.width).then_some(at);
+        }
+        let open = !last && at + self.width > bytes.len();
+        show(Reading { layer: Layer::Wide, bytes: text, open, map: Map::Places(places) });
+        Some(at)
+    }
+
+    fn character(self, bytes: &[u8]) -> Option<Read> {
+        let unit = bytes.get(..self.width)?;
+        let shifted = |code: u32, byte: &u8| code << 8 | u32::from(*byte);
+        let code = if self.big { unit.iter().fold(0, shifted) } else { unit.iter().rev().fold(0, shifted) };
+        let character = char::from_u32(code)?;
+        match u8::try_from(character) {
+            Ok(byte) if is_text(byte) => return Some(Read::Ascii(byte)),
+            _ if alike::is_invisible(character) => return Some(Read::Nothing),
+            _ => {}
+        }
+        alike::look_alike(character).map(Read::Like)
+    }
 }

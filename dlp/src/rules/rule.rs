@@ -2,7 +2,7 @@
 use super::checks::{self, BEFORE, Check, Evidence};
 use super::kinds::Kind;
 use super::machine::Machine;
-use super::{made_up, stands_alone};
+use super::{Frame, framed, made_up, stands_alone};
 use regex_automata::meta::Regex;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -200,7 +200,13 @@ impl Rule {
     }
     /// Whether what stands before allows a match here.
     pub(super) fn may_begin(&self, bytes: &[u8], start: usize) -> bool {
-        !self.alone || stands_alone(bytes, start)
+        !self.alone || stands_alone(bytes, start) || framed(bytes, start).is_some()
+    }
+    /// Whether a match may stand there: alone, or where a field begins; all of the field, where what stands before may be a
+    /// word.
+    pub(super) fn may_be(&self, bytes: &[u8], found: Range<usize>) -> bool {
+        let fits = |frame: Frame| frame.surely || frame.length == found.len();
+        !self.alone || stands_alone(bytes, found.start) || framed(bytes, found.start).is_some_and(fits)
     }
 
     /// Compiled when its word is seen for the first time: most never are.

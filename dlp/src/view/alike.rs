@@ -17,7 +17,7 @@ const PAIRS: [(&str, &str); 2] = [
 ];
 
 /// What an ASCII character is taken for that it only looks like.
-pub(super) fn look_alike(character: char) -> Option<u8> {
+pub(crate) fn look_alike(character: char) -> Option<u8> {
     let code = u32::from(character);
     let shifted = |first: u32, ascii: u8| u8::try_from(code - first).ok().map(|distance| ascii + distance);
     match code {
@@ -64,10 +64,17 @@ pub(super) fn of_two_bytes(lead: u8, second: u8) -> Option<u8> {
 }
 
 /// What the run of invisible characters reads as bytes, for one that was spelled as an escape.
-pub(super) fn is_invisible(character: char) -> bool {
+pub(crate) fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+}
+
+/// The length of the invisible character that these bytes begin with.
+pub(crate) fn invisible_at(bytes: &[u8]) -> Option<usize> {
+    let length = bytes.first().map(|lead| length(*lead))?;
+    let text = std::str::from_utf8(bytes.get(..length)?).ok()?;
+    text.chars().next().filter(|character| is_invisible(*character)).map(|_| length)
 }
 
 /// Whether a character that begins with these two bytes may look like another, or like nothing.
