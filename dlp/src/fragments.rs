@@ -131,6 +131,7 @@ impl Collector {
             length: piece.source.len(),
             fingerprint: value.fingerprint,
             layer: "pieces".into(),
+            packed: false,
         })
     }
 }

@@ -23,6 +23,9 @@ pub struct Hit {
     pub fingerprint: Fingerprint,
     /// How it was read: `plain`, `escaped`, or the names of decodings, the outermost first (`base64 hex`).
     pub layer: Arc<str>,
+    /// It stands in something compressed, so that nothing can be put in its place; `offset` is where that begins, and `length`
+    /// that of the value as it is spelled inside.
+    pub packed: bool,
 }
 
 /// What is done about a hit.
@@ -59,7 +62,7 @@ impl FingerprintKey {
 }
 
 /// The beginning of a keyed hash (HMAC-SHA-256) of a value; shown as 16 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Fingerprint([u8; FINGERPRINT]);
 
 impl Fingerprint {

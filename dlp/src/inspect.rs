@@ -2,6 +2,7 @@
 use crate::find::Text;
 use crate::hit::{Hit, Verdict};
 use crate::layers::CONTEXT;
+use crate::packed::Packed;
 use crate::rules::BACK;
 use crate::sought::{Look, Sought, Window};
 use crate::view::Before;
@@ -24,17 +25,24 @@ pub struct Inspector {
     /// Place of the first one of `bytes` in the stream.
     base: u64,
     stopped: Option<Hit>,
+    packed: Packed,
 }
 
 impl Inspector {
     /// For one stream.
     pub fn new(sought: Sought) -> Inspector {
+        Inspector::inside(sought, Packed::new())
+    }
+
+    /// For one stream inside of another.
+    pub(crate) fn inside(sought: Sought, packed: Packed) -> Inspector {
         let before = Before::default();
-        Inspector { sought, bytes: Vec::new(), given: 0, before, base: 0, stopped: None }
+        Inspector { sought, bytes: Vec::new(), given: 0, before, base: 0, stopped: None, packed }
     }
 
     /// From the next chunk on this is sought; what waits is looked at again.
     pub fn renew(&mut self, sought: Sought) {
+        self.packed.renew(&sought);
         self.sought = sought;
     }
 
@@ -57,6 +65,11 @@ impl Inspector {
         self.advance(&[], true, out, judge)
     }
 
+    /// Whether there is anything compressed at this place, or was shortly before.
+    pub(crate) fn unfolds(&self, place: u64) -> bool {
+        self.packed.is_live(place)
+    }
+
     /// Bytes that wait for what follows.
     pub fn waiting(&self) -> usize {
         self.bytes.len() - self.given
@@ -72,9 +85,18 @@ impl Inspector {
         if let Some(hit) = &self.stopped {
             return Err(hit.clone());
         }
+        let new = self.bytes.len();
         self.bytes.extend_from_slice(chunk);
+        if let Err(hit) = self.unfold(new, last, judge) {
+            self.stopped = Some((*hit).clone());
+            return Err(*hit);
+        }
         let text = Text { bytes: &self.bytes, from: self.given, last };
         let mut look = self.sought.look(Window { text, before: self.before });
+        if let Some(hold) = self.packed.hold() {
+            let hold = usize::try_from(hold.saturating_sub(self.base)).unwrap_or(usize::MAX);
+            look.hold_from(hold, self.given);
+        }
         look.hold_less(self.bytes.len().saturating_sub(MOST));
         self.stopped = self.give(&look, out, judge);
         match &self.stopped {
@@ -84,6 +106,19 @@ impl Inspector {
                 Ok(())
             }
         }
+    }
+
+    fn unfold(
+        &mut self,
+        new: usize,
+        last: bool,
+        judge: &mut dyn FnMut(&Hit) -> Verdict,
+    ) -> Result<(), Box<Hit>> {
+        if self.sought.is_empty() {
+            return Ok(());
+        }
+        let text = Text { bytes: &self.bytes, from: new, last };
+        self.packed.push(text, self.base, &self.sought, judge)
     }
 
     /// Gives out what is settled; the hit at which it was stopped.

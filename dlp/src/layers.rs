@@ -7,9 +7,10 @@
 //! | base16 | 24 digits in a row, likewise |
 //! | ascii85 (Adobe's, btoa's), base85 of RFC 1924 and of ZeroMQ | 25 letters in a row that decode to text |
 //! | quoted-printable | two escapes near each other, one escaped `=`, or a soft line break |
-//! | UTF-16 and UTF-32, both byte orders | 8 characters in a row with zeros in between |
+//! | UTF-16 and UTF-32, both byte orders | 8 characters in a row that are ASCII, look like it, or are not seen at all |
 //! | reversed | 20 to 1024 letters of base64 in a row, read from their end |
 //! | escapes under escapes | what is unescaped has escapes again |
+//! | escapes of one format | eight of them near each other: what the others would take for signs is as it is |
 //!
 //! Under each layer stand the escapes that `view` reads (percent, JSON, HTML, invisible and look-alike characters), and layers
 //! stand in layers, [`DEPTH`] deep. The alignment of a run is never assumed: a run is decoded from each place where three
@@ -19,7 +20,7 @@
 //! Nothing is kept from call to call. Whoever streams hands over the last [`CONTEXT`] bytes that went out once more, before
 //! those that wait: a run that began in them is seen again, and what it holds open is mapped to the bytes that wait.
 //!
-//! Not read: compression inside of a code, codes with separators of their own, ciphers.
+//! Not read here: compression inside of a code (see `packed`), codes with separators of their own, ciphers.
 
 mod ascii85;
 mod bits;

@@ -1,6 +1,6 @@
 //! SCANS. Streaming: bytes in, clean bytes or a finding out; scrubbing of known values.
 //!
-//! Not here: I/O, decompression of transfer (the egress hands over decoded bytes), what to do about a finding (the caller
+//! Not here: I/O, codings of transfer (the egress hands over decoded bytes), what to do about a finding (the caller
 //! judges each).
 //!
 //! Outward an [`Inspector`] seeks [`Sought`]: known values and rules, as they stand, unescaped and through [`layers`] of codes; a
@@ -15,6 +15,7 @@ pub mod inspect;
 pub mod known;
 pub mod layers;
 mod matcher;
+pub mod packed;
 pub mod rules;
 pub mod scan;
 pub mod scrub;

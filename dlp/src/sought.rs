@@ -3,6 +3,7 @@ use crate::find::{Find, How, Text, What};
 use crate::hit::{FingerprintKey, Hit, Verdict};
 use crate::known::Find as KnownFind;
 use crate::layers::{self, Found, Layer, Layers, Searched, Seen, Sight, escapes};
+use crate::packed::{self, Packed};
 use crate::view::{Before, View};
 use crate::{Inspector, KnownValues, RuleSet};
 use std::sync::Arc;
@@ -64,10 +65,21 @@ impl Sought {
         self.known.is_empty() && self.rules.is_empty()
     }
 
-    /// Everything in these whole bytes (headers, paths, queries, messages), left to right.
+    /// Everything in these whole bytes (headers, paths, queries, messages), left to right; behind it what stands in something
+    /// compressed.
     pub fn find_all(&self, whole: &[u8]) -> Vec<Hit> {
         let look = self.look(Window::whole(whole));
-        look.finds.iter().map(|find| self.hit(find, 0)).collect()
+        let mut hits: Vec<Hit> = look.finds.iter().map(|find| self.hit(find, 0)).collect();
+        if !self.is_empty() && packed::begins_in(whole) {
+            let text = Text { bytes: whole, from: 0, last: true };
+            let mut note = |hit: &Hit| {
+                hits.push(hit.clone());
+                Verdict::Pass
+            };
+            // Whoever lets everything pass is never told to stop.
+            let _never = Packed::new().push(text, 0, self, &mut note);
+        }
+        hits
     }
 
     /// Whole bytes with stand-ins where the judge wants them; `None` when nothing changes.
@@ -209,7 +221,7 @@ impl Sought {
             How::Decoded(layers) => layers.to_string().into(),
         };
         let offset = base + find.value.start as u64;
-        Hit { rule, name, offset, length: find.value.len(), fingerprint, layer }
+        Hit { rule, name, offset, length: find.value.len(), fingerprint, layer, packed: false }
     }
 
     /// What goes on instead of a value.
@@ -269,6 +281,14 @@ impl Look {
         }
         self.finds.sort_by_key(Find::order);
         self.drop_repeats();
+    }
+
+    /// From this place on everything waits.
+    pub(crate) fn hold_from(&mut self, at: usize, from: usize) {
+        if at < self.hold {
+            self.hold = at;
+            self.settle(from);
+        }
     }
 
     /// Nothing before this place waits any longer.

@@ -15,6 +15,8 @@ mod inspect;
 mod ordinary;
 #[path = "dlp/own.rs"]
 mod own;
+#[path = "dlp/packed.rs"]
+mod packed;
 #[path = "dlp/pages.rs"]
 mod pages;
 #[path = "dlp/reach.rs"]

@@ -46,7 +46,7 @@ impl Format {
         Some((text, places.into()))
     }
 
-    /// Where something is escaped that has a byte of its own, or is none.
+    /// Where something is escaped that need not be: quotes and line breaks are, in every text.
     pub(super) fn escapes(self, source: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
         let mut from = 0;
         std::iter::from_fn(move || {
@@ -54,8 +54,8 @@ impl Format {
                 let at = self.next_sign(source, from)?;
                 let (byte, length) = self.token(&source[at..]);
                 from = at + length;
-                let none = self == Format::Json && (byte, length) == (Some(0), 2);
-                if length > 1 && !none {
+                let common = self == Format::Json && length == 2 && byte != Some(b'\\');
+                if length > 1 && !common {
                     return Some(at..from);
                 }
             }
@@ -105,6 +105,9 @@ impl Format {
             | (Format::Json, [b'\\', b'x', high, low, ..]) => {
                 hex(*high, *low).map_or(plain, |value| byte(value, if source[1] == b'u' { 6 } else { 4 }))
             }
+            (Format::Json, [b'\\', b'n', ..]) => byte(b'\n', 2),
+            (Format::Json, [b'\\', b'r', ..]) => byte(b'\r', 2),
+            (Format::Json, [b'\\', b't', ..]) => byte(b'\t', 2),
             (Format::Json, [b'\\', _, ..]) => byte(0, 2),
             (Format::PercentTwice, [b'%', b'2', b'5', high, low, ..]) => {
                 hex(*high, *low).map_or(plain, |value| byte(value, 5))
