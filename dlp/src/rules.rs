@@ -49,7 +49,7 @@ struct Inner {
     led_plainly: Option<Led>,
     digits: Vec<u32>,
     seeds: Vec<u32>,
-    /// The rules that are tried at every place.
+    /// The rules that are sought for themselves.
     everywhere: Vec<u32>,
 }
 
@@ -154,7 +154,11 @@ impl RuleSet {
         self.seek_seeds(&mut sweep);
         for number in &self.inner.everywhere {
             let Some(rule) = self.rule(*number) else { continue };
-            (text.from..text.bytes.len()).for_each(|start| sweep.run(rule, *number, start..start + 1));
+            let mut from = text.from;
+            while let Some(start) = rule.next(text.bytes, from) {
+                sweep.run(rule, *number, start..start + 1);
+                from = start + 1;
+            }
         }
         if !text.last {
             self.hold_begun(&mut sweep);
@@ -215,6 +219,10 @@ impl RuleSet {
         }
         for rule in self.inner.led.iter().filter_map(|number| self.rule(*number)) {
             let reach = bytes.len().saturating_sub(rule.lead() + rule.longest_word()).max(from);
+            (reach..bytes.len()).for_each(|start| sweep.hold_open(rule, start));
+        }
+        for rule in self.inner.everywhere.iter().filter_map(|number| self.rule(*number)) {
+            let reach = bytes.len().saturating_sub(rule.longest()).max(from);
             (reach..bytes.len()).for_each(|start| sweep.hold_open(rule, start));
         }
         if let Some(led) = &self.inner.led_plainly {

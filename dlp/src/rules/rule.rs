@@ -3,6 +3,7 @@ use super::checks::{self, BEFORE, Check, Evidence};
 use super::kinds::Kind;
 use super::machine::Machine;
 use super::{Frame, framed, made_up, stands_alone};
+use regex_automata::Input;
 use regex_automata::meta::Regex;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -91,6 +92,7 @@ pub struct Rule {
     strict: bool,
     allowed: Vec<Allowed>,
     machine: OnceLock<Option<Machine>>,
+    search: OnceLock<Option<Regex>>,
 }
 
 impl Rule {
@@ -118,7 +120,7 @@ impl Rule {
     pub fn longest(&self) -> usize {
         self.longest
     }
-    /// It has no word to be found by and is tried at every byte, which takes its time.
+    /// It has no word to be found by and is sought for itself, which takes its time.
     pub fn is_slow(&self) -> bool {
         self.finder == Finder::Everywhere
     }
@@ -141,6 +143,7 @@ impl Rule {
             strict: true,
             allowed: Vec::new(),
             machine: OnceLock::new(),
+            search: OnceLock::new(),
         }
     }
 
@@ -162,6 +165,7 @@ impl Rule {
             strict: false,
             allowed: Vec::new(),
             machine: OnceLock::from(Some(machine)),
+            search: OnceLock::new(),
         }
     }
     /// How far before its word a match begins at most, and how many bytes it has at most.
@@ -212,6 +216,13 @@ impl Rule {
     /// Compiled when its word is seen for the first time: most never are.
     pub(super) fn machine(&self) -> Option<&Machine> {
         self.machine.get_or_init(|| Machine::new(&self.pattern).ok()).as_ref()
+    }
+
+    /// Where the next match begins, for rules that have no words.
+    pub(super) fn next(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        let make = || Regex::builder().syntax(super::machine::reading()).build(&self.pattern).ok();
+        let input = Input::new(bytes).range(from..);
+        self.search.get_or_init(make).as_ref()?.find(input).map(|found| found.start())
     }
 
     /// The value of a match, when it is one to be reported.
