@@ -219,14 +219,15 @@ impl<T> Looker<'_, '_, T> {
     /// As the receiver unescapes it, and what is escaped once more.
     fn unescaped(&mut self, view: &View, last: bool, plain: &Outer<'_>) {
         let outer = Outer { view: Some(view), source: plain.source };
+        let text = view.text(plain.source);
         if view.is_changed() {
-            self.lines(&view.bytes, last, &outer);
-            if View::of(&view.bytes, Before::default(), last).is_some_and(|again| again.is_changed()) {
-                self.read(&reading::escaped(&view.bytes, !last), &outer);
+            self.lines(text, last, &outer);
+            if View::would_change(text, Before::default(), last) {
+                self.read(&reading::escaped(text, !last), &outer);
             }
-            self.with_signs(plain.source, last, plain);
+            self.with_signs(view, last, plain);
         }
-        self.text(&view.bytes, last, &outer);
+        self.text(text, last, &outer);
     }
 
     /// Stretches without blanks, decoded in every way.
@@ -234,7 +235,7 @@ impl<T> Looker<'_, '_, T> {
         for region in runs::visible(text) {
             let open = !last && region.end == text.len();
             let mut rest = region.start;
-            for run in runs::letters(&text[..region.end], region.start) {
+            for run in runs::letters(text, region.clone()) {
                 let open = open && run.end == text.len();
                 bits::each(text, run.clone(), open, &mut |reading| self.read(&reading, outer));
                 if run.len() <= runs::REVERSED_MOST {
@@ -250,13 +251,20 @@ impl<T> Looker<'_, '_, T> {
     }
 
     /// Some letters of ascii85 are signs of escapes elsewhere: it is read without the view too, and as one format
-    /// alone escapes it.
-    fn with_signs(&mut self, bytes: &[u8], last: bool, outer: &Outer<'_>) {
+    /// alone escapes it. A stretch that stands in the view as it is, without any such sign, is read there.
+    fn with_signs(&mut self, view: &View, last: bool, outer: &Outer<'_>) {
+        let bytes = outer.source;
         for region in runs::visible(bytes) {
+            let around = region.start.saturating_sub(1)..region.end + 1;
+            if !view.changes_any(bytes, around)
+                && memchr::memchr3(b'%', b'\\', b'&', &bytes[region.clone()]).is_none()
+            {
+                continue;
+            }
             let open = !last && region.end == bytes.len();
             let mut rest = region.start;
             let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
-            for run in runs::letters(&bytes[..region.end], region.start).filter(long) {
+            for run in runs::letters(bytes, region.clone()).filter(long) {
                 self.ascii85(bytes, rest..run.start, false, outer);
                 rest = run.end;
             }

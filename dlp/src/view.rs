@@ -10,26 +10,14 @@
 mod alike;
 mod cursor;
 
+use crate::blocks::{BLOCK, between, bits_at, is};
 use cursor::{Cursor, is_break};
+use std::ops::Range;
+use wide::u8x16;
 
 /// So many letters of base64 before a line break make it a wrapped line, of which there is no shorter one. Words are shorter:
 /// the end of a line of text is no beginning of anything, and need not wait.
 const WRAPPED: usize = 16;
-
-/// Bytes that can begin an escape, a line break, or a character that nobody sees or that looks like another.
-const SPECIAL: [bool; 256] = {
-    let mut table = [false; 256];
-    let special = [
-        b'%', b'\\', b'&', b'\n', b'\r', 0xC2, 0xC4, 0xC5, 0xC9, 0xCD, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2, 0xD3,
-        0xD4, 0xE2, 0xEF, 0xF0, 0xF3,
-    ];
-    let mut at = 0;
-    while at < special.len() {
-        table[special[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
 
 /// An escape and what it stands for.
 struct Token {
@@ -62,7 +50,8 @@ impl Before {
 
 /// Bytes as read by the receiver.
 pub(crate) struct View {
-    pub(crate) bytes: Vec<u8>,
+    /// Empty for as long as nothing was more than itself: then they are the source.
+    bytes: Vec<u8>,
     /// Source bytes that were read; behind them stands the beginning of an escape.
     pub(crate) read: usize,
     tokens: Vec<Token>,
@@ -72,19 +61,35 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// `None` when nothing is escaped: the receiver reads the bytes as they are.
+    /// `None` when nothing looks escaped: the receiver reads the bytes as they are.
     pub(crate) fn of(source: &[u8], before: Before, last: bool) -> Option<View> {
-        let first = first_special(source, before.letters)?;
-        let bytes = Vec::with_capacity(source.len());
-        let mut view = View { bytes, read: 0, tokens: Vec::new(), before, broken: before.broken };
-        view.copy(source, first);
-        while view.read < source.len() && view.step(source, last) {}
-        Some(view)
+        let mut view = View::new(before);
+        view.read_all(source, last, false).then_some(view)
+    }
+
+    /// Whether a view of these bytes would be changed.
+    pub(crate) fn would_change(source: &[u8], before: Before, last: bool) -> bool {
+        let mut view = View::new(before);
+        view.read_all(source, last, true) && view.is_changed()
+    }
+
+    fn new(before: Before) -> View {
+        View { bytes: Vec::new(), read: 0, tokens: Vec::new(), before, broken: before.broken }
+    }
+
+    /// Its bytes; `source` are those that it is the view of.
+    pub(crate) fn text<'a>(&'a self, source: &'a [u8]) -> &'a [u8] {
+        if self.is_changed() { &self.bytes } else { &source[..self.read] }
     }
 
     /// Whether anything was more than itself.
     pub(crate) fn is_changed(&self) -> bool {
         !self.tokens.is_empty()
+    }
+
+    /// Whether its bytes are others, or fewer.
+    pub(crate) fn differs_from(&self, source: &[u8]) -> bool {
+        self.is_changed() || self.read < source.len()
     }
 
     /// Where the byte at this place of the view came from.
@@ -113,15 +118,41 @@ impl View {
         }
     }
 
-    /// What stands before this source byte.
-    pub(crate) fn before(&self, source: usize) -> Before {
-        if source == 0 {
+    /// Where in the source these bytes of the view stand as they are, one behind the other.
+    pub(crate) fn unchanged(&self, range: Range<usize>) -> Option<usize> {
+        let before = self.tokens.partition_point(|token| token.at <= range.start);
+        let cut = self.tokens.get(before).is_some_and(|next| next.at < range.end);
+        let Some(last) = before.checked_sub(1).map(|last| &self.tokens[last]) else {
+            return (!cut).then_some(range.start);
+        };
+        (!cut && range.start >= last.end).then(|| last.source_end + (range.start - last.end))
+    }
+
+    /// The source of everything that was more than itself, and what was not read.
+    pub(crate) fn changes(&self, source: &[u8]) -> impl Iterator<Item = Range<usize>> {
+        let tokens = self.tokens.iter().map(|token| token.source..token.source_end);
+        tokens.chain((self.read < source.len()).then_some(self.read..source.len()))
+    }
+
+    /// Whether any of these source bytes are part of something that was more than itself, or were not read.
+    pub(crate) fn changes_any(&self, source: &[u8], range: Range<usize>) -> bool {
+        let unread = self.read < source.len().min(range.end);
+        unread
+            || self
+                .last_token(|token| token.source < range.end)
+                .is_some_and(|token| token.source_end > range.start)
+    }
+
+    /// What stands before the byte at this place of the source.
+    pub(crate) fn before(&self, source: &[u8], at: usize) -> Before {
+        if at == 0 {
             return self.before;
         }
-        let token = self.last_token(|token| token.source < source);
-        let broken = token.filter(|token| token.source_end == source).and_then(|token| token.line_break);
-        let place = self.place(source).min(self.bytes.len());
-        Before { letters: letters_behind(&self.bytes[..place], self.before.letters), broken }
+        let token = self.last_token(|token| token.source < at);
+        let broken = token.filter(|token| token.source_end == at).and_then(|token| token.line_break);
+        let text = self.text(source);
+        let place = self.place(at).min(text.len());
+        Before { letters: letters_behind(&text[..place], self.before.letters), broken }
     }
 
     /// Back to the beginning of the escape that this source byte is part of.
@@ -137,15 +168,50 @@ impl View {
         count.checked_sub(1).map(|last| &self.tokens[last])
     }
 
-    /// One escape and the plain bytes behind it; false when the escape is not whole yet.
+    /// Whether anything may be more than itself. `first_only`: nothing behind the first change is read.
+    fn read_all(&mut self, source: &[u8], last: bool, first_only: bool) -> bool {
+        let mut signs = Signs::of(source);
+        let mut seen = false;
+        while let Some(at) = signs.next(self.read) {
+            let is_break = is_break(source[at]);
+            if is_break && (self.is_plain_break(source, at) || !(seen || self.is_wrapped(&source[..at]))) {
+                continue;
+            }
+            seen = true;
+            self.copy(source, at);
+            if !self.step(source, last) || first_only && self.is_changed() {
+                return true;
+            }
+        }
+        self.copy(source, source.len());
+        seen
+    }
+
+    /// A line break behind bytes that are read as they are, and are too few letters to be a wrapped line.
+    #[inline]
+    fn is_plain_break(&self, source: &[u8], at: usize) -> bool {
+        let behind = &source[self.read..at];
+        match behind.last() {
+            None => false,
+            Some(byte) if !is_letter(*byte) => true,
+            Some(_) => {
+                let letters = behind.iter().rev().take(WRAPPED).take_while(|byte| is_letter(**byte)).count();
+                letters < WRAPPED && letters < behind.len()
+            }
+        }
+    }
+
+    fn is_wrapped(&self, text: &[u8]) -> bool {
+        letters_behind(text, self.before.letters) >= WRAPPED
+    }
+
+    /// One escape; false when it is not whole yet.
     fn step(&mut self, source: &[u8], last: bool) -> bool {
         if !self.common_step(source) {
             let mut cursor = Cursor { source, at: self.read, last };
-            let Ok(meaning) = cursor.token(|sign| self.joins(sign)) else { return false };
-            self.put(meaning.as_bytes(), cursor.at, meaning.line_break());
+            let Ok(meaning) = cursor.token(|sign| self.joins(source, sign)) else { return false };
+            self.put(source, meaning.as_bytes(), cursor.at, meaning.line_break());
         }
-        let plain_end = next_special(source, self.read).unwrap_or(source.len());
-        self.copy(source, plain_end);
         true
     }
 
@@ -153,15 +219,15 @@ impl View {
     fn common_step(&mut self, source: &[u8]) -> bool {
         match source[self.read..] {
             [b'\\', b'\\' | b'u' | b'x' | b'%' | 0x80.., ..] | [] => false,
-            [b'\\', b'n', ..] if self.joins(b'\n') => false,
-            [b'\\', b'r', ..] if self.joins(b'\r') => false,
+            [b'\\', b'n', ..] if self.joins(source, b'\n') => false,
+            [b'\\', b'r', ..] if self.joins(source, b'\r') => false,
             [b'\\', _, ..] => {
-                self.put(&[], self.read + 1, None);
+                self.put(source, &[], self.read + 1, None);
                 true
             }
             [lead, second, ..] => match alike::of_two_bytes(lead, second) {
                 Some(byte) => {
-                    self.put(&[byte], self.read + 2, None);
+                    self.put(source, &[byte], self.read + 2, None);
                     true
                 }
                 None => false,
@@ -171,12 +237,25 @@ impl View {
     }
 
     /// What was read up to this place of the source.
-    fn put(&mut self, meant: &[u8], source_end: usize, line_break: Option<u8>) {
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(meant);
-        let token = Token { source: self.read, source_end, at, end: self.bytes.len(), line_break };
-        if token.source_end - token.source != token.end - token.at {
-            self.tokens.push(token);
+    fn put(&mut self, source: &[u8], meant: &[u8], source_end: usize, line_break: Option<u8>) {
+        let changed = source_end - self.read != meant.len();
+        debug_assert!(changed || source[self.read..source_end] == *meant, "as long as it was, and the same");
+        if changed && !self.is_changed() {
+            self.bytes.reserve(source.len());
+            self.bytes.extend_from_slice(&source[..self.read]);
+        }
+        if changed || self.is_changed() {
+            let at = self.bytes.len();
+            self.bytes.extend_from_slice(meant);
+            if changed {
+                self.tokens.push(Token {
+                    source: self.read,
+                    source_end,
+                    at,
+                    end: self.bytes.len(),
+                    line_break,
+                });
+            }
         }
         self.broken = line_break;
         self.read = source_end;
@@ -184,7 +263,9 @@ impl View {
 
     fn copy(&mut self, source: &[u8], end: usize) {
         if end > self.read {
-            self.bytes.extend_from_slice(&source[self.read..end]);
+            if self.is_changed() {
+                self.bytes.extend_from_slice(&source[self.read..end]);
+            }
             self.broken = None;
         }
         self.read = end;
@@ -192,9 +273,9 @@ impl View {
 
     /// Whether a line break joins two lines of something wrapped. One only: behind two there is something new, and in
     /// streams of events the second one is the end.
-    fn joins(&self, sign: u8) -> bool {
+    fn joins(&self, source: &[u8], sign: u8) -> bool {
         let single = self.broken.is_none_or(|before| (before, sign) == (b'\r', b'\n'));
-        single && letters_behind(&self.bytes, self.before.letters) >= WRAPPED
+        single && self.is_wrapped(self.text(source))
     }
 }
 
@@ -207,7 +288,7 @@ pub(crate) fn readings(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 }
 
 fn reading(value: &[u8], before: Before) -> Vec<u8> {
-    View::of(value, before, true).map_or_else(|| value.to_vec(), |view| view.bytes)
+    View::of(value, before, true).map_or_else(|| value.to_vec(), |view| view.text(value).to_vec())
 }
 
 fn lettered(value: &[u8]) -> Vec<u8> {
@@ -223,19 +304,6 @@ fn lettered(value: &[u8]) -> Vec<u8> {
     escaped
 }
 
-/// Most bytes hold no escape at all, and this is quick to see.
-fn first_special(source: &[u8], letters: usize) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = next_special(source, from)?;
-        let plain = is_break(source[at]) && letters_behind(&source[..at], letters) < WRAPPED;
-        if !plain {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-}
-
 /// The run of letters at the end of these bytes, which follow so many others; counted as far as it matters.
 fn letters_behind(bytes: &[u8], before: usize) -> usize {
     let run = bytes.iter().rev().take(WRAPPED).take_while(|byte| is_letter(**byte)).count();
@@ -247,48 +315,66 @@ fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// The next byte that may be more than itself: what surely is not, by the byte behind it, needs no look.
-fn next_special(source: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        at = next_sign(source, at)?;
-        if may_be_special(source, at) {
-            return Some(at);
+/// The bytes that may be more than themselves: what surely is not, by the byte behind it, needs no look.
+struct Signs<'a> {
+    source: &'a [u8],
+    /// The block that is looked at, and what is left of its signs.
+    begin: usize,
+    bits: u64,
+}
+
+impl Signs<'_> {
+    fn of(source: &[u8]) -> Signs<'_> {
+        Signs { source, begin: 0, bits: bits_at(source, 0, are_signs) }
+    }
+
+    /// The next one, not before this place.
+    fn next(&mut self, from: usize) -> Option<usize> {
+        if from >= self.begin + BLOCK {
+            self.begin = from - from % BLOCK;
+            self.bits = bits_at(self.source, self.begin, are_signs);
         }
-        at += 1;
+        if from > self.begin {
+            self.bits &= u64::MAX << (from - self.begin);
+        }
+        while self.begin < self.source.len() {
+            while self.bits != 0 {
+                let at = self.begin + self.bits.trailing_zeros() as usize;
+                self.bits &= self.bits - 1;
+                if may_be_special(self.source, at) {
+                    return Some(at);
+                }
+            }
+            self.begin += BLOCK;
+            self.bits = bits_at(self.source, self.begin, are_signs);
+        }
+        None
     }
 }
 
-const BLOCK: usize = 32;
-
-fn next_sign(source: &[u8], from: usize) -> Option<usize> {
-    let (blocks, _) = source[from..].as_chunks::<BLOCK>();
-    let first = blocks.iter().position(holds_sign);
-    let begin = from + first.unwrap_or(blocks.len()) * BLOCK;
-    let found = source[begin..].iter().position(|byte| SPECIAL[usize::from(*byte)])?;
-    Some(begin + found)
+/// Whether it can begin an escape, a line break, or a character that nobody sees or that looks like another. Nothing else begins
+/// what a view changes.
+pub(crate) fn is_sign(byte: u8) -> bool {
+    matches!(byte, b'%' | b'\\' | b'&' | b'\n' | b'\r' | alike::FIRST_LEAD..)
 }
 
-/// Written so that a block is looked at at once.
-fn holds_sign(block: &[u8; BLOCK]) -> bool {
-    let sign = |byte: u8| {
-        (byte == b'%')
-            | (byte == b'\\')
-            | (byte == b'&')
-            | (byte == b'\n')
-            | (byte == b'\r')
-            | (byte >= alike::FIRST_LEAD)
-    };
-    block.iter().fold(false, |any, byte| any | sign(*byte))
+/// As [`is_sign`].
+#[inline(always)]
+fn are_signs(bytes: u8x16) -> u8x16 {
+    let breaks = is(bytes, b'\n') | is(bytes, b'\r');
+    breaks | is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | between(bytes, alike::FIRST_LEAD, u8::MAX)
 }
 
+#[inline]
 fn may_be_special(source: &[u8], at: usize) -> bool {
-    let Some(next) = source.get(at + 1) else { return true };
+    let Some(next) = source.get(at + 1) else {
+        return source[at] < alike::FIRST_LEAD || alike::is_lead(source[at]);
+    };
     match source[at] {
-        b'%' => next.is_ascii_hexdigit() || *next == b'%',
-        b'&' => next.is_ascii_alphanumeric() || matches!(next, b'#' | b'%'),
-        b'\n' | b'\r' => at.checked_sub(1).is_none_or(|before| may_be_wrapped(source[before])),
         b'\\' => true,
+        b'\n' | b'\r' => at.checked_sub(1).is_none_or(|before| may_be_wrapped(source[before])),
+        b'%' => next.is_ascii_hexdigit() || *next == b'%',
+        b'&' => cursor::may_be_entity(&source[at + 1..]),
         lead => alike::may_be(lead, *next),
     }
 }
@@ -345,7 +431,7 @@ mod tests {
     #[test]
     fn places_lead_back_to_the_source() {
         let view = View::of(b"ab%41cd\\u0042ef", Before::default(), true).unwrap();
-        assert_eq!(view.bytes, b"abAcdBef");
+        assert_eq!(view.text(b"ab%41cd\\u0042ef"), b"abAcdBef");
         let sources: Vec<usize> = (0..=8).map(|at| view.source(at)).collect();
         assert_eq!(sources, [0, 1, 2, 5, 6, 7, 13, 14, 15]);
         assert_eq!(view.floor(4), 2);
@@ -389,11 +475,15 @@ mod tests {
         assert_eq!(View::of(line, Before::default(), false).unwrap().read, line.len());
         assert!(View::of(&line[1..], Before::default(), false).is_none());
         assert_eq!(
-            View::of(&line[1..], Before { letters: 1, broken: None }, false).unwrap().bytes,
-            line[1..16]
+            View::of(&line[1..], Before { letters: 1, broken: None }, false).unwrap().text(&line[1..]),
+            &line[1..16]
         );
-        let before = View::of(line, Before::default(), false).unwrap().before(line.len());
+        let before = View::of(line, Before::default(), false).unwrap().before(line, line.len());
         assert_eq!(before, Before { letters: WRAPPED, broken: Some(b'\n') });
-        assert_eq!(View::of(b"\nab%41", before, false).unwrap().bytes, b"\nabA", "the second one of two");
+        assert_eq!(
+            View::of(b"\nab%41", before, false).unwrap().text(b"\nab%41"),
+            b"\nabA",
+            "the second one of two"
+        );
     }
 }

@@ -13,12 +13,12 @@ mod forms;
 mod inspect;
 #[path = "dlp/ordinary.rs"]
 mod ordinary;
-#[path = "dlp/reach.rs"]
-mod reach;
 #[path = "dlp/own.rs"]
 mod own;
 #[path = "dlp/pages.rs"]
 mod pages;
+#[path = "dlp/reach.rs"]
+mod reach;
 #[path = "dlp/rules/all.rs"]
 mod rules;
 #[path = "dlp/spell.rs"]

@@ -5,13 +5,22 @@ use super::Layer;
 use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
-use super::runs;
+use crate::blocks::{Runs, between, is};
 use std::ops::Range;
+use wide::u8x16;
 
 pub(super) struct Alphabet {
+    whose: Whose,
     letters: [u8; 85],
     values: [u8; 256],
     known: [bool; 256],
+}
+
+#[derive(Clone, Copy)]
+enum Whose {
+    Adobe,
+    Rfc1924,
+    ZeroMq,
 }
 
 const NO_LETTER: u8 = 0xFF;
@@ -20,9 +29,15 @@ const GROUPS_LEAST: usize = 5;
 /// Groups of other bytes that do not end a stretch.
 const GAP: usize = 3;
 static ALPHABETS: [Alphabet; 3] = [
-    alphabet(&adobe()),
-    alphabet(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"),
-    alphabet(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"),
+    alphabet(Whose::Adobe, &adobe()),
+    alphabet(
+        Whose::Rfc1924,
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+    ),
+    alphabet(
+        Whose::ZeroMq,
+        b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+    ),
 ];
 
 const fn adobe() -> [u8; 85] {
@@ -35,7 +50,7 @@ const fn adobe() -> [u8; 85] {
     letters
 }
 
-const fn alphabet(letters: &[u8; 85]) -> Alphabet {
+const fn alphabet(whose: Whose, letters: &[u8; 85]) -> Alphabet {
     let (mut values, mut known) = ([NO_LETTER; 256], [false; 256]);
     let mut value = 0_u8;
     while value < 85 {
@@ -44,35 +59,35 @@ const fn alphabet(letters: &[u8; 85]) -> Alphabet {
         known[letter] = true;
         value += 1;
     }
-    Alphabet { letters: *letters, values, known }
+    Alphabet { whose, letters: *letters, values, known }
 }
 
 /// Every reading of a stretch without blanks and without long runs of letters of base64, which all of these alphabets have, and
 /// no code of theirs keeps to. `open`: more may follow its end.
 pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
     for alphabet in &ALPHABETS {
-        for run in runs::all(&text[..region.end], region.start, LEAST, &alphabet.known) {
-            let open = open && run.end == region.end;
-            alphabet.part(text, run, open, show);
-        }
+        alphabet.each_run(text, region.clone(), |run| {
+            let likely = alphabet.likely(&text[run.clone()]);
+            if !likely.is_empty() {
+                let open = open && run.end == region.end;
+                alphabet.part(text, run, &likely, open, show);
+            }
+        });
     }
 }
 
 /// As [`each`], where letters are escaped by the rule of one format alone.
 pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+    if memchr::memchr3(b'%', b'\\', b'&', &text[region.clone()]).is_none() {
+        return;
+    }
     for alphabet in &ALPHABETS {
-        for run in runs::all(&text[..region.end], region.start, LEAST, &alphabet.known) {
+        alphabet.each_run(text, region.clone(), |run| {
             let open = open && run.end == region.end;
-            for format in Format::ALL {
-                let Some((letters, places)) = format.unescaped(&text[run.clone()], run.start) else {
-                    continue;
-                };
-                alphabet.part(&letters, 0..letters.len(), open, &mut |mut reading| {
-                    reading.through(&places);
-                    show(reading);
-                });
-            }
-        }
+            Format::ALL
+                .into_iter()
+                .for_each(|format| alphabet.escaped_run(text, run.clone(), format, open, show));
+        });
     }
 }
 
@@ -88,15 +103,96 @@ fn is_sign(letter: u8) -> bool {
 /// The values of first letters of groups of text, up to the last ASCII character.
 const FIRSTS: std::ops::RangeInclusive<u8> = 0..=40;
 
+#[inline(always)]
+fn is_any<const SIGNS: usize>(bytes: u8x16, signs: [u8; SIGNS]) -> u8x16 {
+    signs.into_iter().fold(u8x16::splat(0), |any, sign| any | is(bytes, sign))
+}
+
+#[inline(always)]
+fn are_of_adobe(bytes: u8x16) -> u8x16 {
+    between(bytes, b'!', b'u')
+}
+
+#[inline(always)]
+fn are_of_rfc_1924(bytes: u8x16) -> u8x16 {
+    between(bytes, b'!', b'~') & !is_any(bytes, *b"\"',./:[\\]")
+}
+
+#[inline(always)]
+fn are_of_zero_mq(bytes: u8x16) -> u8x16 {
+    between(bytes, b'!', b'~') & !is_any(bytes, *b"\"',;\\_`|~")
+}
+
 impl Alphabet {
-    fn part(&'static self, text: &[u8], part: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+    /// Runs of letters that are long enough.
+    fn each_run(&self, text: &[u8], region: Range<usize>, show: impl FnMut(Range<usize>)) {
+        match self.whose {
+            Whose::Adobe => Runs::new(text, region, LEAST, are_of_adobe).for_each(show),
+            Whose::Rfc1924 => Runs::new(text, region, LEAST, are_of_rfc_1924).for_each(show),
+            Whose::ZeroMq => Runs::new(text, region, LEAST, are_of_zero_mq).for_each(show),
+        }
+    }
+
+    fn escaped_run(
+        &'static self,
+        text: &[u8],
+        run: Range<usize>,
+        format: Format,
+        open: bool,
+        show: &mut dyn FnMut(Reading),
+    ) {
+        let Some(letters) = format.unescaped(&text[run.clone()]) else { return };
+        let likely = self.likely(&letters);
+        if likely.is_empty() {
+            return;
+        }
+        let places = format.places(&text[run.clone()], run.start);
+        self.part(&letters, 0..letters.len(), &likely, open, &mut |mut reading| {
+            reading.through(&places);
+            show(reading);
+        });
+    }
+
+    /// `likely`: as [`Alphabet::likely`] gave them.
+    fn part(
+        &'static self,
+        text: &[u8],
+        part: Range<usize>,
+        likely: &[usize],
+        open: bool,
+        show: &mut dyn FnMut(Reading),
+    ) {
         let letters = &text[part.clone()];
         let mut of = Stretches { alphabet: self, letters, start: part.start, open, done: [0; GROUP] };
-        for at in 0..(letters.len() + 1).saturating_sub(LEAST) {
-            if FIRSTS.contains(&self.values[usize::from(letters[at])]) {
-                of.from(at, show);
+        likely.iter().for_each(|at| of.from(*at, show));
+    }
+
+    /// Where enough groups in a row are text, left to right. They are looked at from the last one on: most are none, and everything
+    /// before that is skipped.
+    fn likely(&self, letters: &[u8]) -> Vec<usize> {
+        let mut all = Vec::new();
+        for phase in 0..GROUP {
+            let mut at = phase;
+            while let Some(groups) = letters.get(at..at + LEAST) {
+                let (groups, _) = groups.as_chunks::<GROUP>();
+                match groups.iter().rposition(|group| !self.is_text(group)) {
+                    Some(other) => at += (other + 1) * GROUP,
+                    None => {
+                        all.extend(FIRSTS.contains(&self.values[usize::from(letters[at])]).then_some(at));
+                        at += GROUP;
+                    }
+                }
             }
         }
+        all.sort_unstable();
+        all
+    }
+
+    /// Most groups are none by their first letter.
+    #[inline]
+    fn is_text(&self, group: &[u8; GROUP]) -> bool {
+        let first = self.values[usize::from(group[0])];
+        first <= *FIRSTS.end() + 1 && is_ascii(self.group(group))
     }
 
     /// A whole group, if it is one.
@@ -236,5 +332,21 @@ impl Stretches<'_> {
             all.push(Vec::new());
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_have_the_letters_of_their_alphabet_and_no_others() {
+        for alphabet in &ALPHABETS {
+            for byte in 0..=u8::MAX {
+                let mut runs = Vec::new();
+                alphabet.each_run(&[byte; 30], 0..30, |run| runs.push(run));
+                assert_eq!(runs == [0..30], alphabet.known[usize::from(byte)], "{byte}");
+            }
+        }
     }
 }

@@ -15,23 +15,31 @@ impl Format {
     pub(super) const ALL: [Format; 4] = [Format::Json, Format::Percent, Format::PercentTwice, Format::Html];
 }
 
-/// Bytes, and where each came from, with the end of the last one.
-pub(super) type Unescaped = (Vec<u8>, Arc<[usize]>);
-
 impl Format {
-    /// `None` when nothing is escaped. Places count from `start`.
-    pub(super) fn unescaped(self, source: &[u8], start: usize) -> Option<Unescaped> {
-        memchr::memmem::find(source, self.sign())?;
-        let (mut text, mut places) = (Vec::with_capacity(source.len()), Vec::with_capacity(source.len() + 1));
+    /// `None` when nothing is escaped.
+    pub(super) fn unescaped(self, source: &[u8]) -> Option<Vec<u8>> {
+        let [first, rest @ ..] = self.sign() else { return None };
+        memchr::memchr_iter(*first, source).find(|at| source[at + 1..].starts_with(rest))?;
+        let mut text = Vec::with_capacity(source.len());
+        self.each(source, |_, byte| text.push(byte));
+        Some(text)
+    }
+
+    /// Where each of these bytes came from, and the end of the last one. Places count from `start`.
+    pub(super) fn places(self, source: &[u8], start: usize) -> Arc<[usize]> {
+        let mut places = Vec::with_capacity(source.len() + 1);
+        self.each(source, |at, _| places.push(start + at));
+        places.push(start + source.len());
+        places.into()
+    }
+
+    fn each(self, source: &[u8], mut show: impl FnMut(usize, u8)) {
         let mut at = 0;
         while at < source.len() {
             let (byte, length) = self.token(&source[at..]);
-            text.push(byte);
-            places.push(start + at);
+            show(at, byte);
             at += length;
         }
-        places.push(start + at);
-        Some((text, places.into()))
     }
 
     fn sign(self) -> &'static [u8] {

@@ -2,9 +2,11 @@
 //!
 //! Ordinary prose uses such words too, two or three in a row. A phrase is a row that has as many words as phrases have and
 //! ends there, so the list itself is none. Nothing is looked at but one word in every few, which no phrase can slip through.
+use crate::blocks::{all_are, between, bits_at, is};
 use bip39::{Language, Mnemonic};
 use std::ops::Range;
 use std::sync::LazyLock;
+use wide::u8x16;
 
 /// A phrase of twelve words of three letters has 47 bytes: wherever it begins, one of these steps leads into it, with
 /// [`LOOK`] bytes of it and a whole word behind.
@@ -29,17 +31,15 @@ pub(super) enum Row {
 }
 
 /// The words by their first four letters, which no two of them share.
-static LIST: LazyLock<Box<[Slot; SLOTS]>> = LazyLock::new(|| {
-    let mut slots = Box::new([Slot { beginning: 0, word: "" }; SLOTS]);
-    for word in Language::English.word_list() {
-        let beginning = beginning(word.as_bytes());
-        let places = slot_of(beginning)..;
-        let free = places.map(|at| at % SLOTS).find(|at| slots[*at].word.is_empty()).unwrap_or(0);
-        slots[free] = Slot { beginning, word };
-    }
-    slots
-});
+static LIST: LazyLock<List> = LazyLock::new(List::new);
 const SLOTS: usize = 1 << 13;
+const BEGINNINGS: usize = 1 << 16;
+
+struct List {
+    /// One bit for each beginning, by its hash: what most words of other texts are told by.
+    bits: Box<[u64; BEGINNINGS / 64]>,
+    slots: Box<[Slot; SLOTS]>,
+}
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -47,16 +47,50 @@ struct Slot {
     word: &'static str,
 }
 
-/// Bytes of a phrase that are looked at first: nothing but small letters and what stands between words.
-const LOOK: usize = 16;
+impl List {
+    fn new() -> List {
+        let mut slots = Box::new([Slot { beginning: 0, word: "" }; SLOTS]);
+        let mut bits = Box::new([0_u64; BEGINNINGS / 64]);
+        for word in Language::English.word_list() {
+            let beginning = beginning(word.as_bytes());
+            let places = slot_of(beginning)..;
+            let free = places.map(|at| at % SLOTS).find(|at| slots[*at].word.is_empty()).unwrap_or(0);
+            slots[free] = Slot { beginning, word };
+            let bit = bit_of(beginning);
+            bits[bit / 64] |= 1 << (bit % 64);
+        }
+        List { bits, slots }
+    }
 
-/// Beginnings of rows, in which a word was seen.
+    fn may_hold(&self, word: &[u8]) -> bool {
+        let bit = bit_of(beginning(word));
+        self.bits[bit / 64 % (BEGINNINGS / 64)] >> (bit % 64) & 1 == 1
+    }
+
+    fn holds(&self, word: &[u8]) -> bool {
+        let beginning = beginning(word);
+        let slots =
+            (slot_of(beginning)..).map(|at| &self.slots[at % SLOTS]).take_while(|slot| !slot.word.is_empty());
+        slots.into_iter().any(|slot| slot.beginning == beginning && slot.word.as_bytes() == word)
+    }
+}
+
+fn bit_of(beginning: u32) -> usize {
+    (beginning.wrapping_mul(0x85EB_CA6B) >> 16) as usize
+}
+
+/// Bytes of a phrase that are looked at first: nothing but small letters and what stands between words.
+const LOOK: usize = crate::blocks::PART;
+
+/// Beginnings of rows, in which a word was seen, and another one behind it: as the places that are looked at are nearer to each
+/// other than half a phrase is long, one of them sees two.
 pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
     let list = &*LIST;
     let mut at = from;
-    while let Some(look) = text.get(at..).and_then(|rest| rest.first_chunk::<LOOK>()) {
-        if is_row(look)
-            && let Some(word) = word_behind(text, at).filter(|word| is_in(list, &text[word.clone()]))
+    while at + LOOK <= text.len() {
+        if let Some(word) = word_behind(text, at).filter(|word| list.may_hold(&text[word.clone()]))
+            && list.holds(&text[word.clone()])
+            && goes_on(text, word.end)
         {
             found(row_begin(text, word.start));
         }
@@ -64,17 +98,11 @@ pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
     }
 }
 
-/// Written so that compilers make a few wide instructions of it.
-fn is_row(look: &[u8; LOOK]) -> bool {
-    let mut foreign = 0;
-    for byte in look {
-        let letter = u8::from(byte.wrapping_sub(b'a') < 26);
-        let blank =
-            u8::from(*byte == b' ') | u8::from(*byte == b',') | u8::from(byte.wrapping_sub(b'\t') < 5);
-        let sign = u8::from(*byte == b'"') | u8::from(*byte == b'\'') | u8::from(*byte == b'\\');
-        foreign |= 1 ^ (letter | blank | sign);
-    }
-    foreign == 0
+/// Whether the next word is listed too, or is not whole, or not there yet.
+fn goes_on(text: &[u8], end: usize) -> bool {
+    let Some(next) = behind(text, end) else { return end == text.len() };
+    let letters = letters_at(text, next);
+    next + letters == text.len() || is_listed(&text[next..next + letters])
 }
 
 /// Where the row that the text ends with begins; a word that is not over counts when it may become one.
@@ -164,17 +192,30 @@ fn row_begin(text: &[u8], word: usize) -> usize {
     begin
 }
 
-/// The first whole word behind this place.
+/// The first whole word behind this place, if there is nothing but small letters and what stands between words before it.
+#[inline]
 fn word_behind(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let rest = &text[at..text.len().min(at + STEP)];
-    let inside = rest.iter().position(|byte| !byte.is_ascii_lowercase())?;
-    let between = rest[inside..].iter().position(u8::is_ascii_lowercase)?;
-    let begin = at + inside + between;
-    let letters = letters_at(text, begin);
+    if !text.get(at..)?.first_chunk().is_some_and(|look| all_are(look, may_be_row)) {
+        return None;
+    }
+    let letters = bits_at(text, at, |bytes| between(bytes, b'a', b'z'));
+    let inside = letters.trailing_ones();
+    let begin = inside + (letters >> inside % 64).trailing_zeros();
+    if begin >= STEP as u32 {
+        return None;
+    }
+    let count = (letters >> begin).trailing_ones();
     // `\n` inside of a string is no letter of a word.
-    let begin = begin + usize::from(text[begin - 1] == b'\\' && letters > 0);
-    let letters = letters_at(text, begin);
-    LETTERS.contains(&letters).then(|| begin..begin + letters)
+    let escaped = u32::from(text[at + begin as usize - 1] == b'\\');
+    let count = count.saturating_sub(escaped) as usize;
+    let begin = at + (begin + escaped) as usize;
+    LETTERS.contains(&count).then(|| begin..begin + count)
+}
+
+#[inline(always)]
+fn may_be_row(bytes: u8x16) -> u8x16 {
+    let blanks = is(bytes, b' ') | is(bytes, b',') | between(bytes, b'\t', b'\r');
+    between(bytes, b'a', b'z') | blanks | is(bytes, b'"') | is(bytes, b'\'') | is(bytes, b'\\')
 }
 
 fn letters_at(text: &[u8], at: usize) -> usize {
@@ -221,13 +262,7 @@ fn follows_letter(text: &[u8], at: usize) -> bool {
 }
 
 fn is_listed(word: &[u8]) -> bool {
-    is_in(&LIST, word)
-}
-
-fn is_in(list: &[Slot; SLOTS], word: &[u8]) -> bool {
-    let beginning = beginning(word);
-    let slots = (slot_of(beginning)..).map(|at| &list[at % SLOTS]).take_while(|slot| !slot.word.is_empty());
-    slots.into_iter().any(|slot| slot.beginning == beginning && slot.word.as_bytes() == word)
+    LIST.holds(word)
 }
 
 fn may_become(letters: &[u8]) -> bool {
