@@ -24,6 +24,14 @@ pub(crate) fn is(bytes: u8x16, byte: u8) -> u8x16 {
     bytes.simd_eq(u8x16::splat(byte))
 }
 
+/// What base64, base64url, base32 and base16 are made of.
+#[inline(always)]
+pub(crate) fn are_letters(bytes: u8x16) -> u8x16 {
+    let either_case = between(bytes | u8x16::splat(0x20), b'a', b'z');
+    let signs = is(bytes, b'+') | is(bytes, b'/') | is(bytes, b'-') | is(bytes, b'_');
+    either_case | between(bytes, b'0', b'9') | signs
+}
+
 /// Whether all of these bytes are of a kind.
 #[inline(always)]
 pub(crate) fn all_are(part: &[u8; PART], kind: impl Kind) -> bool {
@@ -33,9 +41,10 @@ pub(crate) fn all_are(part: &[u8; PART], kind: impl Kind) -> bool {
 /// One bit for each byte of a block: the lowest for the first one.
 #[inline(always)]
 pub(crate) fn bits_of(block: &[u8; BLOCK], kind: impl Kind) -> u64 {
-    let (parts, _) = block.as_chunks::<PART>();
     let bits = |part: &[u8; PART]| u64::from(kind(u8x16::new(*part)).to_bitmask() & 0xFFFF);
-    parts.iter().zip((0..).step_by(PART)).fold(0, |all, (part, shift): (_, u32)| all | bits(part) << shift)
+    let (parts, _) = block.as_chunks::<PART>();
+    let [first, second, third, fourth] = parts else { return 0 };
+    bits(first) | bits(second) << 16 | bits(third) << 32 | bits(fourth) << 48
 }
 
 /// The block that begins here; bytes behind the end are of no kind.
@@ -53,6 +62,55 @@ fn padded(rest: &[u8]) -> [u8; BLOCK] {
     let mut block = [0_u8; BLOCK];
     block[..rest.len()].copy_from_slice(rest);
     block
+}
+
+/// So many bytes of a kind these begin with.
+pub(crate) fn beginning(bytes: &[u8], kind: impl Kind) -> usize {
+    let mut at = 0;
+    loop {
+        let count = bits_at(bytes, at, &kind).trailing_ones() as usize;
+        at += count;
+        if count < BLOCK {
+            return at;
+        }
+    }
+}
+
+/// So many bytes of a kind these end with.
+pub(crate) fn ending(bytes: &[u8], kind: impl Kind) -> usize {
+    let mut left = bytes;
+    loop {
+        if left.is_empty() {
+            return bytes.len();
+        }
+        let Some(block) = left.last_chunk() else {
+            // Nothing of the kind is behind them: their bits are moved there.
+            let bits = bits_at(left, 0, &kind) << (BLOCK - left.len());
+            return bytes.len() - left.len() + bits.leading_ones() as usize;
+        };
+        let count = bits_of(block, &kind).leading_ones() as usize;
+        left = &left[..left.len() - count];
+        if count < BLOCK {
+            return bytes.len() - left.len();
+        }
+    }
+}
+
+/// Every byte of a kind, left to right.
+pub(crate) fn each(bytes: &[u8], kind: impl Kind) -> impl Iterator<Item = usize> {
+    let (mut begin, mut bits) = (0, bits_at(bytes, 0, &kind));
+    std::iter::from_fn(move || {
+        while bits == 0 {
+            begin += BLOCK;
+            if begin >= bytes.len() {
+                return None;
+            }
+            bits = bits_at(bytes, begin, &kind);
+        }
+        let at = begin + bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        Some(at)
+    })
 }
 
 /// Runs of at least so many bytes of a kind (no more than [`BLOCK`] of them), left to right.
@@ -122,13 +180,13 @@ impl<K: Kind> Iterator for Runs<'_, K> {
             self.bits = self.bits_here();
         }
         let start = self.open.take()?;
-        (self.end - start >= self.least).then(|| start..self.end)
+        (self.end - start >= self.least).then_some(start..self.end)
     }
 }
 
-/// Where so many bits in a row are set.
-#[inline]
-fn long_runs(bits: u64, least: usize) -> u64 {
+/// Where so many bits in a row are set, all of them here.
+#[inline(always)]
+pub(crate) fn long_runs(bits: u64, least: usize) -> u64 {
     let (mut all, mut width) = (bits, 1);
     while width < least && all != 0 {
         let more = width.min(least - width);
@@ -170,12 +228,24 @@ mod tests {
         }
 
         #[test]
+        fn runs_at_either_end_are_counted(bytes in "[a-z]{0,200}[ A-Z]{0,2}[a-z]{0,200}") {
+            let (bytes, letter) = (bytes.as_bytes(), |byte: &&u8| byte.is_ascii_lowercase());
+            let kind = |bytes| between(bytes, b'a', b'z');
+            prop_assert_eq!(beginning(bytes, kind), bytes.iter().take_while(letter).count());
+            prop_assert_eq!(ending(bytes, kind), bytes.iter().rev().take_while(letter).count());
+        }
+
+        #[test]
         fn each_byte_has_its_bit(bytes in prop::collection::vec(any::<u8>(), 0..150), begin in 0_usize..160) {
             let bits = bits_at(&bytes, begin, |bytes| between(bytes, 0x81, 0xFF));
             let rest = bytes.get(begin..).unwrap_or_default();
             for at in 0..BLOCK {
                 prop_assert_eq!(bits >> at & 1 == 1, rest.get(at).is_some_and(|byte| *byte > 0x80));
             }
+            let high = |byte: &&u8| **byte > 0x80;
+            prop_assert_eq!(beginning(rest, |bytes| between(bytes, 0x81, 0xFF)), rest.iter().take_while(high).count());
+            let slowly: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] > 0x80).collect();
+            prop_assert_eq!(each(&bytes, |bytes| between(bytes, 0x81, 0xFF)).collect::<Vec<_>>(), slowly);
         }
     }
 }

@@ -232,7 +232,7 @@ impl<T> Looker<'_, '_, T> {
 
     /// Stretches without blanks, decoded in every way.
     fn text(&mut self, text: &[u8], last: bool, outer: &Outer<'_>) {
-        for region in runs::visible(text) {
+        for region in runs::visible(text, 0..text.len()) {
             let open = !last && region.end == text.len();
             let mut rest = region.start;
             for run in runs::letters(text, region.clone()) {
@@ -254,21 +254,23 @@ impl<T> Looker<'_, '_, T> {
     /// alone escapes it. A stretch that stands in the view as it is, without any such sign, is read there.
     fn with_signs(&mut self, view: &View, last: bool, outer: &Outer<'_>) {
         let bytes = outer.source;
-        for region in runs::visible(bytes) {
-            let around = region.start.saturating_sub(1)..region.end + 1;
-            if !view.changes_any(bytes, around)
-                && memchr::memchr3(b'%', b'\\', b'&', &bytes[region.clone()]).is_none()
-            {
+        let mut done = 0;
+        for sign in runs::merged(view.changes(bytes), runs::signs(bytes)) {
+            if sign.end <= done {
                 continue;
             }
-            let open = !last && region.end == bytes.len();
-            let mut rest = region.start;
-            let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
-            for run in runs::letters(bytes, region.clone()).filter(long) {
-                self.ascii85(bytes, rest..run.start, false, outer);
-                rest = run.end;
+            let around = runs::around(bytes, sign.start.max(done)..sign.end, done);
+            done = around.end;
+            for region in runs::visible(bytes, around) {
+                let open = !last && region.end == bytes.len();
+                let mut rest = region.start;
+                let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
+                for run in runs::letters(bytes, region.clone()).filter(long) {
+                    self.ascii85(bytes, rest..run.start, false, outer);
+                    rest = run.end;
+                }
+                self.ascii85(bytes, rest..region.end, open, outer);
             }
-            self.ascii85(bytes, rest..region.end, open, outer);
         }
     }
 

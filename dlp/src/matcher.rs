@@ -104,6 +104,18 @@ impl Matcher {
     /// The next place, in steps from this one, with a block that is in the table.
     fn next_look(&self, text: &[u8], from: usize) -> Option<usize> {
         let mut at = from;
+        if self.step == STEP_MAX {
+            // Eight at once: there are fewer branches.
+            while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<{ 8 * STEP_MAX }>) {
+                let (steps, _) = bytes.as_chunks::<STEP_MAX>();
+                let look =
+                    |[a, b, c, d, ..]: &[u8; STEP_MAX]| is_set(&self.looks, look_hash([*a, *b, *c, *d]));
+                if steps.iter().fold(false, |any, step| any | look(step)) {
+                    return steps.iter().position(look).map(|index| at + index * STEP_MAX);
+                }
+                at += 8 * STEP_MAX;
+            }
+        }
         while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
             if is_set(&self.looks, look_hash(*block)) {
                 return Some(at);

@@ -9,11 +9,12 @@
 //! nested (`%5Cu0041`). Values are brought to the same form before they are sought, so leniency costs no match.
 mod alike;
 mod cursor;
+mod signs;
 
-use crate::blocks::{BLOCK, between, bits_at, is};
-use cursor::{Cursor, is_break};
+use cursor::Cursor;
+use signs::Signs;
+pub(crate) use signs::is_sign;
 use std::ops::Range;
-use wide::u8x16;
 
 /// So many letters of base64 before a line break make it a wrapped line, of which there is no shorter one. Words are shorter:
 /// the end of a line of text is no beginning of anything, and need not wait.
@@ -134,15 +135,6 @@ impl View {
         tokens.chain((self.read < source.len()).then_some(self.read..source.len()))
     }
 
-    /// Whether any of these source bytes are part of something that was more than itself, or were not read.
-    pub(crate) fn changes_any(&self, source: &[u8], range: Range<usize>) -> bool {
-        let unread = self.read < source.len().min(range.end);
-        unread
-            || self
-                .last_token(|token| token.source < range.end)
-                .is_some_and(|token| token.source_end > range.start)
-    }
-
     /// What stands before the byte at this place of the source.
     pub(crate) fn before(&self, source: &[u8], at: usize) -> Before {
         if at == 0 {
@@ -173,18 +165,50 @@ impl View {
         let mut signs = Signs::of(source);
         let mut seen = false;
         while let Some(at) = signs.next(self.read) {
-            let is_break = is_break(source[at]);
-            if is_break && (self.is_plain_break(source, at) || !(seen || self.is_wrapped(&source[..at]))) {
-                continue;
+            match source[at] {
+                b'\\' if self.is_common(source, at) => {
+                    seen = true;
+                    self.drop_backslash(source, at);
+                }
+                b'\n' | b'\r'
+                    if self.is_plain_break(source, at) || !(seen || self.is_wrapped(&source[..at])) => {}
+                _ => {
+                    seen = true;
+                    self.copy(source, at);
+                    if !self.step(source, last) {
+                        return true;
+                    }
+                }
             }
-            seen = true;
-            self.copy(source, at);
-            if !self.step(source, last) || first_only && self.is_changed() {
+            if first_only && self.is_changed() {
                 return true;
             }
         }
         self.copy(source, source.len());
         seen
+    }
+
+    /// What stands in most texts: a backslash before a plain character, or before the sign of a line break that is no wrapped
+    /// line's, as what stands right before is no letter.
+    #[inline]
+    fn is_common(&self, source: &[u8], at: usize) -> bool {
+        match source.get(at + 1) {
+            Some(b'n' | b'r') => at > self.read && !is_letter(source[at - 1]),
+            Some(b'\\' | b'u' | b'x' | b'%' | 0x80..) | None => false,
+            Some(_) => true,
+        }
+    }
+
+    #[inline]
+    fn drop_backslash(&mut self, source: &[u8], at: usize) {
+        if !self.is_changed() {
+            self.bytes.reserve(source.len());
+        }
+        self.bytes.extend_from_slice(&source[if self.is_changed() { self.read } else { 0 }..at]);
+        let place = self.bytes.len();
+        self.tokens.push(Token { source: at, source_end: at + 1, at: place, end: place, line_break: None });
+        self.broken = None;
+        self.read = at + 1;
     }
 
     /// A line break behind bytes that are read as they are, and are too few letters to be a wrapped line.
@@ -313,75 +337,6 @@ fn letters_behind(bytes: &[u8], before: usize) -> usize {
 /// What lines of base64, base64url, base32 and hex are made of.
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
-}
-
-/// The bytes that may be more than themselves: what surely is not, by the byte behind it, needs no look.
-struct Signs<'a> {
-    source: &'a [u8],
-    /// The block that is looked at, and what is left of its signs.
-    begin: usize,
-    bits: u64,
-}
-
-impl Signs<'_> {
-    fn of(source: &[u8]) -> Signs<'_> {
-        Signs { source, begin: 0, bits: bits_at(source, 0, are_signs) }
-    }
-
-    /// The next one, not before this place.
-    fn next(&mut self, from: usize) -> Option<usize> {
-        if from >= self.begin + BLOCK {
-            self.begin = from - from % BLOCK;
-            self.bits = bits_at(self.source, self.begin, are_signs);
-        }
-        if from > self.begin {
-            self.bits &= u64::MAX << (from - self.begin);
-        }
-        while self.begin < self.source.len() {
-            while self.bits != 0 {
-                let at = self.begin + self.bits.trailing_zeros() as usize;
-                self.bits &= self.bits - 1;
-                if may_be_special(self.source, at) {
-                    return Some(at);
-                }
-            }
-            self.begin += BLOCK;
-            self.bits = bits_at(self.source, self.begin, are_signs);
-        }
-        None
-    }
-}
-
-/// Whether it can begin an escape, a line break, or a character that nobody sees or that looks like another. Nothing else begins
-/// what a view changes.
-pub(crate) fn is_sign(byte: u8) -> bool {
-    matches!(byte, b'%' | b'\\' | b'&' | b'\n' | b'\r' | alike::FIRST_LEAD..)
-}
-
-/// As [`is_sign`].
-#[inline(always)]
-fn are_signs(bytes: u8x16) -> u8x16 {
-    let breaks = is(bytes, b'\n') | is(bytes, b'\r');
-    breaks | is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | between(bytes, alike::FIRST_LEAD, u8::MAX)
-}
-
-#[inline]
-fn may_be_special(source: &[u8], at: usize) -> bool {
-    let Some(next) = source.get(at + 1) else {
-        return source[at] < alike::FIRST_LEAD || alike::is_lead(source[at]);
-    };
-    match source[at] {
-        b'\\' => true,
-        b'\n' | b'\r' => at.checked_sub(1).is_none_or(|before| may_be_wrapped(source[before])),
-        b'%' => next.is_ascii_hexdigit() || *next == b'%',
-        b'&' => cursor::may_be_entity(&source[at + 1..]),
-        lead => alike::may_be(lead, *next),
-    }
-}
-
-/// What may stand before a line break that is dropped: a letter, spelled in any way, or the other sign.
-fn may_be_wrapped(byte: u8) -> bool {
-    is_letter(byte) || matches!(byte, b';' | b'\\') || is_break(byte) || byte >= 0x80
 }
 
 #[cfg(test)]

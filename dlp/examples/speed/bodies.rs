@@ -75,7 +75,7 @@ pub(crate) fn conversation() -> Vec<u8> {
 /// Bytes that never repeat the same way.
 pub(crate) fn noise(count: usize) -> Vec<u8> {
     let mut random = random(3);
-    (0..count).map(|_| (random() & 0xFF) as u8).collect()
+    (0..count).map(|_| random().to_le_bytes()[1]).collect()
 }
 
 /// Digests in lines, as in a list of checksums.

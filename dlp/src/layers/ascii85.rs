@@ -5,7 +5,7 @@ use super::Layer;
 use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
-use crate::blocks::{Runs, between, is};
+use crate::blocks::{BLOCK, Kind, Runs, between, bits_at, is, long_runs};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -65,7 +65,7 @@ const fn alphabet(whose: Whose, letters: &[u8; 85]) -> Alphabet {
 /// Every reading of a stretch without blanks and without long runs of letters of base64, which all of these alphabets have, and
 /// no code of theirs keeps to. `open`: more may follow its end.
 pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-    for alphabet in &ALPHABETS {
+    for alphabet in ALPHABETS.iter().filter(|alphabet| alphabet.may_begin(&text[region.clone()])) {
         alphabet.each_run(text, region.clone(), |run| {
             let likely = alphabet.likely(&text[run.clone()]);
             if !likely.is_empty() {
@@ -76,18 +76,24 @@ pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn
     }
 }
 
-/// As [`each`], where letters are escaped by the rule of one format alone.
+/// As [`each`], where letters are escaped by the rule of one format alone. Its sign must be a letter too.
 pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-    if memchr::memchr3(b'%', b'\\', b'&', &text[region.clone()]).is_none() {
-        return;
-    }
+    let seen = |sign: u8| memchr::memchr(sign, &text[region.clone()]).is_some();
+    let seen = [b'\\', b'%', b'&'].map(|sign| (sign, seen(sign)));
     for alphabet in &ALPHABETS {
-        alphabet.each_run(text, region.clone(), |run| {
-            let open = open && run.end == region.end;
-            Format::ALL
-                .into_iter()
-                .for_each(|format| alphabet.escaped_run(text, run.clone(), format, open, show));
-        });
+        let is_used = |format: &Format| {
+            seen.iter()
+                .any(|(sign, seen)| *seen && format.begins_with(*sign) && alphabet.known[usize::from(*sign)])
+        };
+        let formats: Vec<Format> = Format::ALL.into_iter().filter(is_used).collect();
+        if !formats.is_empty() {
+            alphabet.each_run(text, region.clone(), |run| {
+                let open = open && run.end == region.end;
+                formats
+                    .iter()
+                    .for_each(|format| alphabet.escaped_run(text, run.clone(), *format, open, show));
+            });
+        }
     }
 }
 
@@ -123,7 +129,54 @@ fn are_of_zero_mq(bytes: u8x16) -> u8x16 {
     between(bytes, b'!', b'~') & !is_any(bytes, *b"\"',;\\_`|~")
 }
 
+/// The letters of the first values, up to [`FIRSTS`] and one more.
+#[inline(always)]
+fn are_firsts_of_adobe(bytes: u8x16) -> u8x16 {
+    between(bytes, b'!', b'J')
+}
+
+#[inline(always)]
+fn are_firsts_of_rfc_1924(bytes: u8x16) -> u8x16 {
+    between(bytes, b'0', b'9') | between(bytes, b'A', b'Z') | between(bytes, b'a', b'f')
+}
+
+#[inline(always)]
+fn are_firsts_of_zero_mq(bytes: u8x16) -> u8x16 {
+    between(bytes, b'0', b'9') | between(bytes, b'a', b'z') | between(bytes, b'A', b'F')
+}
+
 impl Alphabet {
+    /// Whether enough groups in a row are text anywhere.
+    fn may_begin(&self, letters: &[u8]) -> bool {
+        match self.whose {
+            Whose::Adobe => self.may_begin_by(letters, are_firsts_of_adobe, are_of_adobe),
+            Whose::Rfc1924 => self.may_begin_by(letters, are_firsts_of_rfc_1924, are_of_rfc_1924),
+            Whose::ZeroMq => self.may_begin_by(letters, are_firsts_of_zero_mq, are_of_zero_mq),
+        }
+    }
+
+    /// First by the first letters of groups, then by all letters, then group by group.
+    #[inline(always)]
+    fn may_begin_by(&self, letters: &[u8], firsts: impl Kind, known: impl Kind) -> bool {
+        (0..(letters.len() + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST).any(|begin| {
+            let first = bits_at(letters, begin, &firsts);
+            let mut starts =
+                first & first >> GROUP & first >> (2 * GROUP) & first >> (3 * GROUP) & first >> (4 * GROUP);
+            if starts != 0 {
+                starts &= long_runs(bits_at(letters, begin, &known), LEAST);
+            }
+            while starts != 0 {
+                let at = begin + starts.trailing_zeros() as usize;
+                let (groups, _) = letters[at..at + LEAST].as_chunks::<GROUP>();
+                if groups.iter().all(|group| self.is_text(group)) {
+                    return true;
+                }
+                starts &= starts - 1;
+            }
+            false
+        })
+    }
+
     /// Runs of letters that are long enough.
     fn each_run(&self, text: &[u8], region: Range<usize>, show: impl FnMut(Range<usize>)) {
         match self.whose {
@@ -141,11 +194,11 @@ impl Alphabet {
         open: bool,
         show: &mut dyn FnMut(Reading),
     ) {
-        let Some(letters) = format.unescaped(&text[run.clone()]) else { return };
-        let likely = self.likely(&letters);
-        if likely.is_empty() {
+        let Some(letters) = format.unescaped(&text[run.clone()]).filter(|letters| self.may_begin(letters))
+        else {
             return;
-        }
+        };
+        let likely = self.likely(&letters);
         let places = format.places(&text[run.clone()], run.start);
         self.part(&letters, 0..letters.len(), &likely, open, &mut |mut reading| {
             reading.through(&places);
@@ -338,6 +391,7 @@ impl Stretches<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn runs_have_the_letters_of_their_alphabet_and_no_others() {
@@ -345,8 +399,27 @@ mod tests {
             for byte in 0..=u8::MAX {
                 let mut runs = Vec::new();
                 alphabet.each_run(&[byte; 30], 0..30, |run| runs.push(run));
-                assert_eq!(runs == [0..30], alphabet.known[usize::from(byte)], "{byte}");
+                assert_eq!(!runs.is_empty(), alphabet.known[usize::from(byte)], "{byte}");
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        /// What a look at every place sees.
+        #[test]
+        fn text_may_begin_where_it_does(
+            parts in prop::collection::vec(prop_oneof!["[ -~]{0,9}", "[ -~]{10,90}", "[ !-9a-z]{20,60}"], 0..6),
+            coded in prop::collection::vec(any::<bool>(), 6), which in 0_usize..3,
+        ) {
+            let alphabet = &ALPHABETS[which];
+            let part = |(text, coded): (&String, &bool)| if *coded { alphabet.encode(text.as_bytes()) } else { text.clone().into_bytes() };
+            let letters: Vec<u8> = parts.iter().zip(&coded).flat_map(part).collect();
+            let all_text = |at: &usize| (0..GROUPS_LEAST).all(|group| is_ascii(alphabet.group(&letters[at + group * GROUP..])));
+            let slowly: Vec<usize> = (0..(letters.len() + 1).saturating_sub(LEAST)).filter(all_text).collect();
+            prop_assert_eq!(alphabet.may_begin(&letters), !slowly.is_empty());
+            let begins = |at: &usize| FIRSTS.contains(&alphabet.values[usize::from(letters[*at])]);
+            prop_assert_eq!(alphabet.likely(&letters), slowly.into_iter().filter(begins).collect::<Vec<_>>());
         }
     }
 }

@@ -16,6 +16,11 @@ impl Format {
 }
 
 impl Format {
+    /// Whether this is the sign that its escapes begin with.
+    pub(super) fn begins_with(self, sign: u8) -> bool {
+        self.sign().first() == Some(&sign)
+    }
+
     /// `None` when nothing is escaped.
     pub(super) fn unescaped(self, source: &[u8]) -> Option<Vec<u8>> {
         let [first, rest @ ..] = self.sign() else { return None };

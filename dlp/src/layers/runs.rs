@@ -1,5 +1,5 @@
 //! Where something encoded may stand.
-use crate::blocks::{Runs, between, is};
+use crate::blocks::{self, Runs, are_letters, is};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -9,13 +9,6 @@ const LETTERS_LEAST: usize = 20;
 pub(super) const SURELY_LETTERS: usize = 64;
 /// A longer run is no single token, and is not read from its end.
 pub(super) const REVERSED_MOST: usize = 1024;
-
-#[inline(always)]
-fn are_letters(bytes: u8x16) -> u8x16 {
-    let either_case = between(bytes | u8x16::splat(0x20), b'a', b'z');
-    let signs = is(bytes, b'+') | is(bytes, b'/') | is(bytes, b'-') | is(bytes, b'_');
-    either_case | between(bytes, b'0', b'9') | signs
-}
 
 #[inline(always)]
 fn are_visible(bytes: u8x16) -> u8x16 {
@@ -40,8 +33,34 @@ pub(super) fn letters(text: &[u8], within: Range<usize>) -> impl Iterator<Item =
 }
 
 /// Stretches without blanks and control characters, where anything encoded stands.
-pub(super) fn visible(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    Runs::new(text, 0..text.len(), LETTERS_LEAST, are_visible)
+pub(super) fn visible(text: &[u8], within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    Runs::new(text, within, LETTERS_LEAST, are_visible)
+}
+
+/// The signs of all formats that escape.
+pub(super) fn signs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let signs = |bytes| is(bytes, b'%') | is(bytes, b'\\') | is(bytes, b'&');
+    blocks::each(text, signs).map(|at| at..at + 1)
+}
+
+/// Both, in the order of their beginnings.
+pub(super) fn merged(
+    one: impl Iterator<Item = Range<usize>>,
+    other: impl Iterator<Item = Range<usize>>,
+) -> impl Iterator<Item = Range<usize>> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(first), Some(second)) if first.start <= second.start => one.next(),
+        (_, Some(_)) => other.next(),
+        (_, None) => one.next(),
+    })
+}
+
+/// These bytes, and everything visible that they touch on either side, but for what stands before `from`.
+pub(super) fn around(text: &[u8], bytes: Range<usize>, from: usize) -> Range<usize> {
+    let before = blocks::ending(&text[from..bytes.start], are_visible);
+    let behind = blocks::beginning(&text[bytes.end..], are_visible);
+    bytes.start - before..bytes.end + behind
 }
 
 /// All runs of at least so many of these bytes.

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use wide::u8x16;
 
 /// A phrase of twelve words of three letters has 47 bytes: wherever it begins, one of these steps leads into it, with
-/// [`LOOK`] bytes of it and a whole word behind.
-const STEP: usize = 24;
+/// [`LOOK`] bytes of it behind, and two whole words.
+const STEP: usize = 32;
 const LETTERS: Range<usize> = 3..9;
 const SEPARATOR: usize = 4;
 const WORDS: Range<usize> = 12..25;
@@ -62,8 +62,11 @@ impl List {
         List { bits, slots }
     }
 
-    fn may_hold(&self, word: &[u8]) -> bool {
-        let bit = bit_of(beginning(word));
+    /// Whether a word of so many letters may be one of them.
+    #[inline(always)]
+    fn may_hold(&self, text: &[u8], start: usize, count: usize) -> bool {
+        let Some(four) = text.get(start..).and_then(<[u8]>::first_chunk) else { return true };
+        let bit = bit_of(u32::from_be_bytes(*four) >> (8 * 4_usize.saturating_sub(count).min(3)));
         self.bits[bit / 64 % (BEGINNINGS / 64)] >> (bit % 64) & 1 == 1
     }
 
@@ -87,14 +90,20 @@ const LOOK: usize = crate::blocks::PART;
 pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
     let list = &*LIST;
     let mut at = from;
-    while at + LOOK <= text.len() {
-        if let Some(word) = word_behind(text, at).filter(|word| list.may_hold(&text[word.clone()]))
-            && list.holds(&text[word.clone()])
-            && goes_on(text, word.end)
+    while let Some(look) = text.get(at..).and_then(<[u8]>::first_chunk::<LOOK>) {
+        let place = at;
+        at += STEP;
+        if !all_are(look, may_be_row) {
+            continue;
+        }
+        let word = word_behind(text, place);
+        // What is true of texts as often as not is asked at once: each branch would be guessed wrong.
+        if word.is_some() & list.may_hold(text, word.start, word.count)
+            && list.holds(&text[word.start..word.start + word.count])
+            && goes_on(text, word.start + word.count)
         {
             found(row_begin(text, word.start));
         }
-        at += STEP;
     }
 }
 
@@ -192,24 +201,33 @@ fn row_begin(text: &[u8], word: usize) -> usize {
     begin
 }
 
-/// The first whole word behind this place, if there is nothing but small letters and what stands between words before it.
-#[inline]
-fn word_behind(text: &[u8], at: usize) -> Option<Range<usize>> {
-    if !text.get(at..)?.first_chunk().is_some_and(|look| all_are(look, may_be_row)) {
-        return None;
+/// Some letters in a row.
+struct Letters {
+    start: usize,
+    count: usize,
+    /// They begin before the next look.
+    is_near: bool,
+}
+
+impl Letters {
+    /// As many as words have.
+    fn is_some(&self) -> bool {
+        self.is_near & LETTERS.contains(&self.count)
     }
+}
+
+/// The first whole word behind this place.
+#[inline(always)]
+fn word_behind(text: &[u8], at: usize) -> Letters {
     let letters = bits_at(text, at, |bytes| between(bytes, b'a', b'z'));
-    let inside = letters.trailing_ones();
-    let begin = inside + (letters >> inside % 64).trailing_zeros();
-    if begin >= STEP as u32 {
-        return None;
-    }
-    let count = (letters >> begin).trailing_ones();
+    let others = letters & letters.wrapping_add(1);
+    let begin = others.trailing_zeros();
+    let count = (letters >> (begin % 64)).trailing_ones();
     // `\n` inside of a string is no letter of a word.
-    let escaped = u32::from(text[at + begin as usize - 1] == b'\\');
-    let count = count.saturating_sub(escaped) as usize;
-    let begin = at + (begin + escaped) as usize;
-    LETTERS.contains(&count).then(|| begin..begin + count)
+    let before = (at + begin as usize).saturating_sub(1);
+    let escaped = u32::from(text.get(before) == Some(&b'\\'));
+    let start = at + (begin + escaped) as usize;
+    Letters { start, count: count.saturating_sub(escaped) as usize, is_near: (begin as usize) < STEP }
 }
 
 #[inline(always)]

@@ -5,7 +5,10 @@
 //! processor's nearest memory. What the bit lets through is compared whole. There is no jumping and no chain of states,
 //! so the looks do not wait for each other.
 
+mod chosen;
+
 use crate::view::is_sign;
+use chosen::{blocks, goes_on, rarest};
 use std::ops::Range;
 
 /// Bytes that are hashed at once.
@@ -18,8 +21,8 @@ const TABLE: usize = 1 << BITS;
 /// Of the second table, which tells whether all four bytes stand there: 8 KiB.
 const ANCHOR_BITS: u32 = 16;
 const ANCHORS: usize = 1 << ANCHOR_BITS;
-/// Places that are let through before they are looked at again.
-const QUEUE: usize = 1024;
+/// Places that are looked at at once: every other one.
+const LOOKS: usize = 32;
 /// What is let through is looked up in so many lists.
 const LISTS: usize = 1 << 12;
 
@@ -99,13 +102,20 @@ impl Words {
         if self.words.is_empty() {
             return;
         }
-        let mut queue = [0_usize; QUEUE];
         let mut at = from;
-        while at < text.len() {
-            let (passed, next) = self.pass(text, at, &mut queue);
-            let kept = self.keep(text, &mut queue[..passed]);
-            queue[..kept].iter().for_each(|place| self.look(text, from, *place, &mut found));
-            at = next;
+        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
+            let mut passed = self.pass(bytes);
+            while passed != 0 {
+                let place = at + 2 * passed.trailing_zeros() as usize;
+                passed &= passed - 1;
+                if self.may_stand(text, place) {
+                    self.look(text, from, place, &mut found);
+                }
+            }
+            at += 2 * LOOKS;
+        }
+        for place in (at..text.len().saturating_sub(BLOCK - 1)).step_by(2) {
+            self.look(text, from, place, &mut found);
         }
         // A word of three bytes at an odd place, the text's last ones, has no even block behind it.
         if let Some(place) = text.len().checked_sub(BLOCK).filter(|place| *place >= from) {
@@ -113,62 +123,32 @@ impl Words {
         }
     }
 
-    /// Puts every other place from `at` on into the queue whose block is in the table, until it may be full; how many, and where
-    /// to go on. What does not pass is overwritten by the next one: there is no branch to be guessed wrong.
-    #[inline]
-    fn pass(&self, text: &[u8], from: usize, queue: &mut [usize; QUEUE]) -> (usize, usize) {
-        let (mut at, mut passed) = (from, 0);
-        let most = from + 2 * QUEUE;
-        while at + 8 <= most
-            && let Some(bytes) = text.get(at..at + 8 + BLOCK).and_then(|bytes| bytes.first_chunk::<11>())
-        {
-            let bits = self.bits_of_four(bytes);
-            for (bit, place) in bits.into_iter().zip((at..).step_by(2)) {
-                queue[passed % QUEUE] = place;
-                passed += bit;
-            }
-            at += 8;
-        }
-        if at + 8 <= most {
-            for place in (at..text.len().saturating_sub(BLOCK - 1)).step_by(2) {
-                queue[passed % QUEUE] = place;
-                passed += 1;
-            }
-            at = text.len();
-        }
-        (passed, at)
-    }
-
-    #[inline]
-    fn bits_of_four(&self, bytes: &[u8; 11]) -> [usize; 4] {
-        let [a, b, c, d, e, f, g, h, i, ..] = *bytes;
-        let eight = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let fourth = self.bit(fold(u32::from_le_bytes([g, h, i, 0])));
-        let [first, second, third] =
-            [0, 16, 32].map(|shift| self.bit(fold((eight >> shift & 0x00FF_FFFF) as u32)));
-        [first, second, third, fourth]
-    }
-
-    /// Of these places those that stay at which the four bytes of a word may stand, or from one before: how many.
-    fn keep(&self, text: &[u8], places: &mut [usize]) -> usize {
-        let mut kept = 0;
-        for at in 0..places.len() {
-            let place = places[at];
-            let stays = match place
-                .checked_sub(1)
-                .and_then(|before| text.get(before..)?.first_chunk::<{ ANCHOR + 1 }>())
-            {
-                Some([z, a, b, c, d]) => {
-                    self.is_anchor([*z, *a, *b, *c])
-                        | self.is_anchor([*a, *b, *c, *d])
-                        | self.is_short([*a, *b, *c])
-                }
-                None => true,
+    /// One bit for each of the places that are looked at: whether its block is in the table.
+    #[inline(always)]
+    fn pass(&self, bytes: &[u8; 2 * LOOKS + 2]) -> u32 {
+        let mut passed = 0;
+        for begin in (0..2 * LOOKS).step_by(8) {
+            let Some(bytes) = bytes.get(begin..begin + 10).and_then(<[u8]>::first_chunk::<10>) else {
+                continue;
             };
-            places[kept] = place;
-            kept += usize::from(stays);
+            let look = |at: usize| {
+                let four = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+                u32::from(self.bit(fold(four)))
+            };
+            let four = look(0) | look(2) << 1 | look(4) << 2 | look(6) << 3;
+            passed = passed >> 4 | four << (LOOKS - 4);
         }
-        kept
+        passed
+    }
+
+    /// Whether the four bytes that were chosen of a word may stand here, or from one before.
+    #[inline]
+    fn may_stand(&self, text: &[u8], place: usize) -> bool {
+        let around =
+            place.checked_sub(1).and_then(|before| text.get(before..)?.first_chunk::<{ ANCHOR + 1 }>());
+        around.is_none_or(|[z, a, b, c, d]| {
+            self.is_anchor([*z, *a, *b, *c]) | self.is_anchor([*a, *b, *c, *d]) | self.is_short([*a, *b, *c])
+        })
     }
 
     #[inline]
@@ -183,13 +163,13 @@ impl Words {
     }
 
     #[inline]
-    fn bit(&self, block: u32) -> usize {
+    fn bit(&self, block: u32) -> bool {
         let hash = hash(block);
-        (self.bits[hash / 64 % (TABLE / 64)] >> (hash % 64) & 1) as usize
+        self.bits[hash / 64 % (TABLE / 64)] >> (hash % 64) & 1 == 1
     }
 
     fn look(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(WordAt)) {
-        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.bit(*block) != 0) else {
+        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.bit(*block)) else {
             return;
         };
         let list = hash(block) % LISTS;
@@ -330,69 +310,16 @@ fn put(bits: &mut [u64; ANCHORS / 64], at: u32) {
     bits[at as usize / 64 % (ANCHORS / 64)] |= 1 << (at % 64);
 }
 
-/// The two blocks of a word's rarest four bytes; of a word of three bytes itself, and its end with everything that may follow.
-fn blocks(word: &[u8]) -> Vec<(u32, u16)> {
-    if word.len() == BLOCK {
-        let followed = (0..=u8::MAX).filter(|next| goes_on(*next)).map(|next| [word[1], word[2], next]);
-        let mut all: Vec<_> = followed.filter_map(|block| Some((block_at(&block)?, 1))).collect();
-        all.extend(block_at(word).map(|block| (block, 0)));
-        all.sort_unstable();
-        all.dedup();
-        return all;
-    }
-    let at = rarest(word);
-    let block = |at: usize| Some((block_at(&word[at..])?, u16::try_from(at).ok()?));
-    [block(at), block(at + 1)].into_iter().flatten().collect()
-}
-
-/// Where the four bytes of a word stand that are rarest in texts.
-fn rarest(word: &[u8]) -> usize {
-    let places = 0..=word.len().saturating_sub(ANCHOR);
-    let commonness = |at: usize| {
-        let bytes: u32 = word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum();
-        let blocks = [at, at + 1].map(|at| COMMON.iter().any(|common| common[..] == word[at..at + BLOCK]));
-        bytes + 200 * blocks.into_iter().map(u32::from).sum::<u32>()
-    };
-    places.min_by_key(|at| commonness(*at)).unwrap_or(0)
-}
-
-/// What may follow a word of three bytes; everything would let half of all texts through.
-pub(crate) fn goes_on(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_-.~+/".contains(&byte)
-}
-
-/// Three letters that words of English and of programs are full of.
-const COMMON: [&[u8; BLOCK]; 72] = [
-    b"the", b"and", b"ing", b"ion", b"tio", b"ent", b"for", b"ate", b"ter", b"hat", b"tha", b"ere", b"con",
-    b"res", b"ver", b"all", b"ons", b"nce", b"men", b"ith", b"ted", b"ers", b"pro", b"thi", b"wit", b"are",
-    b"ess", b"not", b"ive", b"was", b"ect", b"rea", b"com", b"per", b"int", b"est", b"sta", b"cti", b"ica",
-    b"ist", b"ear", b"ain", b"one", b"our", b"rat", b"str", b"sel", b"elf", b"tri", b"rin", b"fun", b"unc",
-    b"ret", b"urn", b"let", b"use", b"pub", b"lin", b"lue", b"val", b"nam", b"ame", b"pat", b"ath", b"key",
-    b"err", b"ror", b"end", b"ack", b"ver", b"tra", b"ult",
-];
-
-/// How often a byte stands in English, code and JSON, roughly, in thousandths.
-fn commonness(byte: u8) -> u32 {
-    match byte {
-        b' ' | b'e' => 100,
-        b't' | b'a' | b'o' | b'n' | b'i' | b's' | b'r' => 65,
-        b'h' | b'd' | b'l' | b'c' | b'u' => 35,
-        b'm' | b'f' | b'p' | b'g' | b'"' | b':' | b',' | b'-' | b'.' | b'/' | b'0' | b'1' => 22,
-        b'w' | b'y' | b'b' | b'v' | b'k' | b'_' | b'=' => 12,
-        b'2'..=b'9' => 8,
-        _ => 4,
-    }
-}
-
 /// Joins letters of both cases, and a few other bytes with each other; the comparison afterwards is exact.
 #[inline]
 fn fold(block: u32) -> u32 {
-    block & 0x00FF_FFFF | 0x0020_2020
+    block | 0x2020_2020
 }
 
+/// Of the lower three bytes: what the fourth one is multiplied by leaves no trace.
 #[inline]
 fn hash(folded: u32) -> usize {
-    (folded.wrapping_mul(0x9E37_79B1) >> (32 - BITS)) as usize
+    (folded.wrapping_mul(0x9E37_7900) >> (32 - BITS)) as usize
 }
 
 /// The block that the text begins with.
