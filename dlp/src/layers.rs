@@ -261,6 +261,9 @@ impl<T> Looker<'_, '_, T> {
             }
             let around = runs::around(bytes, sign.start.max(done)..sign.end, done);
             done = around.end;
+            if around.len() < ascii85::LEAST {
+                continue;
+            }
             for region in runs::visible(bytes, around) {
                 let open = !last && region.end == bytes.len();
                 let mut rest = region.start;

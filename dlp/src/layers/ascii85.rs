@@ -78,6 +78,9 @@ pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn
 
 /// As [`each`], where letters are escaped by the rule of one format alone. Its sign must be a letter too.
 pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+    if region.len() < LEAST {
+        return;
+    }
     let seen = |sign: u8| memchr::memchr(sign, &text[region.clone()]).is_some();
     let seen = [b'\\', b'%', b'&'].map(|sign| (sign, seen(sign)));
     for alphabet in &ALPHABETS {
@@ -97,7 +100,8 @@ pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut 
     }
 }
 
-const LEAST: usize = GROUP * GROUPS_LEAST;
+/// Letters that are looked at, at least.
+pub(super) const LEAST: usize = GROUP * GROUPS_LEAST;
 /// Groups in a row that are text by chance.
 const BY_CHANCE: usize = 3;
 
