@@ -111,8 +111,9 @@ impl Collector {
         let mut all = Vec::new();
         index.pieces(bytes, &mut |piece| all.push(piece));
         if let Some(view) = View::of(bytes, Before::default(), last) {
-            index.pieces(&view.bytes, &mut |mut piece| {
-                piece.is_open |= piece.source.end == view.bytes.len();
+            let text = view.text(bytes);
+            index.pieces(text, &mut |mut piece| {
+                piece.is_open |= piece.source.end == text.len();
                 piece.source = view.source(piece.source.start)..view.source_end(piece.source.end);
                 all.push(piece);
             });

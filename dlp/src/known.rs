@@ -135,7 +135,8 @@ impl KnownValues {
         let view = if self.is_empty() { None } else { View::of(bytes, before, last) };
         let text = Text { bytes, from: 0, last };
         let (finds, hold) = self.sweep_read(text, view.as_ref());
-        let before = view.as_ref().map_or_else(|| before.after(&bytes[..hold]), |view| view.before(hold));
+        let before =
+            view.as_ref().map_or_else(|| before.after(&bytes[..hold]), |view| view.before(bytes, hold));
         Sweep { finds, hold, before }
     }
 
@@ -237,8 +238,8 @@ impl Readers<'_> {
     }
 
     fn next_in_view(&self, from: usize) -> Option<Sight> {
-        let view = self.view?;
-        let sight = self.matcher.next(&view.bytes, view.place(from), self.last)?;
+        let view = self.view.filter(|view| view.differs_from(self.bytes))?;
+        let sight = self.matcher.next(view.text(self.bytes), view.place(from), self.last)?;
         Some(Sight {
             start: view.source(sight.start).max(from),
             found: sight.found.map(|(target, end)| (target, view.source_end(end).max(from + 1))),

@@ -221,24 +221,25 @@ impl<T> Looker<'_, '_, T> {
     /// As the receiver unescapes it, and what is escaped once more.
     fn unescaped(&mut self, view: &View, last: bool, plain: &Outer<'_>) {
         let outer = Outer { view: Some(view), source: plain.source };
+        let text = view.text(plain.source);
         if view.is_changed() {
-            self.lines(&view.bytes, last, &outer);
-            if View::of(&view.bytes, Before::default(), last).is_some_and(|again| again.is_changed()) {
-                self.read(&reading::escaped(&view.bytes, !last), &outer);
+            self.lines(text, last, &outer);
+            if View::would_change(text, Before::default(), last) {
+                self.read(&reading::escaped(text, !last), &outer);
             }
-            self.with_signs(plain.source, last, plain);
+            self.with_signs(view, last, plain);
             peeled::each(plain.source, last, &mut |reading| self.read(&reading, plain));
-            self.reversed_beside_breaks(view, &outer);
+            self.reversed_beside_breaks(view, text, &outer);
         }
-        self.text(&view.bytes, last, &outer);
+        self.text(text, last, &outer);
     }
 
     /// Stretches without blanks, decoded in every way.
     fn text(&mut self, text: &[u8], last: bool, outer: &Outer<'_>) {
-        for region in runs::visible(text) {
+        for region in runs::visible(text, 0..text.len()) {
             let open = !last && region.end == text.len();
             let mut rest = region.start;
-            for run in runs::letters(&text[..region.end], region.start) {
+            for run in runs::letters(text, region.clone()) {
                 let open = open && run.end == text.len();
                 bits::each(text, run.clone(), open, &mut |reading| self.read(&reading, outer));
                 if run.len() <= runs::REVERSED_MOST {
@@ -255,33 +256,46 @@ impl<T> Looker<'_, '_, T> {
 
     /// A break that was dropped may be the end of what stands there: the line before the first one and the one behind the last
     /// one are read from their ends too.
-    fn reversed_beside_breaks(&mut self, view: &View, outer: &Outer<'_>) {
+    fn reversed_beside_breaks(&mut self, view: &View, text: &[u8], outer: &Outer<'_>) {
         let mut breaks = view.breaks().peekable();
         while let Some(first) = breaks.next() {
             let mut last = first;
-            while let Some(next) = breaks.next_if(|next| runs::are_letters(&view.bytes[last..*next])) {
+            while let Some(next) =
+                breaks.next_if(|next| text[last..*next].iter().all(|byte| runs::is_letter(*byte)))
+            {
                 last = next;
             }
-            let before = runs::letters_before(&view.bytes, first);
-            let behind = runs::letters_behind(&view.bytes, last);
-            for run in [before, behind].into_iter().flatten() {
-                self.read(&reading::reversed(&view.bytes, run), outer);
+            let runs = [runs::letters_before(text, first), runs::letters_behind(text, last)];
+            for run in runs.into_iter().flatten() {
+                self.read(&reading::reversed(text, run), outer);
             }
         }
     }
 
     /// Some letters of ascii85 are signs of escapes elsewhere: it is read without the view too, and as one format
-    /// alone escapes it.
-    fn with_signs(&mut self, bytes: &[u8], last: bool, outer: &Outer<'_>) {
-        for region in runs::visible(bytes) {
-            let open = !last && region.end == bytes.len();
-            let mut rest = region.start;
-            let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
-            for run in runs::letters(&bytes[..region.end], region.start).filter(long) {
-                self.ascii85(bytes, rest..run.start, false, outer);
-                rest = run.end;
+    /// alone escapes it. A stretch that stands in the view as it is, without any such sign, is read there.
+    fn with_signs(&mut self, view: &View, last: bool, outer: &Outer<'_>) {
+        let bytes = outer.source;
+        let mut done = 0;
+        for sign in runs::merged(view.changes(bytes), runs::signs(bytes)) {
+            if sign.end <= done {
+                continue;
             }
-            self.ascii85(bytes, rest..region.end, open, outer);
+            let around = runs::around(bytes, sign.start.max(done)..sign.end, done);
+            done = around.end;
+            if around.len() < ascii85::LEAST {
+                continue;
+            }
+            for region in runs::visible(bytes, around) {
+                let open = !last && region.end == bytes.len();
+                let mut rest = region.start;
+                let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
+                for run in runs::letters(bytes, region.clone()).filter(long) {
+                    self.ascii85(bytes, rest..run.start, false, outer);
+                    rest = run.end;
+                }
+                self.ascii85(bytes, rest..region.end, open, outer);
+            }
         }
     }
 

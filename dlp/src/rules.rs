@@ -18,6 +18,7 @@ mod seeds;
 mod words;
 
 use crate::find::{Find, Seen, Text};
+use crate::view::View;
 pub use gitleaks::Loaded;
 use machine::{Machine, Run};
 pub use own::{OwnRule, RuleError};
@@ -68,6 +69,13 @@ struct Candidate {
     end: usize,
     rule: u32,
     begin: usize,
+}
+
+/// Where rules are to be tried.
+#[derive(Default)]
+struct Places {
+    words: Vec<WordAt>,
+    digits: Vec<usize>,
 }
 
 impl RuleSet {
@@ -139,14 +147,53 @@ impl RuleSet {
 
     /// Everything that these bytes hold, and the first place where something may have begun that does not end here.
     pub(crate) fn sweep(&self, text: Text<'_>, found: &mut Vec<Find>) -> usize {
-        let mut sweep = Sweep { text, seen: Seen::default(), hold: text.bytes.len(), found };
         if self.is_empty() {
-            return sweep.hold;
+            return text.bytes.len();
         }
-        let mut candidates = self.candidates(text);
-        candidates.sort_unstable();
-        candidates.dedup();
-        for candidate in candidates {
+        let mut places = Places::default();
+        self.inner.words.find(text.bytes, text.from, |word| places.words.push(word));
+        if !self.inner.digits.is_empty() {
+            let mut look = |row| digits::places(text.bytes, text.from, row, |at| places.digits.push(at));
+            digits::rows(text.bytes, text.from, &mut look);
+        }
+        self.sweep_at(text, &places, found)
+    }
+
+    /// As [`RuleSet::sweep`], of some bytes and of their view, which is changed: what is found in each, and what each holds back.
+    ///
+    /// Words and digits are sought in the view alone. One that the bytes hold too stands in both as it is, or an escape cuts it:
+    /// then it goes on into the escape or begins there.
+    pub(crate) fn sweep_both(&self, text: Text<'_>, read: Text<'_>, view: &View) -> [(Vec<Find>, usize); 2] {
+        let (mut finds, mut finds_read) = (Vec::new(), Vec::new());
+        if self.is_empty() {
+            return [(finds, text.bytes.len()), (finds_read, read.bytes.len())];
+        }
+        let (mut plain, mut viewed) = (Places::default(), Places::default());
+        self.words_of_both(text, read, view, [&mut plain.words, &mut viewed.words]);
+        if !self.inner.digits.is_empty() {
+            digits_of_both(text, read, view, [&mut plain.digits, &mut viewed.digits]);
+        }
+        let hold = self.sweep_at(text, &plain, &mut finds);
+        let hold_read = self.sweep_at(read, &viewed, &mut finds_read);
+        [(finds, hold), (finds_read, hold_read)]
+    }
+
+    fn words_of_both(&self, text: Text<'_>, read: Text<'_>, view: &View, both: [&mut Vec<WordAt>; 2]) {
+        let [plain, viewed] = both;
+        let words = &self.inner.words;
+        words.find(read.bytes, read.from, |at| {
+            viewed.push(at);
+            let start = view.unchanged(at.start..at.start + words.length(at.word));
+            plain.extend(start.map(|start| WordAt { start, ..at }));
+        });
+        for escape in view.changes(text.bytes).skip_while(|escape| escape.end <= text.from) {
+            words.find_at_escape(text.bytes, text.from, escape, |at| plain.push(at));
+        }
+    }
+
+    fn sweep_at(&self, text: Text<'_>, places: &Places, found: &mut Vec<Find>) -> usize {
+        let mut sweep = Sweep { text, seen: Seen::default(), hold: text.bytes.len(), found };
+        for candidate in self.candidates(places) {
             if let Some(rule) = self.rule(candidate.rule) {
                 sweep.run(rule, candidate.rule, candidate.begin..candidate.end + 1);
             }
@@ -166,23 +213,20 @@ impl RuleSet {
         sweep.hold
     }
 
-    fn candidates(&self, text: Text<'_>) -> Vec<Candidate> {
+    fn candidates(&self, places: &Places) -> Vec<Candidate> {
         let mut all = Vec::new();
-        self.inner.words.find(text.bytes, text.from, |WordAt { start, word }| {
-            all.extend(self.inner.by_word[word].iter().map(|rule| {
+        for WordAt { start, word } in &places.words {
+            all.extend(self.inner.by_word[*word].iter().map(|rule| {
                 let lead = self.rule(*rule).map_or(0, Rule::lead);
-                Candidate { end: start, rule: *rule, begin: start.saturating_sub(lead) }
+                Candidate { end: *start, rule: *rule, begin: start.saturating_sub(lead) }
             }));
-        });
-        if !self.inner.digits.is_empty() {
-            digits::find(text.bytes, text.from, |at| {
-                all.extend(self.inner.digits.iter().map(|rule| Candidate {
-                    end: at,
-                    rule: *rule,
-                    begin: at,
-                }));
-            });
         }
+        for at in &places.digits {
+            let at = |rule: &u32| Candidate { end: *at, rule: *rule, begin: *at };
+            all.extend(self.inner.digits.iter().map(at));
+        }
+        all.sort_unstable();
+        all.dedup();
         all
     }
 
@@ -235,6 +279,18 @@ impl RuleSet {
         if let Some(seeds::Row::Open(held)) = row.map(|begin| seeds::row(bytes, from, begin, false)) {
             sweep.hold = sweep.hold.min(held);
         }
+    }
+}
+
+fn digits_of_both(text: Text<'_>, read: Text<'_>, view: &View, both: [&mut Vec<usize>; 2]) {
+    let [plain, viewed] = both;
+    let mut look = |row| digits::places(text.bytes, text.from, row, |at| plain.push(at));
+    digits::rows(read.bytes, read.from, |row| {
+        digits::places(read.bytes, read.from, row, |at| viewed.push(at));
+        view.unchanged(row..row + digits::ROW).into_iter().for_each(&mut look);
+    });
+    for escape in view.changes(text.bytes).skip_while(|escape| escape.end <= text.from) {
+        digits::rows_in_escape(text.bytes, text.from, escape, &mut look);
     }
 }
 

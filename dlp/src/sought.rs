@@ -121,9 +121,7 @@ impl Sought {
         }
         look.view = View::of(text.bytes, before, text.last);
         self.seek_known(text, &mut look);
-        let hold = self.rules.sweep(text, &mut look.finds);
-        look.hold = look.hold.min(hold);
-        self.seek_in_view(text, &mut look);
+        self.seek_by_rules(text, &mut look);
         look.settle(text.from);
         look
     }
@@ -187,18 +185,23 @@ impl Sought {
         look.hold = look.hold.min(hold);
     }
 
-    fn seek_in_view(&self, text: Text<'_>, look: &mut Look) {
-        let Some(view) = &look.view else { return };
-        let mut finds = Vec::new();
-        let read = Text { bytes: &view.bytes, from: view.place(text.from), last: text.last };
-        let hold = self.rules.sweep(read, &mut finds);
-        look.hold = look.hold.min(view.source(hold));
-        for find in &mut finds {
+    /// A view that is the same as the bytes, all of them, shows nothing else.
+    fn seek_by_rules(&self, text: Text<'_>, look: &mut Look) {
+        let Some(view) = look.view.as_ref().filter(|view| view.differs_from(text.bytes)) else {
+            let hold = self.rules.sweep(text, &mut look.finds);
+            look.hold = look.hold.min(hold);
+            return;
+        };
+        let read = Text { bytes: view.text(text.bytes), from: view.place(text.from), last: text.last };
+        let [(mut finds, hold), (mut read, hold_read)] = self.rules.sweep_both(text, read, view);
+        look.hold = look.hold.min(hold).min(view.source(hold_read));
+        for find in &mut read {
             find.start = view.source(find.start).max(text.from);
             find.value = view.source(find.value.start).max(text.from)..view.source_end(find.value.end);
             find.layer = How::Escaped;
         }
         look.finds.append(&mut finds);
+        look.finds.append(&mut read);
     }
 
     /// As it is told; `base` is the place of the first byte that was looked at.
@@ -321,6 +324,6 @@ impl Look {
 
     /// What stands before this place, which is no middle of an escape.
     pub(crate) fn before(&self, bytes: &[u8], at: usize) -> Before {
-        self.view.as_ref().map_or_else(|| self.before.after(&bytes[..at]), |view| view.before(at))
+        self.view.as_ref().map_or_else(|| self.before.after(&bytes[..at]), |view| view.before(bytes, at))
     }
 }

@@ -9,27 +9,16 @@
 //! nested (`%5Cu0041`). Values are brought to the same form before they are sought, so leniency costs no match.
 pub(crate) mod alike;
 mod cursor;
+mod signs;
 
-use cursor::{Cursor, is_break};
+use cursor::Cursor;
+use signs::Signs;
+pub(crate) use signs::is_sign;
+use std::ops::Range;
 
 /// So many letters of base64 before a line break make it a wrapped line, of which there is no shorter one. Words are shorter:
 /// the end of a line of text is no beginning of anything, and need not wait.
 const WRAPPED: usize = 16;
-
-/// Bytes that can begin an escape, a line break, or a character that nobody sees or that looks like another.
-const SPECIAL: [bool; 256] = {
-    let mut table = [false; 256];
-    let special = [
-        b'%', b'\\', b'&', b'\n', b'\r', 0xC2, 0xC4, 0xC5, 0xC9, 0xCD, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2, 0xD3,
-        0xD4, 0xE2, 0xEF, 0xF0, 0xF3,
-    ];
-    let mut at = 0;
-    while at < special.len() {
-        table[special[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
 
 /// An escape and what it stands for.
 struct Token {
@@ -62,7 +51,8 @@ impl Before {
 
 /// Bytes as read by the receiver.
 pub(crate) struct View {
-    pub(crate) bytes: Vec<u8>,
+    /// Empty for as long as nothing was more than itself: then they are the source.
+    bytes: Vec<u8>,
     /// Source bytes that were read; behind them stands the beginning of an escape.
     pub(crate) read: usize,
     tokens: Vec<Token>,
@@ -72,14 +62,25 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// `None` when nothing is escaped: the receiver reads the bytes as they are.
+    /// `None` when nothing looks escaped: the receiver reads the bytes as they are.
     pub(crate) fn of(source: &[u8], before: Before, last: bool) -> Option<View> {
-        let first = first_special(source, before.letters)?;
-        let bytes = Vec::with_capacity(source.len());
-        let mut view = View { bytes, read: 0, tokens: Vec::new(), before, broken: before.broken };
-        view.copy(source, first);
-        while view.read < source.len() && view.step(source, last) {}
-        Some(view)
+        let mut view = View::new(before);
+        view.read_all(source, last, false).then_some(view)
+    }
+
+    /// Whether a view of these bytes would be changed.
+    pub(crate) fn would_change(source: &[u8], before: Before, last: bool) -> bool {
+        let mut view = View::new(before);
+        view.read_all(source, last, true) && view.is_changed()
+    }
+
+    fn new(before: Before) -> View {
+        View { bytes: Vec::new(), read: 0, tokens: Vec::new(), before, broken: before.broken }
+    }
+
+    /// Its bytes; `source` are those that it is the view of.
+    pub(crate) fn text<'a>(&'a self, source: &'a [u8]) -> &'a [u8] {
+        if self.is_changed() { &self.bytes } else { &source[..self.read] }
     }
 
     /// Whether anything was more than itself.
@@ -90,6 +91,11 @@ impl View {
     /// The places where line breaks were dropped.
     pub(crate) fn breaks(&self) -> impl Iterator<Item = usize> + '_ {
         self.tokens.iter().filter(|token| token.line_break.is_some()).map(|token| token.at)
+    }
+
+    /// Whether its bytes are others, or fewer.
+    pub(crate) fn differs_from(&self, source: &[u8]) -> bool {
+        self.is_changed() || self.read < source.len()
     }
 
     /// Where the byte at this place of the view came from.
@@ -118,15 +124,32 @@ impl View {
         }
     }
 
-    /// What stands before this source byte.
-    pub(crate) fn before(&self, source: usize) -> Before {
-        if source == 0 {
+    /// Where in the source these bytes of the view stand as they are, one behind the other.
+    pub(crate) fn unchanged(&self, range: Range<usize>) -> Option<usize> {
+        let before = self.tokens.partition_point(|token| token.at <= range.start);
+        let cut = self.tokens.get(before).is_some_and(|next| next.at < range.end);
+        let Some(last) = before.checked_sub(1).map(|last| &self.tokens[last]) else {
+            return (!cut).then_some(range.start);
+        };
+        (!cut && range.start >= last.end).then(|| last.source_end + (range.start - last.end))
+    }
+
+    /// The source of everything that was more than itself, and what was not read.
+    pub(crate) fn changes(&self, source: &[u8]) -> impl Iterator<Item = Range<usize>> {
+        let tokens = self.tokens.iter().map(|token| token.source..token.source_end);
+        tokens.chain((self.read < source.len()).then_some(self.read..source.len()))
+    }
+
+    /// What stands before the byte at this place of the source.
+    pub(crate) fn before(&self, source: &[u8], at: usize) -> Before {
+        if at == 0 {
             return self.before;
         }
-        let token = self.last_token(|token| token.source < source);
-        let broken = token.filter(|token| token.source_end == source).and_then(|token| token.line_break);
-        let place = self.place(source).min(self.bytes.len());
-        Before { letters: letters_behind(&self.bytes[..place], self.before.letters), broken }
+        let token = self.last_token(|token| token.source < at);
+        let broken = token.filter(|token| token.source_end == at).and_then(|token| token.line_break);
+        let text = self.text(source);
+        let place = self.place(at).min(text.len());
+        Before { letters: letters_behind(&text[..place], self.before.letters), broken }
     }
 
     /// Back to the beginning of the escape that this source byte is part of.
@@ -142,15 +165,82 @@ impl View {
         count.checked_sub(1).map(|last| &self.tokens[last])
     }
 
-    /// One escape and the plain bytes behind it; false when the escape is not whole yet.
+    /// Whether anything may be more than itself. `first_only`: nothing behind the first change is read.
+    fn read_all(&mut self, source: &[u8], last: bool, first_only: bool) -> bool {
+        let mut signs = Signs::of(source);
+        let mut seen = false;
+        while let Some(at) = signs.next(self.read) {
+            match source[at] {
+                b'\\' if self.is_common(source, at) => {
+                    seen = true;
+                    self.drop_backslash(source, at);
+                }
+                b'\n' | b'\r'
+                    if self.is_plain_break(source, at) || !(seen || self.is_wrapped(&source[..at])) => {}
+                _ => {
+                    seen = true;
+                    self.copy(source, at);
+                    if !self.step(source, last) {
+                        return true;
+                    }
+                }
+            }
+            if first_only && self.is_changed() {
+                return true;
+            }
+        }
+        self.copy(source, source.len());
+        seen
+    }
+
+    /// What stands in most texts: a backslash before a plain character, or before the sign of a line break that is no wrapped
+    /// line's, as what stands right before is no letter.
+    #[inline]
+    fn is_common(&self, source: &[u8], at: usize) -> bool {
+        match source.get(at + 1) {
+            Some(b'n' | b'r') => at > self.read && !is_letter(source[at - 1]),
+            Some(b'\\' | b'u' | b'x' | b'%' | 0x80..) | None => false,
+            Some(_) => true,
+        }
+    }
+
+    #[inline]
+    fn drop_backslash(&mut self, source: &[u8], at: usize) {
+        if !self.is_changed() {
+            self.bytes.reserve(source.len());
+        }
+        self.bytes.extend_from_slice(&source[if self.is_changed() { self.read } else { 0 }..at]);
+        let place = self.bytes.len();
+        self.tokens.push(Token { source: at, source_end: at + 1, at: place, end: place, line_break: None });
+        self.broken = None;
+        self.read = at + 1;
+    }
+
+    /// A line break behind bytes that are read as they are, and are too few letters to be a wrapped line.
+    #[inline]
+    fn is_plain_break(&self, source: &[u8], at: usize) -> bool {
+        let behind = &source[self.read..at];
+        match behind.last() {
+            None => false,
+            Some(byte) if !is_letter(*byte) => true,
+            Some(_) => {
+                let letters = behind.iter().rev().take(WRAPPED).take_while(|byte| is_letter(**byte)).count();
+                letters < WRAPPED && letters < behind.len()
+            }
+        }
+    }
+
+    fn is_wrapped(&self, text: &[u8]) -> bool {
+        letters_behind(text, self.before.letters) >= WRAPPED
+    }
+
+    /// One escape; false when it is not whole yet.
     fn step(&mut self, source: &[u8], last: bool) -> bool {
         if !self.common_step(source) {
             let mut cursor = Cursor { source, at: self.read, last };
-            let Ok(meaning) = cursor.token(|sign| self.joins(sign)) else { return false };
-            self.put(meaning.as_bytes(), cursor.at, meaning.line_break());
+            let Ok(meaning) = cursor.token(|sign| self.joins(source, sign)) else { return false };
+            self.put(source, meaning.as_bytes(), cursor.at, meaning.line_break());
         }
-        let plain_end = next_special(source, self.read).unwrap_or(source.len());
-        self.copy(source, plain_end);
         true
     }
 
@@ -158,15 +248,15 @@ impl View {
     fn common_step(&mut self, source: &[u8]) -> bool {
         match source[self.read..] {
             [b'\\', b'\\' | b'u' | b'x' | b'%' | 0x80.., ..] | [] => false,
-            [b'\\', b'n', ..] if self.joins(b'\n') => false,
-            [b'\\', b'r', ..] if self.joins(b'\r') => false,
+            [b'\\', b'n', ..] if self.joins(source, b'\n') => false,
+            [b'\\', b'r', ..] if self.joins(source, b'\r') => false,
             [b'\\', _, ..] => {
-                self.put(&[], self.read + 1, None);
+                self.put(source, &[], self.read + 1, None);
                 true
             }
             [lead, second, ..] => match alike::of_two_bytes(lead, second) {
                 Some(byte) => {
-                    self.put(&[byte], self.read + 2, None);
+                    self.put(source, &[byte], self.read + 2, None);
                     true
                 }
                 None => false,
@@ -176,12 +266,25 @@ impl View {
     }
 
     /// What was read up to this place of the source.
-    fn put(&mut self, meant: &[u8], source_end: usize, line_break: Option<u8>) {
-        let at = self.bytes.len();
-        self.bytes.extend_from_slice(meant);
-        let token = Token { source: self.read, source_end, at, end: self.bytes.len(), line_break };
-        if token.source_end - token.source != token.end - token.at {
-            self.tokens.push(token);
+    fn put(&mut self, source: &[u8], meant: &[u8], source_end: usize, line_break: Option<u8>) {
+        let changed = source_end - self.read != meant.len();
+        debug_assert!(changed || source[self.read..source_end] == *meant, "as long as it was, and the same");
+        if changed && !self.is_changed() {
+            self.bytes.reserve(source.len());
+            self.bytes.extend_from_slice(&source[..self.read]);
+        }
+        if changed || self.is_changed() {
+            let at = self.bytes.len();
+            self.bytes.extend_from_slice(meant);
+            if changed {
+                self.tokens.push(Token {
+                    source: self.read,
+                    source_end,
+                    at,
+                    end: self.bytes.len(),
+                    line_break,
+                });
+            }
         }
         self.broken = line_break;
         self.read = source_end;
@@ -189,7 +292,9 @@ impl View {
 
     fn copy(&mut self, source: &[u8], end: usize) {
         if end > self.read {
-            self.bytes.extend_from_slice(&source[self.read..end]);
+            if self.is_changed() {
+                self.bytes.extend_from_slice(&source[self.read..end]);
+            }
             self.broken = None;
         }
         self.read = end;
@@ -197,9 +302,9 @@ impl View {
 
     /// Whether a line break joins two lines of something wrapped. One only: behind two there is something new, and in
     /// streams of events the second one is the end.
-    fn joins(&self, sign: u8) -> bool {
+    fn joins(&self, source: &[u8], sign: u8) -> bool {
         let single = self.broken.is_none_or(|before| (before, sign) == (b'\r', b'\n'));
-        single && letters_behind(&self.bytes, self.before.letters) >= WRAPPED
+        single && self.is_wrapped(self.text(source))
     }
 }
 
@@ -212,7 +317,7 @@ pub(crate) fn readings(value: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 }
 
 fn reading(value: &[u8], before: Before) -> Vec<u8> {
-    View::of(value, before, true).map_or_else(|| value.to_vec(), |view| view.bytes)
+    View::of(value, before, true).map_or_else(|| value.to_vec(), |view| view.text(value).to_vec())
 }
 
 fn lettered(value: &[u8]) -> Vec<u8> {
@@ -228,19 +333,6 @@ fn lettered(value: &[u8]) -> Vec<u8> {
     escaped
 }
 
-/// Most bytes hold no escape at all, and this is quick to see.
-fn first_special(source: &[u8], letters: usize) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = next_special(source, from)?;
-        let plain = is_break(source[at]) && letters_behind(&source[..at], letters) < WRAPPED;
-        if !plain {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-}
-
 /// The run of letters at the end of these bytes, which follow so many others; counted as far as it matters.
 fn letters_behind(bytes: &[u8], before: usize) -> usize {
     let run = bytes.iter().rev().take(WRAPPED).take_while(|byte| is_letter(**byte)).count();
@@ -250,57 +342,6 @@ fn letters_behind(bytes: &[u8], before: usize) -> usize {
 /// What lines of base64, base64url, base32 and hex are made of.
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
-}
-
-/// The next byte that may be more than itself: what surely is not, by the byte behind it, needs no look.
-fn next_special(source: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        at = next_sign(source, at)?;
-        if may_be_special(source, at) {
-            return Some(at);
-        }
-        at += 1;
-    }
-}
-
-const BLOCK: usize = 32;
-
-fn next_sign(source: &[u8], from: usize) -> Option<usize> {
-    let (blocks, _) = source[from..].as_chunks::<BLOCK>();
-    let first = blocks.iter().position(holds_sign);
-    let begin = from + first.unwrap_or(blocks.len()) * BLOCK;
-    let found = source[begin..].iter().position(|byte| SPECIAL[usize::from(*byte)])?;
-    Some(begin + found)
-}
-
-/// Written so that a block is looked at at once.
-fn holds_sign(block: &[u8; BLOCK]) -> bool {
-    let sign = |byte: u8| {
-        (byte == b'%')
-            | (byte == b'\\')
-            | (byte == b'&')
-            | (byte == b'\n')
-            | (byte == b'\r')
-            | (byte >= alike::FIRST_LEAD)
-    };
-    block.iter().fold(false, |any, byte| any | sign(*byte))
-}
-
-fn may_be_special(source: &[u8], at: usize) -> bool {
-    let Some(next) = source.get(at + 1) else { return true };
-    match source[at] {
-        b'%' => next.is_ascii_hexdigit() || *next == b'%',
-        b'&' => next.is_ascii_alphanumeric() || matches!(next, b'#' | b'%'),
-        b'\n' | b'\r' => at.checked_sub(1).is_none_or(|before| may_be_wrapped(source[before])),
-        b'\\' => true,
-        lead => alike::may_be(lead, *next),
-    }
-}
-
-/// What may stand before a line break that is dropped: a letter, spelled in any way, or the other sign.
-fn may_be_wrapped(byte: u8) -> bool {
-    is_letter(byte) || matches!(byte, b';' | b'\\') || is_break(byte) || byte >= 0x80
 }
 
 #[cfg(test)]
@@ -350,7 +391,7 @@ mod tests {
     #[test]
     fn places_lead_back_to_the_source() {
         let view = View::of(b"ab%41cd\\u0042ef", Before::default(), true).unwrap();
-        assert_eq!(view.bytes, b"abAcdBef");
+        assert_eq!(view.text(b"ab%41cd\\u0042ef"), b"abAcdBef");
         let sources: Vec<usize> = (0..=8).map(|at| view.source(at)).collect();
         assert_eq!(sources, [0, 1, 2, 5, 6, 7, 13, 14, 15]);
         assert_eq!(view.floor(4), 2);
@@ -394,11 +435,15 @@ mod tests {
         assert_eq!(View::of(line, Before::default(), false).unwrap().read, line.len());
         assert!(View::of(&line[1..], Before::default(), false).is_none());
         assert_eq!(
-            View::of(&line[1..], Before { letters: 1, broken: None }, false).unwrap().bytes,
-            line[1..16]
+            View::of(&line[1..], Before { letters: 1, broken: None }, false).unwrap().text(&line[1..]),
+            &line[1..16]
         );
-        let before = View::of(line, Before::default(), false).unwrap().before(line.len());
+        let before = View::of(line, Before::default(), false).unwrap().before(line, line.len());
         assert_eq!(before, Before { letters: WRAPPED, broken: Some(b'\n') });
-        assert_eq!(View::of(b"\nab%41", before, false).unwrap().bytes, b"\nabA", "the second one of two");
+        assert_eq!(
+            View::of(b"\nab%41", before, false).unwrap().text(b"\nab%41"),
+            b"\nabA",
+            "the second one of two"
+        );
     }
 }

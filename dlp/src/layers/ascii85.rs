@@ -5,13 +5,22 @@ use super::Layer;
 use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
-use super::runs;
+use crate::blocks::{BLOCK, Kind, Runs, between, bits_at, is, long_runs};
 use std::ops::Range;
+use wide::u8x16;
 
 pub(super) struct Alphabet {
+    whose: Whose,
     letters: [u8; 85],
     values: [u8; 256],
     known: [bool; 256],
+}
+
+#[derive(Clone, Copy)]
+enum Whose {
+    Adobe,
+    Rfc1924,
+    ZeroMq,
 }
 
 const NO_LETTER: u8 = 0xFF;
@@ -20,9 +29,15 @@ const GROUPS_LEAST: usize = 5;
 /// Groups of other bytes that do not end a stretch.
 const GAP: usize = 3;
 static ALPHABETS: [Alphabet; 3] = [
-    alphabet(&adobe()),
-    alphabet(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"),
-    alphabet(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"),
+    alphabet(Whose::Adobe, &adobe()),
+    alphabet(
+        Whose::Rfc1924,
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+    ),
+    alphabet(
+        Whose::ZeroMq,
+        b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+    ),
 ];
 
 const fn adobe() -> [u8; 85] {
@@ -35,7 +50,7 @@ const fn adobe() -> [u8; 85] {
     letters
 }
 
-const fn alphabet(letters: &[u8; 85]) -> Alphabet {
+const fn alphabet(whose: Whose, letters: &[u8; 85]) -> Alphabet {
     let (mut values, mut known) = ([NO_LETTER; 256], [false; 256]);
     let mut value = 0_u8;
     while value < 85 {
@@ -44,39 +59,49 @@ const fn alphabet(letters: &[u8; 85]) -> Alphabet {
         known[letter] = true;
         value += 1;
     }
-    Alphabet { letters: *letters, values, known }
+    Alphabet { whose, letters: *letters, values, known }
 }
 
 /// Every reading of a stretch without blanks and without long runs of letters of base64, which all of these alphabets have, and
 /// no code of theirs keeps to. `open`: more may follow its end.
 pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-    for alphabet in &ALPHABETS {
-        for run in runs::all(&text[..region.end], region.start, LEAST, &alphabet.known) {
-            let open = open && run.end == region.end;
-            alphabet.part(text, run, open, show);
-        }
-    }
-}
-
-/// As [`each`], where letters are escaped by the rule of one format alone.
-pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-    for alphabet in &ALPHABETS {
-        for run in runs::all(&text[..region.end], region.start, LEAST, &alphabet.known) {
-            let open = open && run.end == region.end;
-            for format in Format::ALL {
-                let Some((letters, places)) = format.unescaped(&text[run.clone()], run.start, open) else {
-                    continue;
-                };
-                alphabet.part(&letters, 0..letters.len(), open, &mut |mut reading| {
-                    reading.through(&places);
-                    show(reading);
-                });
+    for alphabet in ALPHABETS.iter().filter(|alphabet| alphabet.may_begin(&text[region.clone()])) {
+        alphabet.each_run(text, region.clone(), |run| {
+            let likely = alphabet.likely(&text[run.clone()]);
+            if !likely.is_empty() {
+                let open = open && run.end == region.end;
+                alphabet.part(text, run, &likely, open, show);
             }
+        });
+    }
+}
+
+/// As [`each`], where letters are escaped by the rule of one format alone. Its sign must be a letter too.
+pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+    if region.len() < LEAST {
+        return;
+    }
+    let seen = |sign: u8| memchr::memchr(sign, &text[region.clone()]).is_some();
+    let seen = [b'\\', b'%', b'&'].map(|sign| (sign, seen(sign)));
+    for alphabet in &ALPHABETS {
+        let is_used = |format: &Format| {
+            seen.iter()
+                .any(|(sign, seen)| *seen && format.begins_with(*sign) && alphabet.known[usize::from(*sign)])
+        };
+        let formats: Vec<Format> = Format::ALL.into_iter().filter(is_used).collect();
+        if !formats.is_empty() {
+            alphabet.each_run(text, region.clone(), |run| {
+                let open = open && run.end == region.end;
+                formats
+                    .iter()
+                    .for_each(|format| alphabet.escaped_run(text, run.clone(), *format, open, show));
+            });
         }
     }
 }
 
-const LEAST: usize = GROUP * GROUPS_LEAST;
+/// Letters that are looked at, at least.
+pub(super) const LEAST: usize = GROUP * GROUPS_LEAST;
 /// Groups in a row that are text by chance.
 const BY_CHANCE: usize = 3;
 
@@ -88,15 +113,144 @@ fn is_sign(letter: u8) -> bool {
 /// The values of first letters of groups of text, up to the last ASCII character.
 const FIRSTS: std::ops::RangeInclusive<u8> = 0..=40;
 
+#[inline(always)]
+fn is_any<const SIGNS: usize>(bytes: u8x16, signs: [u8; SIGNS]) -> u8x16 {
+    signs.into_iter().fold(u8x16::splat(0), |any, sign| any | is(bytes, sign))
+}
+
+#[inline(always)]
+fn are_of_adobe(bytes: u8x16) -> u8x16 {
+    between(bytes, b'!', b'u')
+}
+
+#[inline(always)]
+fn are_of_rfc_1924(bytes: u8x16) -> u8x16 {
+    between(bytes, b'!', b'~') & !is_any(bytes, *b"\"',./:[\\]")
+}
+
+#[inline(always)]
+fn are_of_zero_mq(bytes: u8x16) -> u8x16 {
+    between(bytes, b'!', b'~') & !is_any(bytes, *b"\"',;\\_`|~")
+}
+
+/// The letters of the first values, up to [`FIRSTS`] and one more.
+#[inline(always)]
+fn are_firsts_of_adobe(bytes: u8x16) -> u8x16 {
+    between(bytes, b'!', b'J')
+}
+
+#[inline(always)]
+fn are_firsts_of_rfc_1924(bytes: u8x16) -> u8x16 {
+    between(bytes, b'0', b'9') | between(bytes, b'A', b'Z') | between(bytes, b'a', b'f')
+}
+
+#[inline(always)]
+fn are_firsts_of_zero_mq(bytes: u8x16) -> u8x16 {
+    between(bytes, b'0', b'9') | between(bytes, b'a', b'z') | between(bytes, b'A', b'F')
+}
+
 impl Alphabet {
-    fn part(&'static self, text: &[u8], part: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+    /// Whether enough groups in a row are text anywhere.
+    fn may_begin(&self, letters: &[u8]) -> bool {
+        match self.whose {
+            Whose::Adobe => self.may_begin_by(letters, are_firsts_of_adobe, are_of_adobe),
+            Whose::Rfc1924 => self.may_begin_by(letters, are_firsts_of_rfc_1924, are_of_rfc_1924),
+            Whose::ZeroMq => self.may_begin_by(letters, are_firsts_of_zero_mq, are_of_zero_mq),
+        }
+    }
+
+    /// First by the first letters of groups, then by all letters, then group by group.
+    #[inline(always)]
+    fn may_begin_by(&self, letters: &[u8], firsts: impl Kind, known: impl Kind) -> bool {
+        (0..(letters.len() + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST).any(|begin| {
+            let first = bits_at(letters, begin, &firsts);
+            let mut starts =
+                first & first >> GROUP & first >> (2 * GROUP) & first >> (3 * GROUP) & first >> (4 * GROUP);
+            if starts != 0 {
+                starts &= long_runs(bits_at(letters, begin, &known), LEAST);
+            }
+            while starts != 0 {
+                let at = begin + starts.trailing_zeros() as usize;
+                let (groups, _) = letters[at..at + LEAST].as_chunks::<GROUP>();
+                if groups.iter().all(|group| self.is_text(group)) {
+                    return true;
+                }
+                starts &= starts - 1;
+            }
+            false
+        })
+    }
+
+    /// Runs of letters that are long enough.
+    fn each_run(&self, text: &[u8], region: Range<usize>, show: impl FnMut(Range<usize>)) {
+        match self.whose {
+            Whose::Adobe => Runs::new(text, region, LEAST, are_of_adobe).for_each(show),
+            Whose::Rfc1924 => Runs::new(text, region, LEAST, are_of_rfc_1924).for_each(show),
+            Whose::ZeroMq => Runs::new(text, region, LEAST, are_of_zero_mq).for_each(show),
+        }
+    }
+
+    fn escaped_run(
+        &'static self,
+        text: &[u8],
+        run: Range<usize>,
+        format: Format,
+        open: bool,
+        show: &mut dyn FnMut(Reading),
+    ) {
+        let Some(letters) =
+            format.unescaped(&text[run.clone()], open).filter(|letters| self.may_begin(letters))
+        else {
+            return;
+        };
+        let likely = self.likely(&letters);
+        let places = format.places(&text[run.clone()], run.start, open);
+        self.part(&letters, 0..letters.len(), &likely, open, &mut |mut reading| {
+            reading.through(&places);
+            show(reading);
+        });
+    }
+
+    /// `likely`: as [`Alphabet::likely`] gave them.
+    fn part(
+        &'static self,
+        text: &[u8],
+        part: Range<usize>,
+        likely: &[usize],
+        open: bool,
+        show: &mut dyn FnMut(Reading),
+    ) {
         let letters = &text[part.clone()];
         let mut of = Stretches { alphabet: self, letters, start: part.start, open, done: [0; GROUP] };
-        for at in 0..(letters.len() + 1).saturating_sub(LEAST) {
-            if FIRSTS.contains(&self.values[usize::from(letters[at])]) {
-                of.from(at, show);
+        likely.iter().for_each(|at| of.from(*at, show));
+    }
+
+    /// Where enough groups in a row are text, left to right. They are looked at from the last one on: most are none, and everything
+    /// before that is skipped.
+    fn likely(&self, letters: &[u8]) -> Vec<usize> {
+        let mut all = Vec::new();
+        for phase in 0..GROUP {
+            let mut at = phase;
+            while let Some(groups) = letters.get(at..at + LEAST) {
+                let (groups, _) = groups.as_chunks::<GROUP>();
+                match groups.iter().rposition(|group| !self.is_text(group)) {
+                    Some(other) => at += (other + 1) * GROUP,
+                    None => {
+                        all.extend(FIRSTS.contains(&self.values[usize::from(letters[at])]).then_some(at));
+                        at += GROUP;
+                    }
+                }
             }
         }
+        all.sort_unstable();
+        all
+    }
+
+    /// Most groups are none by their first letter.
+    #[inline]
+    fn is_text(&self, group: &[u8; GROUP]) -> bool {
+        let first = self.values[usize::from(group[0])];
+        first <= *FIRSTS.end() + 1 && is_ascii(self.group(group))
     }
 
     /// A whole group, if it is one.
@@ -236,5 +390,41 @@ impl Stretches<'_> {
             all.push(Vec::new());
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn runs_have_the_letters_of_their_alphabet_and_no_others() {
+        for alphabet in &ALPHABETS {
+            for byte in 0..=u8::MAX {
+                let mut runs = Vec::new();
+                alphabet.each_run(&[byte; 30], 0..30, |run| runs.push(run));
+                assert_eq!(!runs.is_empty(), alphabet.known[usize::from(byte)], "{byte}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        /// What a look at every place sees.
+        #[test]
+        fn text_may_begin_where_it_does(
+            parts in prop::collection::vec(prop_oneof!["[ -~]{0,9}", "[ -~]{10,90}", "[ !-9a-z]{20,60}"], 0..6),
+            coded in prop::collection::vec(any::<bool>(), 6), which in 0_usize..3,
+        ) {
+            let alphabet = &ALPHABETS[which];
+            let part = |(text, coded): (&String, &bool)| if *coded { alphabet.encode(text.as_bytes()) } else { text.clone().into_bytes() };
+            let letters: Vec<u8> = parts.iter().zip(&coded).flat_map(part).collect();
+            let all_text = |at: &usize| (0..GROUPS_LEAST).all(|group| is_ascii(alphabet.group(&letters[at + group * GROUP..])));
+            let slowly: Vec<usize> = (0..(letters.len() + 1).saturating_sub(LEAST)).filter(all_text).collect();
+            prop_assert_eq!(alphabet.may_begin(&letters), !slowly.is_empty());
+            let begins = |at: &usize| FIRSTS.contains(&alphabet.values[usize::from(letters[*at])]);
+            prop_assert_eq!(alphabet.likely(&letters), slowly.into_iter().filter(begins).collect::<Vec<_>>());
+        }
     }
 }

@@ -23,27 +23,48 @@ impl Format {
 /// Of an escape of one byte: `&#x0041;`.
 const LONGEST: usize = 8;
 
-/// Bytes, and where each came from, with the end of the last one.
-pub(super) type Unescaped = (Vec<u8>, Arc<[usize]>);
-
 impl Format {
-    /// `None` when nothing is escaped. Places count from `start`. `open`: more may follow; what is no whole escape yet at the
-    /// end is left out.
-    pub(super) fn unescaped(self, source: &[u8], start: usize, open: bool) -> Option<Unescaped> {
+    /// Whether this is the sign that its escapes begin with.
+    pub(super) fn begins_with(self, sign: u8) -> bool {
+        match self {
+            Format::Json => sign == b'\\',
+            Format::Percent | Format::PercentTwice => sign == b'%',
+            Format::Html => sign == b'&',
+            Format::Invisible => false,
+        }
+    }
+
+    /// `None` when nothing is escaped. `open`: more may follow; what is no whole escape yet at the end is left out.
+    pub(super) fn unescaped(self, source: &[u8], open: bool) -> Option<Vec<u8>> {
         self.next_sign(source, 0)?;
-        let source = if open { &source[..self.whole(source)] } else { source };
-        let (mut text, mut places) = (Vec::with_capacity(source.len()), Vec::with_capacity(source.len() + 1));
+        let source = self.whole_of(source, open);
+        let mut text = Vec::with_capacity(source.len());
+        self.each(source, |_, byte| text.push(byte));
+        Some(text)
+    }
+
+    /// Where each of these bytes came from, and the end of the last one. Places count from `start`.
+    pub(super) fn places(self, source: &[u8], start: usize, open: bool) -> Arc<[usize]> {
+        let source = self.whole_of(source, open);
+        let mut places = Vec::with_capacity(source.len() + 1);
+        self.each(source, |at, _| places.push(start + at));
+        places.push(start + source.len());
+        places.into()
+    }
+
+    fn each(self, source: &[u8], mut show: impl FnMut(usize, u8)) {
         let mut at = 0;
         while at < source.len() {
             let (byte, length) = self.token(&source[at..]);
             if let Some(byte) = byte {
-                text.push(byte);
-                places.push(start + at);
+                show(at, byte);
             }
             at += length;
         }
-        places.push(start + at);
-        Some((text, places.into()))
+    }
+
+    fn whole_of(self, source: &[u8], open: bool) -> &[u8] {
+        if open { &source[..self.whole(source)] } else { source }
     }
 
     /// Where something is escaped that need not be: quotes and line breaks are, in every text.

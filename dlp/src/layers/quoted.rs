@@ -1,6 +1,7 @@
 //! Quoted-printable (RFC 2045): `=41` for a byte, and an equals sign at the end of a line that goes on.
 use super::Layer;
 use super::reading::{Map, Reading};
+use crate::blocks;
 use std::ops::Range;
 
 /// Escapes that belong together stand at most so many bytes apart: a line of mail has 76.
@@ -8,7 +9,7 @@ const NEAR: usize = 80;
 
 /// Every reading of these bytes.
 pub(super) fn each(bytes: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
-    let mut escapes = memchr::memchr_iter(b'=', bytes).filter_map(|at| escape(bytes, at)).peekable();
+    let mut escapes = each_sign(bytes).filter_map(|at| escape(bytes, at)).peekable();
     while let Some(first) = escapes.next() {
         let (begin, mut end) = (first.start, first.end);
         let mut sure = first.sure;
@@ -22,6 +23,13 @@ pub(super) fn each(bytes: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
             show(decoded(bytes, part, open));
         }
     }
+}
+
+/// Equals signs with something behind that may be the rest of an escape.
+fn each_sign(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let signs = blocks::each(bytes, move |part| blocks::is(part, b'='));
+    let goes_on = |next: &u8| next.is_ascii_hexdigit() || matches!(next, b'\n' | b'\r' | b'\\' | b'%');
+    signs.filter(move |at| bytes.get(at + 1).is_some_and(goes_on))
 }
 
 struct Escape {

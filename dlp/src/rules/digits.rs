@@ -1,26 +1,33 @@
 //! Places at which numbers of cards and accounts may begin: before the first four digits in a row, and not inside of anything
 //! longer.
+use crate::blocks::{BLOCK, between, bits_at};
+use std::ops::Range;
 
 /// What stands before the first four digits of an account's number, at most: country, check digits, the bank's letters, blanks.
 const LEAD: usize = 10;
-const ROW: usize = 4;
-const BLOCK: usize = 32;
 
-/// Every such place from `from` on, perhaps more than once.
-pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
-    let mut at = from;
-    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<{ BLOCK + ROW - 1 }>()) {
-        let digits = digits_of(block);
-        if has_row(&digits) {
-            let is_row = |place: &usize| digits[*place..*place + ROW] == [1; ROW];
-            (0..BLOCK).filter(is_row).for_each(|place| look(text, from, at + place, &mut found));
+/// Four digits in a row, wherever they stand from `from` on.
+pub(super) fn rows(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
+    for begin in (from..text.len()).step_by(BLOCK + 1 - ROW) {
+        let digits = bits_at(text, begin, |bytes| between(bytes, b'0', b'9'));
+        let mut rows = digits & digits >> 1 & digits >> 2 & digits >> 3;
+        while rows != 0 {
+            found(begin + rows.trailing_zeros() as usize);
+            rows &= rows - 1;
         }
-        at += BLOCK;
     }
-    let is_row = |row: &usize| text[*row..*row + ROW].iter().all(u8::is_ascii_digit);
-    (at..(text.len() + 1).saturating_sub(ROW))
-        .filter(is_row)
-        .for_each(|row| look(text, from, row, &mut found));
+}
+
+/// Those that begin inside of an escape, but not at its first byte, which is no digit.
+pub(super) fn rows_in_escape(text: &[u8], from: usize, escape: Range<usize>, found: impl FnMut(usize)) {
+    ((escape.start + 1).max(from)..escape.end).filter(|row| is_row(text, *row)).for_each(found);
+}
+
+/// Bytes of a row.
+pub(super) const ROW: usize = 4;
+
+fn is_row(text: &[u8], row: usize) -> bool {
+    text.get(row..row + ROW).is_some_and(|row| row.iter().all(u8::is_ascii_digit))
 }
 
 /// Places near the end where one may begin whose first four digits are not there yet.
@@ -28,25 +35,9 @@ pub(super) fn begun(text: &[u8], from: usize) -> impl Iterator<Item = usize> + '
     (text.len().saturating_sub(LEAD + ROW).max(from)..text.len()).filter(|at| begins(text, *at))
 }
 
-/// One where a digit stands. This and the next are written so that compilers make a few wide instructions of them.
-fn digits_of(block: &[u8; BLOCK + ROW - 1]) -> [u8; BLOCK + ROW - 1] {
-    let mut digits = [0; BLOCK + ROW - 1];
-    for (digit, byte) in digits.iter_mut().zip(block) {
-        *digit = u8::from(byte.wrapping_sub(b'0') < 10);
-    }
-    digits
-}
-
-fn has_row(digits: &[u8; BLOCK + ROW - 1]) -> bool {
-    let mut any = 0;
-    for at in 0..BLOCK {
-        any |= digits[at] & digits[at + 1] & digits[at + 2] & digits[at + 3];
-    }
-    any != 0
-}
-
-/// Where a row of digits is the first one: it begins there, or with two capitals a few bytes before.
-fn look(text: &[u8], from: usize, row: usize, found: &mut impl FnMut(usize)) {
+/// Places where a number may begin that has this row of digits, perhaps more than once: where the row is the first one it begins
+/// there, or with two capitals a few bytes before.
+pub(super) fn places(text: &[u8], from: usize, row: usize, mut found: impl FnMut(usize)) {
     if row > 0 && text[row - 1].is_ascii_digit() {
         return;
     }

@@ -2,13 +2,15 @@
 //!
 //! Ordinary prose uses such words too, two or three in a row. A phrase is a row that has as many words as phrases have and
 //! ends there, so the list itself is none. Nothing is looked at but one word in every few, which no phrase can slip through.
+use crate::blocks::{all_are, between, bits_at, is};
 use bip39::{Language, Mnemonic};
 use std::ops::Range;
 use std::sync::LazyLock;
+use wide::u8x16;
 
 /// A phrase of twelve words of three letters has 47 bytes: wherever it begins, one of these steps leads into it, with
-/// [`LOOK`] bytes of it and a whole word behind.
-const STEP: usize = 24;
+/// [`LOOK`] bytes of it behind, and two whole words.
+const STEP: usize = 32;
 const LETTERS: Range<usize> = 3..9;
 const SEPARATOR: usize = 4;
 const WORDS: Range<usize> = 12..25;
@@ -29,17 +31,15 @@ pub(super) enum Row {
 }
 
 /// The words by their first four letters, which no two of them share.
-static LIST: LazyLock<Box<[Slot; SLOTS]>> = LazyLock::new(|| {
-    let mut slots = Box::new([Slot { beginning: 0, word: "" }; SLOTS]);
-    for word in Language::English.word_list() {
-        let beginning = beginning(word.as_bytes());
-        let places = slot_of(beginning)..;
-        let free = places.map(|at| at % SLOTS).find(|at| slots[*at].word.is_empty()).unwrap_or(0);
-        slots[free] = Slot { beginning, word };
-    }
-    slots
-});
+static LIST: LazyLock<List> = LazyLock::new(List::new);
 const SLOTS: usize = 1 << 13;
+const BEGINNINGS: usize = 1 << 16;
+
+struct List {
+    /// One bit for each beginning, by its hash: what most words of other texts are told by.
+    bits: Box<[u64; BEGINNINGS / 64]>,
+    slots: Box<[Slot; SLOTS]>,
+}
 
 #[derive(Clone, Copy)]
 struct Slot {
@@ -47,34 +47,71 @@ struct Slot {
     word: &'static str,
 }
 
-/// Bytes of a phrase that are looked at first: nothing but small letters and what stands between words.
-const LOOK: usize = 16;
-
-/// Beginnings of rows, in which a word was seen.
-pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
-    let list = &*LIST;
-    let mut at = from;
-    while let Some(look) = text.get(at..).and_then(|rest| rest.first_chunk::<LOOK>()) {
-        if is_row(look)
-            && let Some(word) = word_behind(text, at).filter(|word| is_in(list, &text[word.clone()]))
-        {
-            found(row_begin(text, word.start));
+impl List {
+    fn new() -> List {
+        let mut slots = Box::new([Slot { beginning: 0, word: "" }; SLOTS]);
+        let mut bits = Box::new([0_u64; BEGINNINGS / 64]);
+        for word in Language::English.word_list() {
+            let beginning = beginning(word.as_bytes());
+            let places = slot_of(beginning)..;
+            let free = places.map(|at| at % SLOTS).find(|at| slots[*at].word.is_empty()).unwrap_or(0);
+            slots[free] = Slot { beginning, word };
+            let bit = bit_of(beginning);
+            bits[bit / 64] |= 1 << (bit % 64);
         }
-        at += STEP;
+        List { bits, slots }
+    }
+
+    /// Whether a word of so many letters may be one of them.
+    #[inline(always)]
+    fn may_hold(&self, text: &[u8], start: usize, count: usize) -> bool {
+        let Some(four) = text.get(start..).and_then(<[u8]>::first_chunk) else { return true };
+        let bit = bit_of(u32::from_be_bytes(*four) >> (8 * 4_usize.saturating_sub(count).min(3)));
+        self.bits[bit / 64 % (BEGINNINGS / 64)] >> (bit % 64) & 1 == 1
+    }
+
+    fn holds(&self, word: &[u8]) -> bool {
+        let beginning = beginning(word);
+        let slots =
+            (slot_of(beginning)..).map(|at| &self.slots[at % SLOTS]).take_while(|slot| !slot.word.is_empty());
+        slots.into_iter().any(|slot| slot.beginning == beginning && slot.word.as_bytes() == word)
     }
 }
 
-/// Written so that compilers make a few wide instructions of it.
-fn is_row(look: &[u8; LOOK]) -> bool {
-    let mut foreign = 0;
-    for byte in look {
-        let letter = u8::from(byte.wrapping_sub(b'a') < 26);
-        let blank =
-            u8::from(*byte == b' ') | u8::from(*byte == b',') | u8::from(byte.wrapping_sub(b'\t') < 5);
-        let sign = u8::from(*byte == b'"') | u8::from(*byte == b'\'') | u8::from(*byte == b'\\');
-        foreign |= 1 ^ (letter | blank | sign);
+fn bit_of(beginning: u32) -> usize {
+    (beginning.wrapping_mul(0x85EB_CA6B) >> 16) as usize
+}
+
+/// Bytes of a phrase that are looked at first: nothing but small letters and what stands between words.
+const LOOK: usize = crate::blocks::PART;
+
+/// Beginnings of rows, in which a word was seen, and another one behind it: as the places that are looked at are nearer to each
+/// other than half a phrase is long, one of them sees two.
+pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
+    let list = &*LIST;
+    let mut at = from;
+    while let Some(look) = text.get(at..).and_then(<[u8]>::first_chunk::<LOOK>) {
+        let place = at;
+        at += STEP;
+        if !all_are(look, may_be_row) {
+            continue;
+        }
+        let word = word_behind(text, place);
+        // What is true of texts as often as not is asked at once: each branch would be guessed wrong.
+        if word.is_some() & list.may_hold(text, word.start, word.count)
+            && list.holds(&text[word.start..word.start + word.count])
+            && goes_on(text, word.start + word.count)
+        {
+            found(row_begin(text, word.start));
+        }
     }
-    foreign == 0
+}
+
+/// Whether the next word is listed too, or is not whole, or not there yet.
+fn goes_on(text: &[u8], end: usize) -> bool {
+    let Some(next) = behind(text, end) else { return end == text.len() };
+    let letters = letters_at(text, next);
+    next + letters == text.len() || is_listed(&text[next..next + letters])
 }
 
 /// Where the row that the text ends with begins; a word that is not over counts when it may become one.
@@ -164,17 +201,39 @@ fn row_begin(text: &[u8], word: usize) -> usize {
     begin
 }
 
+/// Some letters in a row.
+struct Letters {
+    start: usize,
+    count: usize,
+    /// They begin before the next look.
+    is_near: bool,
+}
+
+impl Letters {
+    /// As many as words have.
+    fn is_some(&self) -> bool {
+        self.is_near & LETTERS.contains(&self.count)
+    }
+}
+
 /// The first whole word behind this place.
-fn word_behind(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let rest = &text[at..text.len().min(at + STEP)];
-    let inside = rest.iter().position(|byte| !byte.is_ascii_lowercase())?;
-    let between = rest[inside..].iter().position(u8::is_ascii_lowercase)?;
-    let begin = at + inside + between;
-    let letters = letters_at(text, begin);
+#[inline(always)]
+fn word_behind(text: &[u8], at: usize) -> Letters {
+    let letters = bits_at(text, at, |bytes| between(bytes, b'a', b'z'));
+    let others = letters & letters.wrapping_add(1);
+    let begin = others.trailing_zeros();
+    let count = (letters >> (begin % 64)).trailing_ones();
     // `\n` inside of a string is no letter of a word.
-    let begin = begin + usize::from(text[begin - 1] == b'\\' && letters > 0);
-    let letters = letters_at(text, begin);
-    LETTERS.contains(&letters).then(|| begin..begin + letters)
+    let before = (at + begin as usize).saturating_sub(1);
+    let escaped = u32::from(text.get(before) == Some(&b'\\'));
+    let start = at + (begin + escaped) as usize;
+    Letters { start, count: count.saturating_sub(escaped) as usize, is_near: (begin as usize) < STEP }
+}
+
+#[inline(always)]
+fn may_be_row(bytes: u8x16) -> u8x16 {
+    let blanks = is(bytes, b' ') | is(bytes, b',') | between(bytes, b'\t', b'\r');
+    between(bytes, b'a', b'z') | blanks | is(bytes, b'"') | is(bytes, b'\'') | is(bytes, b'\\')
 }
 
 fn letters_at(text: &[u8], at: usize) -> usize {
@@ -221,13 +280,7 @@ fn follows_letter(text: &[u8], at: usize) -> bool {
 }
 
 fn is_listed(word: &[u8]) -> bool {
-    is_in(&LIST, word)
-}
-
-fn is_in(list: &[Slot; SLOTS], word: &[u8]) -> bool {
-    let beginning = beginning(word);
-    let slots = (slot_of(beginning)..).map(|at| &list[at % SLOTS]).take_while(|slot| !slot.word.is_empty());
-    slots.into_iter().any(|slot| slot.beginning == beginning && slot.word.as_bytes() == word)
+    LIST.holds(word)
 }
 
 fn may_become(letters: &[u8]) -> bool {

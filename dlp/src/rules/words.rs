@@ -5,6 +5,12 @@
 //! processor's nearest memory. What the bit lets through is compared whole. There is no jumping and no chain of states,
 //! so the looks do not wait for each other.
 
+mod chosen;
+
+use crate::view::is_sign;
+use chosen::{blocks, goes_on, rarest};
+use std::ops::Range;
+
 /// Bytes that are hashed at once.
 const BLOCK: usize = 3;
 /// Bytes chosen of a word.
@@ -12,6 +18,11 @@ const ANCHOR: usize = BLOCK + 1;
 /// Of the table: 16 KiB.
 const BITS: usize = 17;
 const TABLE: usize = 1 << BITS;
+/// Of the second table, which tells whether all four bytes stand there: 8 KiB.
+const ANCHOR_BITS: u32 = 16;
+const ANCHORS: usize = 1 << ANCHOR_BITS;
+/// Places that are looked at at once: every other one.
+const LOOKS: usize = 32;
 /// What is let through is looked up in so many lists.
 const LISTS: usize = 1 << 12;
 
@@ -39,10 +50,23 @@ pub(crate) struct Words {
     /// Where the parts of a list begin; they end where those of the next one begin.
     begins: Vec<u32>,
     parts: Vec<Part>,
+    /// The four bytes chosen of each word; of those of three bytes with everything that may follow.
+    anchors: Box<[u64; ANCHORS / 64]>,
+    /// The words of three bytes.
+    short: Box<[u64; ANCHORS / 64]>,
     /// The first blocks of words.
     heads: Box<[u64; TABLE / 64]>,
     /// First bytes of words, both cases.
     firsts: [bool; 256],
+    /// Where words hold signs of escapes, but as their first bytes.
+    signs: Vec<Sign>,
+}
+
+/// A sign inside of a word.
+struct Sign {
+    byte: u8,
+    offset: usize,
+    word: usize,
 }
 
 impl Words {
@@ -61,9 +85,12 @@ impl Words {
         }
         Words {
             bits: bits_of(parts.iter().map(|part| part.block)),
+            anchors: anchors_of(&words),
+            short: short_of(&words),
             heads: bits_of(words.iter().filter_map(|word| block_at(word))),
             begins: (0..=LISTS).map(|list| begin_of(&parts, list)).collect(),
             longest: words.iter().map(Vec::len).max().unwrap_or(0),
+            signs: signs_in(&words),
             words,
             parts,
             firsts,
@@ -76,13 +103,16 @@ impl Words {
             return;
         }
         let mut at = from;
-        while let Some(eight) = text.get(at..at + 8 + BLOCK).and_then(|bytes| bytes.first_chunk::<11>()) {
-            let mut passed = self.pass_of_four(eight);
+        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
+            let mut passed = self.pass(bytes);
             while passed != 0 {
-                self.look(text, from, at + 2 * passed.trailing_zeros() as usize, &mut found);
+                let place = at + 2 * passed.trailing_zeros() as usize;
                 passed &= passed - 1;
+                if self.may_stand(text, place) {
+                    self.look(text, from, place, &mut found);
+                }
             }
-            at += 8;
+            at += 2 * LOOKS;
         }
         for place in (at..text.len().saturating_sub(BLOCK - 1)).step_by(2) {
             self.look(text, from, place, &mut found);
@@ -93,26 +123,53 @@ impl Words {
         }
     }
 
-    /// One bit for each of the four places that are looked at.
+    /// One bit for each of the places that are looked at: whether its block is in the table.
+    #[inline(always)]
+    fn pass(&self, bytes: &[u8; 2 * LOOKS + 2]) -> u32 {
+        let mut passed = 0;
+        for begin in (0..2 * LOOKS).step_by(8) {
+            let Some(bytes) = bytes.get(begin..begin + 10).and_then(<[u8]>::first_chunk::<10>) else {
+                continue;
+            };
+            let look = |at: usize| {
+                let four = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+                u32::from(self.bit(fold(four)))
+            };
+            let four = look(0) | look(2) << 1 | look(4) << 2 | look(6) << 3;
+            passed = passed >> 4 | four << (LOOKS - 4);
+        }
+        passed
+    }
+
+    /// Whether the four bytes that were chosen of a word may stand here, or from one before.
     #[inline]
-    fn pass_of_four(&self, bytes: &[u8; 11]) -> u64 {
-        let [a, b, c, d, e, f, g, h, i, ..] = *bytes;
-        let eight = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let fourth = self.bit(fold(u32::from_le_bytes([g, h, i, 0])));
-        let [first, second, third] =
-            [0, 16, 32].map(|shift| self.bit(fold((eight >> shift & 0x00FF_FFFF) as u32)));
-        first | second << 1 | third << 2 | fourth << 3
+    fn may_stand(&self, text: &[u8], place: usize) -> bool {
+        let around =
+            place.checked_sub(1).and_then(|before| text.get(before..)?.first_chunk::<{ ANCHOR + 1 }>());
+        around.is_none_or(|[z, a, b, c, d]| {
+            self.is_anchor([*z, *a, *b, *c]) | self.is_anchor([*a, *b, *c, *d]) | self.is_short([*a, *b, *c])
+        })
     }
 
     #[inline]
-    fn bit(&self, block: u32) -> u64 {
+    fn is_anchor(&self, bytes: [u8; ANCHOR]) -> bool {
+        is_set(&self.anchors, anchor_hash(bytes))
+    }
+
+    /// A word of three bytes.
+    #[inline]
+    fn is_short(&self, [a, b, c]: [u8; BLOCK]) -> bool {
+        is_set(&self.short, anchor_hash([a, b, c, 0]))
+    }
+
+    #[inline]
+    fn bit(&self, block: u32) -> bool {
         let hash = hash(block);
-        self.bits[hash / 64 % (TABLE / 64)] >> (hash % 64) & 1
+        self.bits[hash / 64 % (TABLE / 64)] >> (hash % 64) & 1 == 1
     }
 
-    #[cold]
     fn look(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(WordAt)) {
-        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.bit(*block) != 0) else {
+        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.bit(*block)) else {
             return;
         };
         let list = hash(block) % LISTS;
@@ -126,6 +183,46 @@ impl Words {
                 found(WordAt { start, word });
             }
         }
+    }
+
+    /// Every word from `from` on that begins in these bytes or goes on into them, which are an escape or its beginning: so only
+    /// its first byte may stand inside of a word that begins before.
+    pub(crate) fn find_at_escape(
+        &self,
+        text: &[u8],
+        from: usize,
+        escape: Range<usize>,
+        mut found: impl FnMut(WordAt),
+    ) {
+        let Some(first) = text.get(escape.start) else { return };
+        for sign in self.signs.iter().filter(|sign| sign.byte == *first) {
+            let Some(start) = escape.start.checked_sub(sign.offset).filter(|start| *start >= from) else {
+                continue;
+            };
+            if begins_with(&text[start..], &self.words[sign.word]) {
+                found(WordAt { start, word: sign.word });
+            }
+        }
+        for start in escape.start.max(from)..escape.end {
+            self.beginning_at(text, start).for_each(|word| found(WordAt { start, word }));
+        }
+    }
+
+    /// Every word that stands here.
+    fn beginning_at<'a>(&'a self, text: &'a [u8], start: usize) -> impl Iterator<Item = usize> + 'a {
+        let rest = &text[start..];
+        let head = block_at(rest).filter(|block| set(&self.heads, *block)).and(rest.first_chunk::<BLOCK>());
+        let head = head.map(|head| head.map(|byte| byte.to_ascii_lowercase()));
+        let begins = move |word: &[u8]| head.is_some_and(|head| word.starts_with(&head));
+        let before =
+            head.map_or(self.words.len(), |head| self.words.partition_point(|word| word[..] < head[..]));
+        let those = self.words[before..].iter().take_while(move |word| begins(word));
+        (before..).zip(those).filter(|(_, word)| begins_with(rest, word)).map(|(number, _)| number)
+    }
+
+    /// How long a word is.
+    pub(crate) fn length(&self, word: usize) -> usize {
+        self.words.get(word).map_or(0, Vec::len)
     }
 
     /// Words of which the text ends with a part: the place, and the word.
@@ -148,6 +245,14 @@ impl Words {
     }
 }
 
+fn signs_in(words: &[Vec<u8>]) -> Vec<Sign> {
+    let of = |(number, word): (usize, &Vec<u8>)| {
+        let inner = word.iter().copied().enumerate().skip(1).filter(|(_, byte)| is_sign(*byte));
+        inner.map(move |(offset, byte)| Sign { byte, offset, word: number }).collect::<Vec<_>>()
+    };
+    words.iter().enumerate().flat_map(of).collect()
+}
+
 fn bits_of(blocks: impl Iterator<Item = u32>) -> Box<[u64; TABLE / 64]> {
     let mut bits = Box::new([0_u64; TABLE / 64]);
     for hash in blocks.map(hash) {
@@ -165,64 +270,56 @@ fn begin_of(parts: &[Part], list: usize) -> u32 {
     u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
 }
 
-/// The two blocks of a word's rarest four bytes; of a word of three bytes itself, and its end with everything that may follow.
-fn blocks(word: &[u8]) -> Vec<(u32, u16)> {
-    if word.len() == BLOCK {
-        let followed = (0..=u8::MAX).filter(|next| goes_on(*next)).map(|next| [word[1], word[2], next]);
-        let mut all: Vec<_> = followed.filter_map(|block| Some((block_at(&block)?, 1))).collect();
-        all.extend(block_at(word).map(|block| (block, 0)));
-        all.sort_unstable();
-        all.dedup();
-        return all;
+fn anchors_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
+    let mut bits = Box::new([0_u64; ANCHORS / 64]);
+    for word in words {
+        match *word.as_slice() {
+            [a, b, c] => (0..=u8::MAX)
+                .filter(|next| goes_on(*next))
+                .for_each(|next| put(&mut bits, anchor_hash([a, b, c, next]))),
+            _ => word[rarest(word)..]
+                .first_chunk()
+                .into_iter()
+                .for_each(|four| put(&mut bits, anchor_hash(*four))),
+        }
     }
-    let places = 0..=word.len() - ANCHOR;
-    let commonness = |at: usize| {
-        let bytes: u32 = word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum();
-        let blocks = [at, at + 1].map(|at| COMMON.iter().any(|common| common[..] == word[at..at + BLOCK]));
-        bytes + 200 * blocks.into_iter().map(u32::from).sum::<u32>()
-    };
-    let at = places.min_by_key(|at| commonness(*at)).unwrap_or(0);
-    let block = |at: usize| Some((block_at(&word[at..])?, u16::try_from(at).ok()?));
-    [block(at), block(at + 1)].into_iter().flatten().collect()
+    bits
 }
 
-/// What may follow a word of three bytes; everything would let half of all texts through.
-pub(crate) fn goes_on(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_-.~+/".contains(&byte)
+fn short_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
+    let mut bits = Box::new([0_u64; ANCHORS / 64]);
+    for word in words {
+        if let [a, b, c] = *word.as_slice() {
+            put(&mut bits, anchor_hash([a, b, c, 0]));
+        }
+    }
+    bits
 }
 
-/// Three letters that words of English and of programs are full of.
-const COMMON: [&[u8; BLOCK]; 72] = [
-    b"the", b"and", b"ing", b"ion", b"tio", b"ent", b"for", b"ate", b"ter", b"hat", b"tha", b"ere", b"con",
-    b"res", b"ver", b"all", b"ons", b"nce", b"men", b"ith", b"ted", b"ers", b"pro", b"thi", b"wit", b"are",
-    b"ess", b"not", b"ive", b"was", b"ect", b"rea", b"com", b"per", b"int", b"est", b"sta", b"cti", b"ica",
-    b"ist", b"ear", b"ain", b"one", b"our", b"rat", b"str", b"sel", b"elf", b"tri", b"rin", b"fun", b"unc",
-    b"ret", b"urn", b"let", b"use", b"pub", b"lin", b"lue", b"val", b"nam", b"ame", b"pat", b"ath", b"key",
-    b"err", b"ror", b"end", b"ack", b"ver", b"tra", b"ult",
-];
+#[inline]
+fn anchor_hash(bytes: [u8; ANCHOR]) -> u32 {
+    (u32::from_le_bytes(bytes) | 0x2020_2020).wrapping_mul(0x9E37_79B1) >> (32 - ANCHOR_BITS)
+}
 
-/// How often a byte stands in English, code and JSON, roughly, in thousandths.
-fn commonness(byte: u8) -> u32 {
-    match byte {
-        b' ' | b'e' => 100,
-        b't' | b'a' | b'o' | b'n' | b'i' | b's' | b'r' => 65,
-        b'h' | b'd' | b'l' | b'c' | b'u' => 35,
-        b'm' | b'f' | b'p' | b'g' | b'"' | b':' | b',' | b'-' | b'.' | b'/' | b'0' | b'1' => 22,
-        b'w' | b'y' | b'b' | b'v' | b'k' | b'_' | b'=' => 12,
-        b'2'..=b'9' => 8,
-        _ => 4,
-    }
+#[inline]
+fn is_set(bits: &[u64; ANCHORS / 64], at: u32) -> bool {
+    bits[at as usize / 64 % (ANCHORS / 64)] >> (at % 64) & 1 == 1
+}
+
+fn put(bits: &mut [u64; ANCHORS / 64], at: u32) {
+    bits[at as usize / 64 % (ANCHORS / 64)] |= 1 << (at % 64);
 }
 
 /// Joins letters of both cases, and a few other bytes with each other; the comparison afterwards is exact.
 #[inline]
 fn fold(block: u32) -> u32 {
-    block & 0x00FF_FFFF | 0x0020_2020
+    block | 0x2020_2020
 }
 
+/// Of the lower three bytes: what the fourth one is multiplied by leaves no trace.
 #[inline]
 fn hash(folded: u32) -> usize {
-    (folded.wrapping_mul(0x9E37_79B1) >> (32 - BITS)) as usize
+    (folded.wrapping_mul(0x9E37_7900) >> (32 - BITS)) as usize
 }
 
 /// The block that the text begins with.
@@ -240,7 +337,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const WORDS: [&str; 6] = ["-----begin", "abc", "abcd", "bcab", "ghp_", "xoxb-"];
+    const WORDS: [&str; 8] = ["&abc", "-----begin", "abc", "abcd", "b\\ca", "bcab", "ghp_", "xoxb-"];
 
     fn slowly(text: &[u8], from: usize) -> Vec<WordAt> {
         let at = |start: usize| {
@@ -268,7 +365,37 @@ mod tests {
             words().find(&text, from, |word| found.push(word));
             found.sort_unstable();
             found.dedup();
-            prop_assert_eq!(found, slowly(&text, from));
+            // Where nothing follows a word of three bytes that it could go on with, it may be found or not.
+            let goes_on = |at: &WordAt| {
+                let end = at.start + WORDS[at.word].len();
+                end > at.start + BLOCK || text.get(end).is_none_or(|next| goes_on(*next))
+            };
+            found.retain(goes_on);
+            let slowly: Vec<WordAt> = slowly(&text, from).into_iter().filter(goes_on).collect();
+            prop_assert_eq!(found, slowly);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        /// A word that an escape cuts is found at the escape, or not at all.
+        #[test]
+        fn words_at_escapes_are_found(
+            parts in prop::collection::vec(
+                prop_oneof![prop::sample::select(WORDS.to_vec()).prop_map(str::to_owned), "[abcABCx_-]{0,3}", "[\\\\%&]a?"], 0..8),
+            from in 0_usize..4, length in 1_usize..4,
+        ) {
+            let text = parts.concat().into_bytes();
+            let from = from.min(text.len());
+            let words = words();
+            for begin in (0..text.len()).filter(|begin| is_sign(text[*begin])) {
+                let escape = begin..text.len().min(begin + length);
+                let mut found = Vec::new();
+                words.find_at_escape(&text, from, escape.clone(), |word| found.push(word));
+                found.sort_unstable();
+                let touches = |at: &WordAt| at.start < escape.end && at.start + words.length(at.word) > escape.start;
+                prop_assert_eq!(found, slowly(&text, from).into_iter().filter(touches).collect::<Vec<_>>());
+            }
         }
     }
 
@@ -276,7 +403,7 @@ mod tests {
     fn a_word_that_has_begun_is_told() {
         let words = words();
         let begun: Vec<WordAt> = words.begun(b"..GH", 0).collect();
-        assert_eq!(begun, [WordAt { start: 2, word: 4 }]);
+        assert_eq!(begun, [WordAt { start: 2, word: 6 }]);
         assert!(words.begun(b"..ghp_", 0).next().is_none());
     }
 }

@@ -167,16 +167,18 @@ impl Cursor<'_> {
     /// Behind an ampersand.
     fn entity(&mut self) -> Result<Meaning, Open> {
         let begin = *self;
-        let mut name = Vec::with_capacity(ENTITY_NAME);
-        while name.len() < ENTITY_NAME {
+        let mut name = [0; ENTITY_NAME];
+        let mut length = 0;
+        while length < ENTITY_NAME {
             match self.unit()? {
-                Some(b';') => match entity_named(&name) {
+                Some(b';') => match entity_named(&name[..length]) {
                     Some(character) => return Ok(Meaning::character(character)),
                     None => break,
                 },
-                Some(byte) if byte == b'#' || byte.is_ascii_alphanumeric() => name.push(byte),
+                Some(byte) if is_in_name(byte) => name[length] = byte,
                 _ => break,
             }
+            length += 1;
         }
         *self = begin;
         Ok(Meaning::byte(b'&'))
@@ -250,6 +252,21 @@ impl Cursor<'_> {
             (0xEF, Some(0xBB)) => self.unit()? == Some(0xBF),
             _ => false,
         })
+    }
+}
+
+fn is_in_name(byte: u8) -> bool {
+    byte == b'#' || byte.is_ascii_alphanumeric()
+}
+
+/// Whether these bytes, behind an ampersand, may be the rest of an entity: a name and its end, or the beginning of that; and what
+/// is escaped may be anything.
+pub(super) fn may_be_entity(rest: &[u8]) -> bool {
+    let name = rest.iter().take(ENTITY_NAME).take_while(|byte| is_in_name(**byte)).count();
+    match rest.get(name) {
+        None | Some(b'%') => true,
+        Some(b';') => name > 0 && name < ENTITY_NAME,
+        _ => false,
     }
 }
 
