@@ -62,7 +62,7 @@ pub(crate) fn conversation() -> Vec<u8> {
         messages.push(serde_json::json!({ "role": "user", "content": words(1 + number % 3) }));
         messages.push(serde_json::json!({ "role": "assistant", "content": [
             { "type": "text", "text": words(1 + number % 2) },
-            { "type": "tool_use", "id": id, "name": "Read", "input": { "file_path": format!("/work/src/part_{number}.rs"), "limit": 2000 } },
+            { "type": "tool_use", "id": id, "name": "Read", "input": { "file_path": format!("/home/me/project/src/part_{number}.rs"), "limit": 2000 } },
         ]}));
         messages.push(serde_json::json!({ "role": "user", "content": [
             { "type": "tool_result", "tool_use_id": id, "is_error": false, "content": [{ "type": "text", "text": file }] },
