@@ -1,10 +1,12 @@
 //! The engine's own scanner over files: what would have been found on its way out.
+mod entries;
 pub mod har;
 mod lines;
 pub mod report;
+pub mod walk;
 
 use crate::failure::Failure;
-use dlp::{Fingerprint, Hit, Inspector, Sought, Verdict};
+use dlp::{Collector, Fingerprint, Fragments, Hit, Inspector, Sought, Verdict};
 use lines::Lines;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -17,6 +19,8 @@ const CHUNK: usize = 256 * 1024;
 pub struct Search {
     /// Values and rules.
     pub sought: Sought,
+    /// The values again, in pieces.
+    pub pieces: Fragments,
     /// Rules that the manifest switches off.
     pub off: BTreeSet<String>,
     /// Rule and fingerprint of values that the manifest lets pass.
@@ -68,53 +72,64 @@ pub enum Place {
     },
 }
 
+/// Who hears of it as it goes on: nothing is kept that was told.
+pub trait Listener {
+    /// So many bytes of this source were read.
+    fn read(&mut self, so_far: u64);
+    /// Something was found.
+    fn found(&mut self, found: Found);
+}
+
 impl Search {
-    /// Looks at a stream, a chunk at a time, and says how far it is after each one.
+    /// Looks at a stream, a chunk at a time.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn stream(
-        &self,
-        source: &str,
-        mut from: impl Read,
-        mut progress: impl FnMut(u64),
-    ) -> io::Result<Vec<Found>> {
+    pub fn stream(&self, source: &str, mut from: impl Read, listener: &mut dyn Listener) -> io::Result<()> {
         let mut inspector = Inspector::new(self.sought.clone());
-        let (mut lines, mut found, mut read) = (Lines::default(), Vec::new(), 0);
+        let mut pieces = Pieces::new(&self.pieces);
+        let (mut lines, mut read) = (Lines::default(), 0);
         let (mut buffer, mut out) = (vec![0; CHUNK], Vec::with_capacity(2 * CHUNK));
         loop {
-            let length = from.read(&mut buffer)?;
-            lines.see(&buffer[..length]);
+            let length = match from.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            let chunk = &buffer[..length];
+            lines.see(chunk);
+            pieces.see(chunk, &lines);
             let mut judge = |hit: &Hit| {
-                let (line, column) = lines.place(hit.offset);
-                found.extend(self.found(source, Place::Bytes { line, column, offset: hit.offset }, hit));
+                pieces.whole(hit);
+                self.tell(source, bytes(&lines, hit), hit, listener);
                 Verdict::Pass
             };
             out.clear();
             // Nobody says stop, so nothing stops it.
             let _never = match length {
                 0 => inspector.finish(&mut out, &mut judge),
-                _ => inspector.push(&buffer[..length], &mut out, &mut judge),
+                _ => inspector.push(chunk, &mut out, &mut judge),
             };
             read += length as u64;
-            progress(read);
+            listener.read(read);
             if length == 0 {
-                return Ok(found);
+                pieces.put_together().for_each(|(place, hit)| self.tell(source, place, &hit, listener));
+                return Ok(());
             }
         }
     }
 
     /// Looks at some whole bytes.
-    pub fn whole(&self, source: &str, place: &Place, bytes: &[u8]) -> Vec<Found> {
-        let hits = self.sought.find_all(bytes);
-        hits.iter().filter_map(|hit| self.found(source, place.clone(), hit)).collect()
+    pub fn whole(&self, source: &str, place: &Place, bytes: &[u8], listener: &mut dyn Listener) {
+        for hit in self.sought.find_all(bytes) {
+            self.tell(source, place.clone(), &hit, listener);
+        }
     }
 
-    fn found(&self, source: &str, place: Place, hit: &Hit) -> Option<Found> {
+    fn tell(&self, source: &str, place: Place, hit: &Hit, listener: &mut dyn Listener) {
         if self.off.contains(&*hit.rule) {
-            return None;
+            return;
         }
-        Some(Found {
+        listener.found(Found {
             source: source.to_owned(),
             place,
             rule: hit.rule.to_string(),
@@ -123,7 +138,44 @@ impl Search {
             fingerprint: hit.fingerprint.to_string(),
             layer: (&*hit.layer != "plain").then(|| hit.layer.to_string()),
             allowed: self.allowed.contains(&(hit.rule.to_string(), hit.fingerprint)),
-        })
+        });
+    }
+}
+
+fn bytes(lines: &Lines, hit: &Hit) -> Place {
+    let (line, column) = lines.place(hit.offset);
+    Place::Bytes { line, column, offset: hit.offset }
+}
+
+/// The pieces of values in a stream. A value that stands there whole is told as such, and not once more.
+struct Pieces {
+    flow: dlp::fragments::Flow,
+    found: Vec<(Place, Hit)>,
+    whole: Vec<Fingerprint>,
+}
+
+impl Pieces {
+    fn new(fragments: &Fragments) -> Pieces {
+        let flow = Collector::new(fragments.clone()).flow();
+        Pieces { flow, found: Vec::new(), whole: Vec::new() }
+    }
+
+    /// The next bytes; none are the end.
+    fn see(&mut self, chunk: &[u8], lines: &Lines) {
+        let hit = if chunk.is_empty() { self.flow.finish() } else { self.flow.push(chunk) };
+        let new = hit.filter(|hit| self.found.iter().all(|(_, other)| other.fingerprint != hit.fingerprint));
+        self.found.extend(new.map(|hit| (bytes(lines, &hit), hit)));
+    }
+
+    fn whole(&mut self, hit: &Hit) {
+        if !self.whole.contains(&hit.fingerprint) && self.whole.len() < 1024 {
+            self.whole.push(hit.fingerprint);
+        }
+    }
+
+    fn put_together(self) -> impl Iterator<Item = (Place, Hit)> {
+        let Pieces { found, whole, .. } = self;
+        found.into_iter().filter(move |(_, hit)| !whole.contains(&hit.fingerprint))
     }
 }
 

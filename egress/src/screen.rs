@@ -1,5 +1,6 @@
 //! What must not leave: known values, stray placeholders, canaries and what looks like a credential, wherever it stands in
 //! a request.
+mod answer;
 mod entropy;
 mod head;
 mod messages;
@@ -24,7 +25,7 @@ use stream::Scan;
 use terms::STRAY;
 use verdicts::{ASTRAY, CANARY, KNOWN, SPLIT, UNREADABLE};
 
-pub(crate) use stream::Inspection;
+pub(crate) use answer::{Inspection, fields};
 pub(crate) use terms::{Sought, Terms, Way};
 pub(crate) use verdicts::{Judged, Verdicts};
 

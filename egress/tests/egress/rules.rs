@@ -4,7 +4,7 @@ use super::websockets::{echo, frame, open};
 use super::world::{HOST, Origin, SECRET, Setup, World, everywhere, listen, response, route, say};
 use async_compression::tokio::write as encode;
 use credentials::{AuthScheme, PlaceholderFormat, Secret};
-use dlp::{Fingerprint, FingerprintKey, RuleSet};
+use dlp::{Fingerprint, FingerprintKey, OwnRule, RuleSet};
 use egress::{Allowance, DlpAction, DlpTerms, RouteTerms, RuleAction, RuleActions};
 use policy::{HostPattern, Protocol, RouteId};
 use std::collections::BTreeMap;
@@ -369,6 +369,103 @@ async fn answers_are_searched_where_that_is_said_and_cut_or_redacted() {
             _ => assert_eq!(event["findings"][0]["place"], "response body"),
         }
     }
+}
+
+#[tokio::test]
+async fn the_fields_of_an_answer_are_searched_too() {
+    let origin = Origin::answering(|request| {
+        let (header, body) = match request.head.split(' ').nth(1).unwrap_or_default() {
+            "/value" => (format!("X-Note: my {TOKEN} here\r\n"), "ok"),
+            "/name" => (format!("{TOKEN}: 1\r\n"), "ok"),
+            "/cookie" => (format!("Set-Cookie: a=1\r\nSet-Cookie: b={TOKEN}\r\n"), "ok"),
+            "/together" => ("Authorization: Splunk 3b9ac9ff-41d2-4e7a-9c3e-5a8b7d6f1e20\r\n".into(), "ok"),
+            "/hint" => {
+                let hint = format!("HTTP/1.1 103 Early Hints\r\nLink: </{TOKEN}>\r\n\r\n");
+                return [hint.as_bytes(), &response("", b"ok")].concat();
+            }
+            "/trailer" => {
+                let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n";
+                return format!("{head}2\r\nok\r\n0\r\nX-Sum: {TOKEN}\r\n\r\n").into_bytes();
+            }
+            _ => (String::new(), "ok"),
+        };
+        response(&header, body.as_bytes())
+    })
+    .await;
+    let splunk = "splunk-hec-header";
+    for action in [RuleAction::Warn, RuleAction::Redact, RuleAction::Block] {
+        let one = RuleActions { out: None, inward: Some(action) };
+        let actions = BTreeMap::from([(RULE.to_owned(), one), (splunk.to_owned(), one)]);
+        let (warns, blocks) = (action == RuleAction::Warn, action == RuleAction::Block);
+        for (target, place) in [
+            ("/value", "response header x-note"),
+            ("/name", "response header name"),
+            ("/cookie", "response header set-cookie"),
+            ("/trailer", "response trailer x-sum"),
+        ] {
+            let world = World::new(&origin, with(DlpTerms { actions: actions.clone(), ..terms() })).await;
+            let heard = world.say(HOST, get(target, "TE: trailers\r\n")).await;
+            let value = if target == "/name" { TOKEN.to_lowercase() } else { TOKEN.to_owned() };
+            assert_eq!(heard.contains(&value), warns, "{action:?} {target}: {heard}");
+            let whole = heard.contains("\r\nok") && (target != "/trailer" || heard.ends_with("\r\n\r\n"));
+            assert_eq!(whole, !blocks, "{action:?} {target}: {heard}");
+            assert_eq!(heard.contains("code=answer-blocked"), blocks && target != "/trailer", "{target}: {heard}");
+            if action == RuleAction::Redact && target != "/name" {
+                assert!(heard.contains(&format!("[redacted:{RULE}]")), "{target}: {heard}");
+                assert_eq!(target == "/cookie", heard.contains("a=1"), "the others stay: {heard}");
+            }
+            let event = world.events(1).await.pop().unwrap();
+            let found = event["findings"].as_array().unwrap();
+            assert_eq!(found.len(), 1, "told once: {event}");
+            assert_eq!(found[0]["place"], place, "{event}");
+            assert_eq!(found[0]["action"].as_str(), Some(word(action)));
+            assert!(!event.to_string().contains(TOKEN), "{event}");
+        }
+        let world = World::new(&origin, with(DlpTerms { actions, ..terms() })).await;
+        let heard = world.say(HOST, get("/together", "")).await;
+        assert_eq!(heard.contains("3b9ac9ff"), warns, "told by name and value together: {heard}");
+        assert_eq!(heard.contains("answer-blocked"), blocks, "{heard}");
+        let heard = world.say(HOST, get("/hint", "")).await;
+        assert_eq!(heard.contains(TOKEN), warns, "{heard}");
+        assert!(heard.contains("HTTP/1.1 200"), "the answer itself comes: {heard}");
+        assert_eq!(heard.contains("103 "), !blocks, "a hint that may not be said is let go: {heard}");
+    }
+    let world = World::new(&origin, with(terms())).await;
+    assert!(world.say(HOST, get("/value", "")).await.contains(TOKEN), "nothing is said about what comes back");
+}
+
+fn word(action: RuleAction) -> &'static str {
+    match action {
+        RuleAction::Warn => "warn",
+        RuleAction::Redact => "redact",
+        RuleAction::Block => "block",
+        RuleAction::Off => "off",
+    }
+}
+
+#[tokio::test]
+async fn rules_of_ones_own_and_of_files_are_sought_beside_ours() {
+    let origin = Origin::ok().await;
+    let own = OwnRule { id: "acme-key".into(), pattern: "acme_[a-z0-9]{12}".into(), ..OwnRule::default() };
+    let file = "[extend]\nuseDefault = true\n[[rules]]\nid = \"corp-id\"\nregex = 'corp-([A-Z]{8})'\n";
+    let own = RuleSet::of_own(&[own]).unwrap();
+    let rules = RuleSet::from_gitleaks(file).unwrap().rules.with(&own);
+    let world = World::new(&origin, with(DlpTerms { rules, ..terms() })).await;
+    for (rule, value) in [("acme-key", "acme_k3j4h5g6f7d8"), ("corp-id", "corp-QWERTZUI"), (RULE, TOKEN)] {
+        let coded = value.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        for request in [
+            get(&format!("/x?a={value}"), ""),
+            get("/", &format!("X-Note: {value}\r\n")),
+            String::from_utf8(post(HOST, "", value.as_bytes())).unwrap(),
+            String::from_utf8(post(HOST, "", coded.as_bytes())).unwrap(),
+        ] {
+            let answer = world.say(HOST, &request).await;
+            assert!(answer.contains("code=secret-in-request") && answer.contains(rule), "{rule}: {answer}");
+        }
+        let twin = &value[..value.len() - 2];
+        assert!(world.say(HOST, get(&format!("/x?a={twin}"), "")).await.starts_with("HTTP/1.1 200"), "{twin}");
+    }
+    assert!(origin.heard().iter().all(|heard| heard.head.starts_with("GET /x?a=")), "only the twins arrive");
 }
 
 #[tokio::test]
