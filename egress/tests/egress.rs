@@ -1,5 +1,6 @@
 //! The engine from outside: wire dialogues on loopback with upstreams of the tests' own.
 mod egress {
+    mod answers;
     mod backpressure;
     mod bombs;
     mod budgets;

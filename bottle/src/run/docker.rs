@@ -169,7 +169,7 @@ impl<'a> Yard<'a> {
                 Ok::<_, SandboxError>((engine, facts, ours, theirs))
             })
             .map_err(walls_failure)?;
-        let home = match facts.files {
+        let home = match &facts.files {
             Files::Shared => None,
             Files::Apart(why) => {
                 refuse_canaries(run.plan, why)?;
