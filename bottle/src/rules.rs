@@ -73,7 +73,8 @@ pub fn read(plan: &DlpPlan) -> Result<Rules, Failure> {
 /// Everything in files and rules that cannot be used, and ids in the manifest that no rule has.
 pub fn of(plan: &DlpPlan, files: &[RuleText]) -> Result<Rules, Failure> {
     let loaded = load(files)?;
-    let mut rules = Rules { set: RuleSet::built_in(), own: plan.own_rules.len(), files: Vec::new(), notes: Vec::new() };
+    let mut rules =
+        Rules { set: RuleSet::built_in(), own: plan.own_rules.len(), files: Vec::new(), notes: Vec::new() };
     for (file, loaded) in files.iter().zip(&loaded) {
         rules.add(file, loaded);
     }
@@ -134,8 +135,11 @@ impl Rules {
 
     /// The same for programs.
     pub fn json(&self) -> serde_json::Value {
-        let files: Vec<_> =
-            self.files.iter().map(|(name, count)| serde_json::json!({ "file": name, "rules": count })).collect();
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .map(|(name, count)| serde_json::json!({ "file": name, "rules": count }))
+            .collect();
         let built_in = self.set.rules().filter(|rule| is_ours(rule)).count();
         serde_json::json!({ "built_in": built_in, "own": self.own, "files": files })
     }
@@ -146,12 +150,16 @@ impl Rules {
         let known = |id: &str| self.set.rules().any(|rule| rule.id() == id);
         let mut notes: Vec<String> = loaded.notes.iter().map(|note| format!("{name}:{note}")).collect();
         let unknown = loaded.without.iter().filter(|id| !known(id));
-        notes.extend(unknown.map(|id| {
-            format!("{name}: `disabledRules` names `{id}`, which is none of the built-in rules")
-        }));
+        notes.extend(
+            unknown.map(|id| {
+                format!("{name}: `disabledRules` names `{id}`, which is none of the built-in rules")
+            }),
+        );
         let own: Vec<&Rule> = loaded.rules.rules().filter(|rule| !is_ours(rule)).collect();
         let again = own.iter().filter(|rule| known(rule.id()));
-        notes.extend(again.map(|rule| format!("{name}: `{}` takes the place of the rule of that name", rule.id())));
+        notes.extend(
+            again.map(|rule| format!("{name}: `{}` takes the place of the rule of that name", rule.id())),
+        );
         let slow = own.iter().filter(|rule| rule.is_slow());
         notes.extend(slow.map(|rule| format!(
             "{name}: `{}` is tried at every byte, for no fixed letters stand near the beginning of its matches",

@@ -68,8 +68,10 @@ async fn serve(mut stream: Io) {
     let mut reader = Reader::default();
     while let Some(head) = reader.message(&mut stream).await {
         let body = if head.starts_with("get /down") { &CONVERSATION[..] } else { b"ok" };
-        let head =
-            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         let said = async {
             stream.write_all(head.as_bytes()).await?;
             stream.write_all(body).await?;
@@ -97,7 +99,8 @@ impl Reader {
     /// The head of the next message, in small letters, once its body was read; `None` at the end of the stream.
     async fn message(&mut self, stream: &mut Io) -> Option<String> {
         let head = self.head(stream).await?;
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok());
+        let length =
+            head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok());
         match length {
             Some(length) => self.counted(stream, length).await?,
             None if head.contains("transfer-encoding: chunked") => self.chunks(stream).await?,
@@ -185,7 +188,8 @@ impl Agent {
     }
 
     async fn down(&mut self) -> (Duration, Duration) {
-        self.ask(&format!("GET /down HTTP/1.1\r\nHost: {HOST}\r\nAccept: application/json\r\n\r\n"), b"").await
+        self.ask(&format!("GET /down HTTP/1.1\r\nHost: {HOST}\r\nAccept: application/json\r\n\r\n"), b"")
+            .await
     }
 }
 

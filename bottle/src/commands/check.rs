@@ -262,7 +262,9 @@ fn keeps(plan: &Plan, rules: &Rules, unsought: &[String]) -> Vec<String> {
 
 /// What is said about one rule, each way.
 pub(super) fn rule_lines(id: &str, actions: RuleActions) -> Vec<String> {
-    let line = |way: &str, action: Option<RuleAction>| action.map(|action| format!("`{id}`{way}: {}", word(&action)));
+    let line = |way: &str, action: Option<RuleAction>| {
+        action.map(|action| format!("`{id}`{way}: {}", word(&action)))
+    };
     [line("", actions.out), line(" in what comes back", actions.inward)].into_iter().flatten().collect()
 }
 

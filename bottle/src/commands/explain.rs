@@ -172,13 +172,17 @@ impl Verdict {
 
     /// What is done about secrets in it.
     fn search(&self, egress: &EgressPlan) -> Vec<String> {
-        let (Verdict::Allowed { route, .. } | Verdict::Unread { route, .. }) = self else { return Vec::new() };
+        let (Verdict::Allowed { route, .. } | Verdict::Unread { route, .. }) = self else {
+            return Vec::new();
+        };
         if !self.is_read(egress) {
             return Vec::new();
         }
         let dlp = &egress.dlp;
-        let mut lines = vec![format!("  secrets     what is found in it: {}", check::word(&dlp.action_on(route.id)))];
-        let said = dlp.rules_on(route.id).into_iter().flat_map(|(id, actions)| check::rule_lines(id, actions));
+        let mut lines =
+            vec![format!("  secrets     what is found in it: {}", check::word(&dlp.action_on(route.id)))];
+        let said =
+            dlp.rules_on(route.id).into_iter().flat_map(|(id, actions)| check::rule_lines(id, actions));
         lines.extend(said.map(|line| format!("              {}", style::neutral(&line))));
         lines
     }

@@ -33,7 +33,7 @@ fn stream(search: &Search, from: impl Read) -> Vec<Found> {
     told.0
 }
 
-fn record(search: &Search, file: &std::path::Path, answers: bool) -> Result<Vec<Found>, Failure> {
+fn of_record(search: &Search, file: &std::path::Path, answers: bool) -> Result<Vec<Found>, Failure> {
     let mut told = Told::default();
     har::scan(search, file, answers, &mut told).map(|()| told.0)
 }
@@ -92,7 +92,7 @@ fn a_record_is_looked_at_part_by_part_and_never_shown() {
         entry(&format!("https://{SECRET}.test/"), "1", "", ""),
     ] } });
     std::fs::write(&file, record.to_string()).expect("written");
-    let found = record(&search(), &file, false).expect("a record");
+    let found = of_record(&search(), &file, false).expect("a record");
     let parts: Vec<String> = found
         .iter()
         .map(|one| match &one.place {
@@ -112,9 +112,9 @@ fn a_record_is_looked_at_part_by_part_and_never_shown() {
     let plain = crate::style::Style::plain();
     let shown: String = found.iter().map(|one| report::line(one, plain)).collect();
     assert!(!shown.contains(SECRET) && shown.lines().count() == 4, "{shown}");
-    assert_eq!(record(&search(), &file, true).expect("a record").len(), 5);
+    assert_eq!(of_record(&search(), &file, true).expect("a record").len(), 5);
     std::fs::write(&file, "[]").expect("written");
-    assert!(record(&search(), &file, true).expect_err("no record").what.contains("is no HAR"));
+    assert!(of_record(&search(), &file, true).expect_err("no record").what.contains("is no HAR"));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn pieces_are_put_together_in_a_file_and_over_the_requests_to_one_host() {
         // Some recorders begin with a byte order mark.
         let text = format!("\u{feff}{}", serde_json::json!({ "log": { "entries": entries } }));
         std::fs::write(&file, text).expect("written");
-        let found = record(&search(), &file, false).expect("a record");
+        let found = of_record(&search(), &file, false).expect("a record");
         assert_eq!(found.iter().any(|one| one.rule == "split-secret"), seen, "{found:?}");
     }
 }
@@ -140,8 +140,10 @@ fn pieces_are_put_together_in_a_file_and_over_the_requests_to_one_host() {
 fn a_record_that_breaks_off_tells_what_it_held_and_fails() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("x.har");
-    let entry = serde_json::json!({ "request": { "method": "GET", "url": format!("https://a.test/{SECRET}") } });
-    std::fs::write(&file, format!("{{ \"log\": {{ \"entries\": [{entry}, {{ \"a\": \"{SECRET}")).expect("written");
+    let entry =
+        serde_json::json!({ "request": { "method": "GET", "url": format!("https://a.test/{SECRET}") } });
+    std::fs::write(&file, format!("{{ \"log\": {{ \"entries\": [{entry}, {{ \"a\": \"{SECRET}"))
+        .expect("written");
     let mut told = Told::default();
     let failure = har::scan(&search(), &file, false, &mut told).expect_err("it breaks off");
     assert_eq!(told.0.len(), 1);

@@ -62,7 +62,8 @@ mod tests {
         }
         std::os::unix::fs::symlink(at("outside"), at("a/link")).expect("linked");
         std::fs::remove_dir_all(at("b/1.txt")).expect_err("it is a file");
-        let seen: Vec<PathBuf> = files(&at("a")).chain(files(&at("b"))).map(|step| step.expect("a file")).collect();
+        let seen: Vec<PathBuf> =
+            files(&at("a")).chain(files(&at("b"))).map(|step| step.expect("a file")).collect();
         assert_eq!(seen, [at("a/deep/x"), at("a/z"), at("b/1.txt"), at("b/2.txt")]);
         let all = files(folder.path()).map(|step| step.expect("a file"));
         assert!(all.into_iter().all(|path| !path.starts_with(at(".git"))));

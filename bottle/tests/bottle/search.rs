@@ -101,12 +101,15 @@ fn the_rules_are_listed_with_what_they_find() {
 
 const FILE: &str = "[extend]\nuseDefault = true\ndisabledRules = [\"npm-token\", \"nobodys\"]\n\
                     [[rules]]\nid = \"corp-id\"\nregex = 'corp-([A-Z]{8})'\npath = 'x'\n";
-const OWN_RULE: &str = "own_rules: [{ id: acme-key, pattern: \"acme_[a-z0-9]{12}\", description: a key of acme }]";
+const OWN_RULE: &str =
+    "own_rules: [{ id: acme-key, pattern: \"acme_[a-z0-9]{12}\", description: a key of acme }]";
 
 /// A manifest with both, and `more` keys under `dlp`.
 fn with_rules(stage: &Stage, more: &str) {
     stage.write("rules.toml", FILE);
-    stage.manifest(&format!("egress:\n  routes: [{{ host: a.test }}]\n  dlp: {{ rule_files: [rules.toml], {OWN_RULE}{more} }}\n"));
+    stage.manifest(&format!(
+        "egress:\n  routes: [{{ host: a.test }}]\n  dlp: {{ rule_files: [rules.toml], {OWN_RULE}{more} }}\n"
+    ));
 }
 
 #[test]
@@ -115,7 +118,11 @@ fn rules_of_ones_own_and_of_files_are_sought() {
     with_rules(&stage, ", rules: { corp-id: warn, acme-key: { in: redact } }");
     stage.write("notes.txt", "a\nthe acme_k3j4h5g6f7d8 and corp-QWERTZUI\n");
     let ran = scan(&stage, &["notes.txt"], "").ended_with(1);
-    assert!(ran.out.contains("notes.txt:2:5  acme-key  a key of acme, 17 bytes, fingerprint "), "{}", ran.out);
+    assert!(
+        ran.out.contains("notes.txt:2:5  acme-key  a key of acme, 17 bytes, fingerprint "),
+        "{}",
+        ran.out
+    );
     assert!(ran.out.contains("notes.txt:2:32  corp-id") && ran.out.contains("2 findings"), "{}", ran.out);
     let listed = scan(&stage, &["--rules"], "").ended_with(0).out;
     assert!(listed.contains("acme-key ") && listed.contains("corp-id "), "{listed}");
@@ -128,7 +135,11 @@ fn rules_of_ones_own_and_of_files_are_sought() {
     ] {
         assert!(ran.err.contains(wanted), "no {wanted:?} in {}", ran.err);
     }
-    for wanted in [" built-in rules, 1 of the manifest's own, 1 of /", "`corp-id`: warn", "`acme-key` in what comes back: redact"] {
+    for wanted in [
+        " built-in rules, 1 of the manifest's own, 1 of /",
+        "`corp-id`: warn",
+        "`acme-key` in what comes back: redact",
+    ] {
         assert!(ran.out.contains(wanted), "no {wanted:?} in {}", ran.out);
     }
     let json: serde_json::Value =
@@ -136,14 +147,20 @@ fn rules_of_ones_own_and_of_files_are_sought() {
     assert_eq!((&json["rules"]["own"], &json["rules"]["files"][0]["rules"]), (&1.into(), &1.into()));
     assert_eq!(json["problems"].as_array().expect("a list").len(), 2, "{}", json["problems"]);
     let told = stage.run(&["explain", "GET", "https://a.test/"]).ended_with(0).out;
-    assert!(told.contains("secrets     what is found in it: block") && told.contains("`corp-id`: warn"), "{told}");
+    assert!(
+        told.contains("secrets     what is found in it: block") && told.contains("`corp-id`: warn"),
+        "{told}"
+    );
 }
 
 #[test]
 fn rules_that_cannot_be_used_are_told_with_their_place_by_every_command() {
     let stage = Stage::ordinary();
     with_rules(&stage, "");
-    stage.write("rules.toml", "[[rules]]\nid = \"a\"\nregex = 'corp('\n[[rules]]\nid = \"canary\"\nregex = 'corp'\nentropy = 'x'\n");
+    stage.write(
+        "rules.toml",
+        "[[rules]]\nid = \"a\"\nregex = 'corp('\n[[rules]]\nid = \"canary\"\nregex = 'corp'\nentropy = 'x'\n",
+    );
     let all: [(&[&str], i32); 5] = [
         (&["check"], 2),
         (&["check", "--json"], 2),
@@ -154,7 +171,10 @@ fn rules_that_cannot_be_used_are_told_with_their_place_by_every_command() {
     for (arguments, code) in all {
         let ran = stage.run(arguments).ended_with(code);
         let said = format!("{}{}", ran.out, ran.err);
-        for wanted in ["rules.toml:3:9: the pattern of `a` is no regular expression: unclosed group", "rules.toml:7:11: `entropy` is no number"] {
+        for wanted in [
+            "rules.toml:3:9: the pattern of `a` is no regular expression: unclosed group",
+            "rules.toml:7:11: `entropy` is no number",
+        ] {
             assert!(said.contains(wanted), "{arguments:?}: no {wanted:?} in {said}");
         }
         assert!(said.contains("take it out of `dlp.rule_files`"), "{said}");

@@ -26,12 +26,14 @@ fn own_rules(ground: Ground) {
         ask(&scene, "harmless", "x-note: acme_k3j4 corp-QWERT"),
     ];
     let said = scene.sh(&script.concat()).ended_with(0).out;
-    let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("ok ") || line.starts_with("no ")).collect();
+    let lines: Vec<&str> =
+        said.lines().filter(|line| line.starts_with("ok ") || line.starts_with("no ")).collect();
     assert!(lines[..3].iter().all(|line| line.starts_with("no ")), "{said}");
     assert!(lines[3].contains(" 403 ") && lines[4].contains(" 403 "), "{said}");
     assert!(said.contains("rule acme-key") && said.contains("rule corp-id"), "{said}");
     assert!(lines[5].contains(" 200 "), "{said}");
-    let arrived = ["own", "file", "harmless"].map(|what| ground.world().seen(&format!("/{what}-{}", scene.name)).len());
+    let arrived =
+        ["own", "file", "harmless"].map(|what| ground.world().seen(&format!("/{what}-{}", scene.name)).len());
     assert_eq!(arrived, [0, 0, 1]);
     assert_eq!(std::fs::read_to_string(&rules).expect("read"), RULES);
     // What cannot be used stops the start, and nothing is left of it.
@@ -57,7 +59,10 @@ fn canaries(ground: Ground) {
     let arrived = ["bait", "plain"].map(|what| ground.world().seen(&format!("/{what}-{}", scene.name)).len());
     assert_eq!(arrived, [0, 1]);
     let logs = scene.stage.run(&["logs", &scene.name]).ended_with(0).out;
-    assert!(logs.contains("canary of ~/.aws/credentials in header x-key (block") && !logs.contains(key), "{logs}");
+    assert!(
+        logs.contains("canary of ~/.aws/credentials in header x-key (block") && !logs.contains(key),
+        "{logs}"
+    );
     let home = scene.stage.path("state").join("bottle").join(&scene.name).join("home");
     for file in [".aws", ".env", ".netrc"] {
         assert!(!home.join(file).exists(), "{file} is left");

@@ -52,13 +52,7 @@ fn late() -> Box<Denial> {
 
 /// Says an interim answer to the agent, clean like any other; where its leg cannot, or something stands in it that ends
 /// answers, it is let go: nothing depends on it.
-fn relay(
-    engine: &Shared,
-    route: RouteId,
-    mut hint: Response<()>,
-    teller: Option<&Teller>,
-    ledger: &Ledger,
-) {
+fn relay(engine: &Shared, route: RouteId, mut hint: Response<()>, teller: Option<&Teller>, ledger: &Ledger) {
     let Some(teller) = teller else { return };
     let inward = Inward::new(engine, Sought::new(&engine.terms, Way::Inward), route, ledger);
     if inward.headers(hint.headers_mut()).is_ok() {

@@ -102,7 +102,7 @@ pub(crate) fn fields(
     what: &str,
     headers: &mut HeaderMap,
 ) -> Result<(), Box<Denial>> {
-    let mut look = Fields { sought, verdicts, ledger, told: Vec::new() };
+    let mut look = Fields { sought, verdicts, ledger, told: Vec::new(), named: 0 };
     let mut bad = Vec::new();
     for name in headers.keys() {
         // A name cannot be mended.
@@ -111,6 +111,7 @@ pub(crate) fn fields(
         }
     }
     bad.iter().for_each(|name| drop(headers.remove(name)));
+    look.named = look.told.len();
     headers.iter_mut().try_for_each(|(name, value)| look.field(name, value, what))
 }
 
@@ -119,14 +120,16 @@ struct Fields<'a> {
     sought: &'a dlp::Sought,
     verdicts: &'a Verdicts,
     ledger: &'a Ledger,
-    /// Rules and fingerprints of what was told of this field, which is looked at twice.
+    /// Rules and fingerprints of what was told: of names, and of this field, which is looked at twice.
     told: Vec<(Arc<str>, dlp::Fingerprint)>,
+    /// How many of them were names.
+    named: usize,
 }
 
 impl Fields<'_> {
     fn field(&mut self, name: &HeaderName, value: &mut HeaderValue, what: &str) -> Result<(), Box<Denial>> {
         let place = format!("response {what} {name}");
-        self.told.clear();
+        self.told.truncate(self.named);
         if let Some(clean) = self.redacted(value.as_bytes(), &place)? {
             *value = HeaderValue::from_bytes(&clean).unwrap_or(GONE);
         }

@@ -72,7 +72,11 @@ async fn the_fields_of_an_answer_are_searched_too() {
             assert_eq!(heard.contains(&value), warns, "{action:?} {target}: {heard}");
             let whole = heard.contains("\r\nok") && (target != "/trailer" || heard.ends_with("\r\n\r\n"));
             assert_eq!(whole, !blocks, "{action:?} {target}: {heard}");
-            assert_eq!(heard.contains("code=answer-blocked"), blocks && target != "/trailer", "{target}: {heard}");
+            assert_eq!(
+                heard.contains("code=answer-blocked"),
+                blocks && target != "/trailer",
+                "{target}: {heard}"
+            );
             if action == RuleAction::Redact && target != "/name" {
                 assert!(heard.contains(&format!("[redacted:{RULE}]")), "{target}: {heard}");
                 assert_eq!(target == "/cookie", heard.contains("a=1"), "the others stay: {heard}");
@@ -94,7 +98,10 @@ async fn the_fields_of_an_answer_are_searched_too() {
         assert_eq!(heard.contains("103 "), !blocks, "a hint that may not be said is let go: {heard}");
     }
     let world = World::new(&origin, with(terms())).await;
-    assert!(world.say(HOST, get("/value", "")).await.contains(TOKEN), "nothing is said about what comes back");
+    assert!(
+        world.say(HOST, get("/value", "")).await.contains(TOKEN),
+        "nothing is said about what comes back"
+    );
 }
 
 fn word(action: RuleAction) -> &'static str {

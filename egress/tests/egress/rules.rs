@@ -88,7 +88,9 @@ async fn a_multipart_body_is_read_from_its_first_byte_to_its_last() {
     let origin = Origin::ok().await;
     let world = World::new(&origin, with(terms())).await;
     let body = |preamble: &str, headers: &str, value: &str, epilogue: &str| {
-        format!("{preamble}\r\n--b\r\nContent-Disposition: form-data; {headers}\r\n\r\n{value}\r\n--b--\r\n{epilogue}")
+        format!(
+            "{preamble}\r\n--b\r\nContent-Disposition: form-data; {headers}\r\n\r\n{value}\r\n--b--\r\n{epilogue}"
+        )
     };
     let quoted = |file: &str| format!("name=\"f\"; filename=\"{file}\"");
     let coded = base64::engine::general_purpose::STANDARD.encode(format!("key={TOKEN}"));
@@ -391,7 +393,10 @@ async fn rules_of_ones_own_and_of_files_are_sought_beside_ours() {
             assert!(answer.contains("code=secret-in-request") && answer.contains(rule), "{rule}: {answer}");
         }
         let twin = &value[..value.len() - 2];
-        assert!(world.say(HOST, get(&format!("/x?a={twin}"), "")).await.starts_with("HTTP/1.1 200"), "{twin}");
+        assert!(
+            world.say(HOST, get(&format!("/x?a={twin}"), "")).await.starts_with("HTTP/1.1 200"),
+            "{twin}"
+        );
     }
     assert!(origin.heard().iter().all(|heard| heard.head.starts_with("GET /x?a=")), "only the twins arrive");
 }

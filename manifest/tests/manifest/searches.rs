@@ -179,16 +179,17 @@ fn mistakes_are_told_with_their_way_out() {
         (own("id: random-text, pattern: acme"), "there is a rule `random-text` already"),
         (own("id: npm-token, pattern: acme"), "there is a rule `npm-token` already"),
         (own("id: acme, pattern: acme, words: [acme]"), "has no key `words`"),
-        (own("id: acme, pattern: \"acme(\""), "the pattern of `acme` is no regular expression: unclosed group"),
+        (
+            own("id: acme, pattern: \"acme(\""),
+            "the pattern of `acme` is no regular expression: unclosed group",
+        ),
         (own("id: acme, pattern: \"(?=acme)\""), "the pattern of `acme` is no regular expression"),
         (own("id: acme, pattern: \"x*\""), "matches the empty text, which is everywhere"),
         (own("id: acme, pattern: acme, group: 1"), "`acme` has 0 groups, and group 1 is to be its value"),
         (own("id: acme, pattern: acme, except: [\"(\"]"), "the exception `(` is no regular expression"),
         (own("id: acme, pattern: acme, entropy: 9.5"), "between 0 and 8"),
         (
-            dlp(
-                "own_rules: [{ id: acme, pattern: acme }, { id: acme, pattern: acme }]",
-            ),
+            dlp("own_rules: [{ id: acme, pattern: acme }, { id: acme, pattern: acme }]"),
             "two rules are called `acme`",
         ),
         (dlp("secrets: [{ env: A, keys: [B] }]"), "`keys` means something only beside `file`"),

@@ -32,8 +32,9 @@ pub(super) fn refuse_canaries(plan: &Plan, why: &str) -> Result<(), Failure> {
     if plan.egress.dlp.canaries.is_empty() {
         return Ok(());
     }
-    let what =
-        format!("the manifest asks for canaries, and none can be planted where files are the engine's own ({why})");
+    let what = format!(
+        "the manifest asks for canaries, and none can be planted where files are the engine's own ({why})"
+    );
     Err(Failure::new(what).help("take `canaries` out of `egress.dlp`, or use an engine on this machine"))
 }
 
