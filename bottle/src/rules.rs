@@ -82,7 +82,7 @@ pub fn of(plan: &DlpPlan, files: &[RuleText]) -> Result<Rules, Failure> {
     let own: Vec<dlp::OwnRule> = plan.own_rules.iter().map(|rule| rule.rule()).collect();
     // The lowering has tried them; a plan from elsewhere may be another's.
     let own = RuleSet::of_own(&own).map_err(|errors| {
-        wrong(errors.iter().map(|error| error.message.clone()).collect())
+        wrong(&errors.iter().map(|error| error.message.clone()).collect::<Vec<_>>())
             .help("correct them, or take them out of `dlp.own_rules`")
     })?;
     let set = rules.set.only(|rule| !(is_ours(rule) && left_out(rule.id()))).with(&own);
@@ -96,7 +96,7 @@ fn is_ours(rule: &Rule) -> bool {
     !rule.provider().is_empty()
 }
 
-fn wrong(all: Vec<String>) -> Failure {
+fn wrong(all: &[String]) -> Failure {
     let lines: Vec<String> = all.iter().map(|one| format!("\n  - {one}")).collect();
     Failure::new(format!("rules that the manifest names cannot be used:{}", lines.concat()))
 }
@@ -119,7 +119,7 @@ fn load(files: &[RuleText]) -> Result<Vec<Loaded>, Failure> {
     if mistakes.is_empty() {
         return Ok(all);
     }
-    Err(wrong(mistakes).help("correct the file, or take it out of `dlp.rule_files`"))
+    Err(wrong(&mistakes).help("correct the file, or take it out of `dlp.rule_files`"))
 }
 
 impl Rules {

@@ -39,10 +39,10 @@ static CONVERSATION: LazyLock<Arc<[u8]>> = LazyLock::new(|| {
             text.push(' ');
         }
         let (one, two) = (next(), next());
-        let _infallible = write!(
+        let _infallible = writeln!(
             text,
             "\\n\\n```rust\\nfn total_{}(items: &[Item]) -> u64 {{\\n    items.iter().map(|item| item.size).sum()\\n}}\\n```\\n\
-             The commit is {one:016x}{two:016x}{:08x}, the request 550e8400-e29b-41d4-a716-{:012x}.\"}},\n",
+             The commit is {one:016x}{two:016x}{:08x}, the request 550e8400-e29b-41d4-a716-{:012x}.\"}},",
             one % 1000,
             next() >> 32,
             next() >> 16,
@@ -206,7 +206,7 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn of(pairs: Vec<(Duration, Duration)>) -> Pairs {
+    fn of(pairs: &[(Duration, Duration)]) -> Pairs {
         let (on, off) = pairs.iter().map(|(on, off)| (on.as_secs_f64(), off.as_secs_f64())).unzip();
         Pairs { on, off }
     }
@@ -253,7 +253,7 @@ macro_rules! turns {
                 pairs.push(pair);
             }
         }
-        Pairs::of(pairs)
+        Pairs::of(&pairs)
     }};
 }
 

@@ -7,6 +7,7 @@ mod messages;
 mod peel;
 mod shadow;
 mod stream;
+mod tap;
 mod terms;
 mod verdicts;
 

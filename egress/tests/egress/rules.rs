@@ -145,12 +145,20 @@ async fn nothing_hides_between_two_codings() {
     let origin = Origin::ok().await;
     let world = World::new(&origin, with(terms())).await;
     let member = gzip(b"harmless").await;
-    let named = |name: &str| [&member[..3], &[8], &member[4..10], name.as_bytes(), &[0], &member[10..]].concat();
+    // Long enough to be worth compressing: else the value would stand in the body as it is.
+    let around = "words around it, ".repeat(40);
+    let named = |name: &str| {
+        let name = format!("{around}{name} {around}");
+        [&member[..3], &[8], &member[4..10], name.as_bytes(), &[0], &member[10..]].concat()
+    };
     let (hidden, harmless) = (gzip(&named(TOKEN)).await, gzip(&named("notes.txt")).await);
     for headers in ["", "Content-Encoding: gzip\r\n", "Content-Encoding: gzip, gzip\r\n"] {
         let answer = world.say(HOST, post(HOST, headers, &hidden)).await;
         assert!(answer.contains("code=secret-in-request") && answer.contains(RULE), "{headers}: {answer}");
-        assert!(world.say(HOST, post(HOST, headers, &harmless)).await.starts_with("HTTP/1.1 200"), "{headers}");
+        assert!(
+            world.say(HOST, post(HOST, headers, &harmless)).await.starts_with("HTTP/1.1 200"),
+            "{headers}"
+        );
     }
     assert!(origin.heard().iter().all(|heard| heard.body == harmless));
 }
