@@ -101,6 +101,12 @@ fn wrong(all: &[String]) -> Failure {
     Failure::new(format!("rules that the manifest names cannot be used:{}", lines.concat()))
 }
 
+/// `a`, `b`; `None` when there are none.
+fn ids<'r>(rules: impl Iterator<Item = &'r &'r Rule>) -> Option<String> {
+    let all: Vec<String> = rules.map(|rule| format!("`{}`", rule.id())).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
 /// Every file, or every mistake in all of them.
 fn load(files: &[RuleText]) -> Result<Vec<Loaded>, Failure> {
     let (mut all, mut mistakes) = (Vec::new(), Vec::new());
@@ -157,14 +163,14 @@ impl Rules {
         );
         let own: Vec<&Rule> = loaded.rules.rules().filter(|rule| !is_ours(rule)).collect();
         let again = own.iter().filter(|rule| known(rule.id()));
-        notes.extend(
-            again.map(|rule| format!("{name}: `{}` takes the place of the rule of that name", rule.id())),
-        );
+        notes.extend(ids(again).map(|ids| format!("{name}: in place of the rules of those names: {ids}")));
         let slow = own.iter().filter(|rule| rule.is_slow());
-        notes.extend(slow.map(|rule| format!(
-            "{name}: `{}` is tried at every byte, for no fixed letters stand near the beginning of its matches",
-            rule.id()
-        )));
+        notes.extend(ids(slow).map(|ids| {
+            format!(
+                "{name}: tried at every byte, which takes its time, for no four fixed letters stand near the beginning of their \
+                 matches: {ids}"
+            )
+        }));
         self.notes.extend(notes);
         self.files.push((name.clone(), own.len()));
         self.set = self.set.with(&loaded.rules);

@@ -185,6 +185,14 @@ fn rules_that_cannot_be_used_are_told_with_their_place_by_every_command() {
     with_rules(&stage, ", rules: { corp-ids: warn, npm-token: block }");
     let told = stage.run(&["check"]).ended_with(2).err;
     assert!(told.contains("`corp-ids`, `npm-token`") && told.contains("no such rule"), "{told}");
+    with_rules(&stage, "");
+    stage.write(
+        "rules.toml",
+        "[[rules]]\nid = \"jwt\"\nregex = 'corp-[a-z]{9}'\n[[rules]]\nid = \"any\"\nregex = '[a-z]{40}'\n",
+    );
+    let told = stage.run(&["check"]).ended_with(0).err;
+    assert!(told.contains("rules.toml: in place of the rules of those names: `jwt`"), "{told}");
+    assert!(told.contains("rules.toml: tried at every byte") && told.contains("matches: `any`"), "{told}");
     std::fs::write(stage.path("work/rules.toml"), vec![b'#'; 2 << 20]).expect("written");
     assert!(stage.run(&["check"]).ended_with(2).err.contains("larger than 1 MiB"));
 }
