@@ -1,4 +1,5 @@
 //! The engine's own scanner over files: what would have been found on its way out.
+mod depth;
 mod entries;
 pub mod har;
 mod lines;
@@ -6,8 +7,8 @@ pub mod report;
 pub mod walk;
 
 use crate::failure::Failure;
-use dlp::{Collector, Fingerprint, Fragments, Hit, Inspector, Sought, Verdict};
-use lines::Lines;
+use depth::Depth;
+use dlp::{Fingerprint, Fragments, Hit, Sought};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -86,33 +87,20 @@ impl Search {
     /// # Errors
     /// When it cannot be read.
     pub fn stream(&self, source: &str, mut from: impl Read, listener: &mut dyn Listener) -> io::Result<()> {
-        let mut inspector = Inspector::new(self.sought.clone());
-        let mut pieces = Pieces::new(&self.pieces);
-        let (mut lines, mut read) = (Lines::default(), 0);
-        let (mut buffer, mut out) = (vec![0; CHUNK], Vec::with_capacity(2 * CHUNK));
+        let mut depth = Depth::new(self, source);
+        let (mut buffer, mut read) = (vec![0; CHUNK], 0);
         loop {
             let length = match from.read(&mut buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 read => read?,
             };
-            let chunk = &buffer[..length];
-            lines.see(chunk);
-            pieces.see(chunk, &lines);
-            let mut judge = |hit: &Hit| {
-                pieces.whole(hit);
-                self.tell(source, bytes(&lines, hit), hit, listener);
-                Verdict::Pass
-            };
-            out.clear();
-            // Nobody says stop, so nothing stops it.
-            let _never = match length {
-                0 => inspector.finish(&mut out, &mut judge),
-                _ => inspector.push(chunk, &mut out, &mut judge),
-            };
+            match length {
+                0 => depth.finish(listener),
+                _ => depth.push(&buffer[..length], listener),
+            }
             read += length as u64;
             listener.read(read);
             if length == 0 {
-                pieces.put_together().for_each(|(place, hit)| self.tell(source, place, &hit, listener));
                 return Ok(());
             }
         }
@@ -121,11 +109,12 @@ impl Search {
     /// Looks at some whole bytes.
     pub fn whole(&self, source: &str, place: &Place, bytes: &[u8], listener: &mut dyn Listener) {
         for hit in self.sought.find_all(bytes) {
-            self.tell(source, place.clone(), &hit, listener);
+            self.tell(source, place.clone(), &[], &hit, listener);
         }
     }
 
-    fn tell(&self, source: &str, place: Place, hit: &Hit, listener: &mut dyn Listener) {
+    /// `codings` are those around the bytes, the outermost first.
+    fn tell(&self, source: &str, place: Place, codings: &[&str], hit: &Hit, listener: &mut dyn Listener) {
         if self.off.contains(&*hit.rule) {
             return;
         }
@@ -136,47 +125,17 @@ impl Search {
             name: hit.name.to_string(),
             length: hit.length as u64,
             fingerprint: hit.fingerprint.to_string(),
-            layer: (&*hit.layer != "plain").then(|| hit.layer.to_string()),
+            layer: layers(codings, hit),
             allowed: self.allowed.contains(&(hit.rule.to_string(), hit.fingerprint)),
         });
     }
 }
 
-fn bytes(lines: &Lines, hit: &Hit) -> Place {
-    let (line, column) = lines.place(hit.offset);
-    Place::Bytes { line, column, offset: hit.offset }
-}
-
-/// The pieces of values in a stream. A value that stands there whole is told as such, and not once more.
-struct Pieces {
-    flow: dlp::fragments::Flow,
-    found: Vec<(Place, Hit)>,
-    whole: Vec<Fingerprint>,
-}
-
-impl Pieces {
-    fn new(fragments: &Fragments) -> Pieces {
-        let flow = Collector::new(fragments.clone()).flow();
-        Pieces { flow, found: Vec::new(), whole: Vec::new() }
-    }
-
-    /// The next bytes; none are the end.
-    fn see(&mut self, chunk: &[u8], lines: &Lines) {
-        let hit = if chunk.is_empty() { self.flow.finish() } else { self.flow.push(chunk) };
-        let new = hit.filter(|hit| self.found.iter().all(|(_, other)| other.fingerprint != hit.fingerprint));
-        self.found.extend(new.map(|hit| (bytes(lines, &hit), hit)));
-    }
-
-    fn whole(&mut self, hit: &Hit) {
-        if !self.whole.contains(&hit.fingerprint) && self.whole.len() < 1024 {
-            self.whole.push(hit.fingerprint);
-        }
-    }
-
-    fn put_together(self) -> impl Iterator<Item = (Place, Hit)> {
-        let Pieces { found, whole, .. } = self;
-        found.into_iter().filter(move |(_, hit)| !whole.contains(&hit.fingerprint))
-    }
+/// How it had to be read, the outermost layer first; `None`: as it stands there.
+fn layers(codings: &[&str], hit: &Hit) -> Option<String> {
+    let own = Some(&*hit.layer).filter(|layer| *layer != "plain");
+    let all: Vec<&str> = codings.iter().copied().chain(own).collect();
+    (!all.is_empty()).then(|| all.join(" "))
 }
 
 /// A file that cannot be looked at.

@@ -54,10 +54,13 @@ pub struct ScanArgs {
 }
 
 const AFTER_HELP: &str = "\
-Looks for what the engine would look for in what leaves: the rules that are built in and those of the manifest, the values
-that `dlp.secrets` names, and the credentials of its routes, whose sources are asked for them. Nothing is sent, and what is
-found is never shown: only the rule, the place, the length, and a fingerprint for an allowance in the manifest. Files of any
-size are read piece by piece. In a HAR record each part of each request is looked at by itself, as the engine does.
+Looks for what the engine would look for in what leaves: the rules that are built in and those of
+the manifest, the values that `dlp.secrets` names, and the credentials of its routes, whose sources
+are asked for them. Nothing is sent, and what is found is never shown: only the rule, the place, the
+length, and a fingerprint for an allowance in the manifest.
+
+Files of any size are read piece by piece. In a HAR record each part of each request is looked at by
+itself, as the engine does. Files in gzip and zstd are looked at as they are and as they unpack.
 
 Examples:
   bottle scan .

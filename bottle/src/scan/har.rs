@@ -124,7 +124,7 @@ impl Record<'_> {
             // Who stands there whole was told.
             if one.told.iter().all(|(_, told)| *told != fingerprint) {
                 one.told.push((hit.rule.to_string(), fingerprint));
-                one.search.tell(one.source, place.clone(), &hit, one.listener);
+                one.search.tell(one.source, place.clone(), &[], &hit, one.listener);
             }
         }
     }

@@ -149,3 +149,30 @@ fn a_record_that_breaks_off_tells_what_it_held_and_fails() {
     assert_eq!(told.0.len(), 1);
     assert!(failure.what.contains("not all of it") && !failure.what.contains(SECRET), "{}", failure.what);
 }
+
+async fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use tokio::io::AsyncWriteExt as _;
+    let mut encoder = async_compression::tokio::write::GzipEncoder::new(Vec::new());
+    encoder.write_all(bytes).await.expect("memory");
+    encoder.shutdown().await.expect("memory");
+    encoder.into_inner()
+}
+
+#[tokio::test]
+async fn what_is_compressed_is_looked_at_as_its_receiver_would_read_it() {
+    let around = "words around it\n".repeat(40);
+    let text = format!("{around}the {SECRET}\n{around}");
+    let packed = gzip(text.as_bytes()).await;
+    let twice = gzip(&packed).await;
+    let broken = [&packed[..], b" and more"].concat();
+    for (bytes, layer) in [(&packed, "gzip"), (&twice, "gzip gzip"), (&broken, "gzip")] {
+        for size in [1, 7, 4096] {
+            let found = stream(&search(), Drops(bytes, size));
+            assert_eq!(found.len(), 1, "{layer}, {size} at a time: {found:?}");
+            assert_eq!(found[0].layer.as_deref(), Some(layer));
+            assert!(matches!(found[0].place, Place::Bytes { line: 41, column: 5, .. }), "{found:?}");
+        }
+    }
+    assert!(stream(&search(), &gzip(around.as_bytes()).await[..]).is_empty());
+    assert!(stream(&search(), &b"\x1f\x8b\x08 no gzip"[..]).is_empty());
+}
