@@ -26,7 +26,7 @@ use stream::Scan;
 use terms::STRAY;
 use verdicts::{ASTRAY, CANARY, KNOWN, SPLIT, UNREADABLE};
 
-pub(crate) use answer::{Inspection, fields};
+pub(crate) use answer::{Inspection, fields, whole};
 pub(crate) use terms::{Sought, Terms, Way};
 pub(crate) use verdicts::{Judged, Verdicts};
 

@@ -8,7 +8,7 @@ use crate::engine::Shared;
 use crate::headers;
 use crate::injection::Injection;
 use crate::record::Ledger;
-use crate::screen::{Inspection, Sought, Verdicts, Way, fields};
+use crate::screen::{Inspection, Sought, Verdicts, Way, fields, whole};
 use bytes::Bytes;
 use dlp::{KnownValues, Scrubber};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
@@ -200,6 +200,22 @@ impl Inward {
             fields(&sought, &self.verdicts, &self.ledger, "header", headers)?;
         }
         Ok(())
+    }
+
+    /// What a control frame of a WebSocket says; gives what goes on in place of it.
+    /// # Errors
+    /// When something stands there at which the answer ends.
+    pub(crate) fn control(&self, payload: &[u8]) -> Result<Option<Vec<u8>>, Box<Denial>> {
+        let sought = self.sought.now().all;
+        let clean = sought.known().scrub(payload);
+        if clean.is_some() {
+            scrubbed(&self.ledger, "websocket");
+        }
+        if !self.sought.has_rules() {
+            return Ok(clean);
+        }
+        let left = clean.as_deref().unwrap_or(payload);
+        Ok(whole(&sought, &self.verdicts, &self.ledger, "websocket, inward", left)?.or(clean))
     }
 
     /// Answers pass as they are. Warnings alone are no reason to change one.

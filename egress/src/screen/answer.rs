@@ -115,6 +115,19 @@ pub(crate) fn fields(
     headers.iter_mut().try_for_each(|(name, value)| look.field(name, value, what))
 }
 
+/// Looks at some whole bytes; gives what goes on in place of them.
+/// # Errors
+/// When something stands there at which the answer ends.
+pub(crate) fn whole(
+    sought: &dlp::Sought,
+    verdicts: &Verdicts,
+    ledger: &Ledger,
+    place: &str,
+    bytes: &[u8],
+) -> Result<Option<Vec<u8>>, Box<Denial>> {
+    Fields { sought, verdicts, ledger, told: Vec::new(), named: 0 }.redacted(bytes, place)
+}
+
 /// One look at the fields of an answer.
 struct Fields<'a> {
     sought: &'a dlp::Sought,

@@ -1,9 +1,11 @@
 //! Threats 16 and 18: what comes back is searched by rules where that is said, and for text that speaks to an agent.
 use super::rules::{RULE, TOKEN, actions, get, terms, with};
-use super::world::{HOST, Origin, SECRET, Setup, World, response};
+use super::websockets::{echo, frame, open, read_frame};
+use super::world::{HOST, Origin, SECRET, Setup, World, listen, response};
 use credentials::AuthScheme;
 use egress::{DlpTerms, RuleAction, RuleActions};
 use std::collections::BTreeMap;
+use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn answers_are_searched_where_that_is_said_and_cut_or_redacted() {
@@ -154,5 +156,30 @@ async fn text_that_speaks_to_an_agent_is_shown_or_ends_the_answer() {
         let said = format!("{told:?}");
         assert!(said.contains("previous instructions") && !said.contains('\u{202e}'), "{said}");
         assert!(!secret || !said.contains(SECRET), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn messages_of_a_websocket_are_searched_on_their_way_back_too() {
+    for opcode in [1, 2, 9] {
+        for action in [RuleAction::Redact, RuleAction::Block] {
+            let (origin, _, _) = echo().await;
+            let actions = actions(Some(RuleAction::Off), Some(action));
+            let world = World::new(&origin, with(DlpTerms { actions, ..terms() })).await;
+            let (mut stream, _) = open(&world, HOST).await;
+            assert_eq!(read_frame(&mut stream).await.unwrap().1, b"hello");
+            stream.write_all(&frame(true, opcode, format!("my {TOKEN}!").as_bytes())).await.unwrap();
+            stream.flush().await.unwrap();
+            if action == RuleAction::Redact {
+                let (_, payload) = read_frame(&mut stream).await.unwrap();
+                assert_eq!(String::from_utf8(payload).unwrap(), format!("my [redacted:{RULE}]!"), "{opcode}");
+            } else {
+                let rest = listen(&mut stream).await;
+                assert!(rest.contains("code=answer-blocked") && !rest.contains(TOKEN), "{opcode}: {rest:?}");
+            }
+            drop(stream);
+            let event = &world.events(1).await[0];
+            assert_eq!(event["findings"][0]["place"], "websocket, inward", "{event}");
+        }
     }
 }
