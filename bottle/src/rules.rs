@@ -167,7 +167,7 @@ impl Rules {
         let slow = own.iter().filter(|rule| rule.is_slow());
         notes.extend(ids(slow).map(|ids| {
             format!(
-                "{name}: tried at every byte, which takes its time, for no four fixed letters stand near the beginning of their \
+                "{name}: tried at every byte, which takes its time, for no three fixed letters stand near the beginning of their \
                  matches: {ids}"
             )
         }));

@@ -178,7 +178,7 @@ impl Lower<'_> {
                 let message = format!("the rule `{}` is tried at every byte, which takes its time", plan.id);
                 let problem = Problem::warning(rule.pattern.span, message);
                 self.problems.push(problem.hint(
-                    "four fixed letters or more near the beginning of every match make it quick, such as `acme_[a-z0-9]{32}`",
+                    "three fixed letters or more near the beginning of every match make it quick, such as `acme_[a-z0-9]{32}`",
                 ));
                 true
             }

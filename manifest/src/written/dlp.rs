@@ -151,7 +151,7 @@ pub struct OwnRule {
     /// What it finds, for people.
     pub description: Option<At<String>>,
     /// The regular expression, in the syntax of the Rust crate `regex`, without look-around. It is about bytes: `\w`, `\d`, `\b` and
-    /// `(?i)` know ASCII only. With four fixed letters or more near its beginning it costs next to nothing; without, it is
+    /// `(?i)` know ASCII only. With three fixed letters or more near its beginning it costs next to nothing; without, it is
     /// tried at every byte, and `bottle check` says so.
     pub pattern: At<String>,
     /// The group of the expression that is the secret. Default: the first one that matched, or all of it where there is none.
