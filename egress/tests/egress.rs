@@ -5,6 +5,7 @@ mod egress {
     mod bombs;
     mod budgets;
     mod ca;
+    mod codings;
     mod destination;
     mod dial;
     mod dns;
