@@ -1,6 +1,6 @@
 //! From the plan to what an engine is told. `bottle run` and `bottle egress` start the same engine.
 use crate::failure::Failure;
-use crate::rules;
+use crate::rules::{self, RuleText};
 use credentials::remote::HandedExact;
 use credentials::{Exact, ExactSource, Secret, Slot, TokenRef, Vault, load_exact};
 use dlp::{Fingerprint, FingerprintKey, RuleSet};
@@ -14,7 +14,7 @@ use manifest::plan::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,32 +79,11 @@ impl Supplies {
             proxy_roots_pem: proxy_roots.map(read_pem).transpose()?,
             exact: handed.collect(),
             canaries: Vec::new(),
-            rules: rule_texts(&plan.dlp)?,
+            rules: rules::texts(&plan.dlp)?,
             key: Some(rules::key()?),
             unsought,
         })
     }
-}
-
-/// A file of rules, as it was read.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct RuleText {
-    /// Its path, for people.
-    pub name: String,
-    /// What it says.
-    pub text: String,
-}
-
-/// Reads the files of rules.
-///
-/// # Errors
-/// When one cannot be read.
-pub fn rule_texts(plan: &DlpPlan) -> Result<Vec<RuleText>, Failure> {
-    let read = |path: &PathBuf| {
-        let text = std::fs::read_to_string(path).map_err(|error| unreadable("rules", path, &error))?;
-        Ok(RuleText { name: path.display().to_string(), text })
-    };
-    plan.rule_files.iter().map(read).collect()
 }
 
 /// Values that must stay inside, by name, as far as they are at hand now, and the names of those that are not.
@@ -165,7 +144,7 @@ pub fn config(
     ca: CertificateAuthority,
     audit: audit::Auditor,
 ) -> Result<Config, Failure> {
-    let rules = rules::of(&plan.dlp, &supplies.rules)?;
+    let rules = rules::of(&plan.dlp, &supplies.rules)?.set;
     let Supplies { roots_pem, proxy_ca_pem, proxy_roots_pem, exact, canaries, rules: _, key, unsought: _ } =
         supplies;
     let key = rules::fingerprint_key(key.as_ref());

@@ -1,11 +1,14 @@
 //! The engine's own scanner over files: what would have been found on its way out.
+mod depth;
+mod entries;
 pub mod har;
 mod lines;
 pub mod report;
+pub mod walk;
 
 use crate::failure::Failure;
-use dlp::{Fingerprint, Hit, Inspector, Sought, Verdict};
-use lines::Lines;
+use depth::Depth;
+use dlp::{Fingerprint, Fragments, Hit, Sought};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -17,6 +20,8 @@ const CHUNK: usize = 256 * 1024;
 pub struct Search {
     /// Values and rules.
     pub sought: Sought,
+    /// The values again, in pieces.
+    pub pieces: Fragments,
     /// Rules that the manifest switches off.
     pub off: BTreeSet<String>,
     /// Rule and fingerprint of values that the manifest lets pass.
@@ -68,63 +73,69 @@ pub enum Place {
     },
 }
 
+/// Who hears of it as it goes on: nothing is kept that was told.
+pub trait Listener {
+    /// So many bytes of this source were read.
+    fn read(&mut self, so_far: u64);
+    /// Something was found.
+    fn found(&mut self, found: Found);
+}
+
 impl Search {
-    /// Looks at a stream, a chunk at a time, and says how far it is after each one.
+    /// Looks at a stream, a chunk at a time.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn stream(
-        &self,
-        source: &str,
-        mut from: impl Read,
-        mut progress: impl FnMut(u64),
-    ) -> io::Result<Vec<Found>> {
-        let mut inspector = Inspector::new(self.sought.clone());
-        let (mut lines, mut found, mut read) = (Lines::default(), Vec::new(), 0);
-        let (mut buffer, mut out) = (vec![0; CHUNK], Vec::with_capacity(2 * CHUNK));
+    pub fn stream(&self, source: &str, mut from: impl Read, listener: &mut dyn Listener) -> io::Result<()> {
+        let mut depth = Depth::new(self, source);
+        let (mut buffer, mut read) = (vec![0; CHUNK], 0);
         loop {
-            let length = from.read(&mut buffer)?;
-            lines.see(&buffer[..length]);
-            let mut judge = |hit: &Hit| {
-                let (line, column) = lines.place(hit.offset);
-                found.extend(self.found(source, Place::Bytes { line, column, offset: hit.offset }, hit));
-                Verdict::Pass
+            let length = match from.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
             };
-            out.clear();
-            // Nobody says stop, so nothing stops it.
-            let _never = match length {
-                0 => inspector.finish(&mut out, &mut judge),
-                _ => inspector.push(&buffer[..length], &mut out, &mut judge),
-            };
+            match length {
+                0 => depth.finish(listener),
+                _ => depth.push(&buffer[..length], listener),
+            }
             read += length as u64;
-            progress(read);
+            listener.read(read);
             if length == 0 {
-                return Ok(found);
+                return Ok(());
             }
         }
     }
 
     /// Looks at some whole bytes.
-    pub fn whole(&self, source: &str, place: &Place, bytes: &[u8]) -> Vec<Found> {
-        let hits = self.sought.find_all(bytes);
-        hits.iter().filter_map(|hit| self.found(source, place.clone(), hit)).collect()
+    pub fn whole(&self, source: &str, place: &Place, bytes: &[u8], listener: &mut dyn Listener) {
+        for hit in self.sought.find_all(bytes) {
+            self.tell(source, place.clone(), &[], &hit, listener);
+        }
     }
 
-    fn found(&self, source: &str, place: Place, hit: &Hit) -> Option<Found> {
+    /// `codings` are those around the bytes, the outermost first.
+    fn tell(&self, source: &str, place: Place, codings: &[&str], hit: &Hit, listener: &mut dyn Listener) {
         if self.off.contains(&*hit.rule) {
-            return None;
+            return;
         }
-        Some(Found {
+        listener.found(Found {
             source: source.to_owned(),
             place,
             rule: hit.rule.to_string(),
             name: hit.name.to_string(),
             length: hit.length as u64,
             fingerprint: hit.fingerprint.to_string(),
-            layer: (&*hit.layer != "plain").then(|| hit.layer.to_string()),
+            layer: layers(codings, hit),
             allowed: self.allowed.contains(&(hit.rule.to_string(), hit.fingerprint)),
-        })
+        });
     }
+}
+
+/// How it had to be read, the outermost layer first; `None`: as it stands there.
+fn layers(codings: &[&str], hit: &Hit) -> Option<String> {
+    let own = Some(&*hit.layer).filter(|layer| *layer != "plain");
+    let all: Vec<&str> = codings.iter().copied().chain(own).collect();
+    (!all.is_empty()).then(|| all.join(" "))
 }
 
 /// A file that cannot be looked at.

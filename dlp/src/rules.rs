@@ -24,7 +24,7 @@ use machine::{Machine, Run};
 pub use own::{OwnRule, RuleError};
 pub use rule::Rule;
 use rule::{Finder, is_plain};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, OnceLock};
 use words::{WordAt, Words};
@@ -132,13 +132,16 @@ impl RuleSet {
         let those = |wanted: &dyn Fn(&Rule) -> bool| {
             (0_u32..).zip(&rules).filter(|(_, rule)| wanted(rule)).map(|(number, _)| number).collect()
         };
+        // Of our own rules it is known that words of three letters stand before what values are made of.
+        let bare: HashSet<Vec<u8>> =
+            rules.iter().filter(|rule| !rule.is_ours()).flat_map(|rule| rule.words()).cloned().collect();
         let inner = Inner {
             led: those(&|rule| rule.finder() == Finder::Words && rule.lead() > 0 && !rule.has_plain_lead()),
             led_plainly: Led::of(rules.iter().map(Arc::as_ref)),
             digits: those(&|rule| rule.finder() == Finder::Digits),
             seeds: those(&|rule| rule.finder() == Finder::Seeds),
             everywhere: those(&|rule| rule.finder() == Finder::Everywhere),
-            words: Words::new(words),
+            words: Words::new(words, |word| bare.contains(word)),
             by_word,
             rules,
         };

@@ -33,6 +33,7 @@ mod socket;
 mod tls;
 mod trailers;
 pub mod tunnel;
+mod unpack;
 pub mod upstream;
 pub mod websocket;
 
@@ -43,3 +44,4 @@ pub use config::{
     UpstreamProxy,
 };
 pub use engine::{Engine, Listeners};
+pub use unpack::{Damaged, Unpacking};

@@ -1,11 +1,13 @@
 //! What must not leave: known values, stray placeholders, canaries and what looks like a credential, wherever it stands in
 //! a request.
+mod answer;
 mod entropy;
 mod head;
 mod messages;
 mod peel;
 mod shadow;
 mod stream;
+mod tap;
 mod terms;
 mod verdicts;
 
@@ -24,7 +26,7 @@ use stream::Scan;
 use terms::STRAY;
 use verdicts::{ASTRAY, CANARY, KNOWN, SPLIT, UNREADABLE};
 
-pub(crate) use stream::Inspection;
+pub(crate) use answer::{Inspection, fields, whole};
 pub(crate) use terms::{Sought, Terms, Way};
 pub(crate) use verdicts::{Judged, Verdicts};
 

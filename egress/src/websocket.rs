@@ -4,7 +4,7 @@ pub mod frames;
 use crate::body::Pipeline;
 use crate::budget::Purse;
 use crate::engine::Shared;
-use crate::exchange::{Inward, scrubbed};
+use crate::exchange::Inward;
 use crate::record::Ledger;
 use crate::screen::{Sought, Watch, Way};
 use crate::upstream::Duplex;
@@ -33,7 +33,6 @@ pub(crate) struct Bridge {
 
 struct Answers {
     inward: Inward,
-    ledger: Ledger,
 }
 
 struct Outward {
@@ -53,7 +52,7 @@ impl Bridge {
         Bridge {
             stream: None,
             outward: Outward { watch, swap },
-            inward: Answers { inward, ledger: ledger.clone() },
+            inward: Answers { inward },
             purse,
             ledger: ledger.clone(),
             idle: engine.limits.stream_idle_time,
@@ -239,8 +238,7 @@ impl Messages for Answers {
         pipeline
     }
     fn control(&self, payload: &mut Vec<u8>) -> Result<(), Box<Denial>> {
-        if let Some(clean) = self.inward.sought.now().all.known().scrub(payload) {
-            scrubbed(&self.ledger, "websocket");
+        if let Some(clean) = self.inward.control(payload)? {
             *payload = clean;
             payload.truncate(frames::CONTROL);
         }

@@ -5,10 +5,10 @@ use crate::load::{self, Choice};
 use crate::rules;
 use crate::say;
 use crate::scan::report::{self, Totals};
-use crate::scan::{Found, Search, har, unreadable};
+use crate::scan::{Found, Listener, Search, har, unreadable, walk};
 use crate::style::Style;
 use clap::Args;
-use dlp::{Fingerprint, KnownValue, KnownValues, RuleSet, Sought};
+use dlp::{Fingerprint, Fragments, KnownValue, KnownValues, RuleSet, Sought};
 use manifest::plan::{DlpPlan, EgressPlan, RuleAction};
 use serde_json::json;
 use std::fs::File;
@@ -30,8 +30,8 @@ const INTERVAL: Duration = Duration::from_millis(200);
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ScanArgs {
-    /// Files to look at; `-` is standard input.
-    #[arg(value_name = "FILE", required_unless_present_any = ["har", "rules"])]
+    /// Files and folders to look at; `-` is standard input. In folders no link is followed, and `.git` is left out.
+    #[arg(value_name = "PATH", required_unless_present_any = ["har", "rules"])]
     pub files: Vec<PathBuf>,
     /// A record of HTTP (HAR) to look at, part by part; may be repeated.
     #[arg(long, value_name = "FILE")]
@@ -54,14 +54,21 @@ pub struct ScanArgs {
 }
 
 const AFTER_HELP: &str = "\
-Looks for what the engine would look for in what leaves: the rules that are built in and those of the manifest, the values
-that `dlp.secrets` names, and the credentials of its routes, whose sources are asked for them. Nothing is sent, and what is
-found is never shown: only the rule, the place, the length, and a fingerprint for an allowance in the manifest.
+Looks for what the engine would look for in what leaves: the rules that are built in and those of
+the manifest, the values that `dlp.secrets` names, and the credentials of its routes, whose sources
+are asked for them. Nothing is sent, and what is found is never shown: only the rule, the place, the
+length, and a fingerprint for an allowance in the manifest.
+
+Files of any size are read piece by piece. In a HAR record each part of each request is looked at by
+itself, as the engine does. Files in gzip and zstd are looked at as they are and as they unpack.
 
 Examples:
+  bottle scan .
   bottle scan .env src/config.py
   git diff | bottle scan -
-  bottle scan --har recorded.har --json
+  git log -p | bottle scan --quiet -
+  bottle scan --har recorded.har --answers --json
+  bottle scan --rules
 
 Exit code: 0 when nothing is found, 1 when something is, 2 when something could not be looked at.";
 
@@ -73,13 +80,14 @@ pub fn run(args: &ScanArgs) -> Outcome {
     let choice = Choice { manifest: args.manifest.as_deref(), ..Choice::default() };
     let (_, loaded) = load::load(&choice).map_err(|no_plan| Failure::from(no_plan).code(FAILED))?;
     let egress = &loaded.plan.egress;
-    let rules = rules::of(&egress.dlp, &engine::rule_texts(&egress.dlp).map_err(failed)?).map_err(failed)?;
+    let rules = rules::read(&egress.dlp).map_err(failed)?.set;
     if args.rules {
         return list(&rules, args.json);
     }
     let search = search(egress, rules)?;
-    let mut run = Run { args, search, found: Vec::new(), totals: Totals::default(), failed: false };
-    args.files.iter().for_each(|file| run.file(file));
+    let heard = Heard::new(args.json);
+    let mut run = Run { args, search, heard, totals: Totals::default(), failed: false };
+    args.files.iter().for_each(|named| run.named(named));
     args.har.iter().for_each(|file| run.har(file));
     run.end()
 }
@@ -120,6 +128,7 @@ fn search(egress: &EgressPlan, rules: RuleSet) -> Result<Search, Failure> {
         .collect();
     let key = rules::fingerprint_key(Some(&rules::key().map_err(failed)?));
     Ok(Search {
+        pieces: Fragments::new(&known, &key),
         sought: Sought::new(KnownValues::new(&known).0, rules, key),
         off: off(&egress.dlp),
         allowed: allowed(&egress.dlp),
@@ -138,75 +147,132 @@ fn allowed(dlp: &DlpPlan) -> std::collections::BTreeSet<(String, Fingerprint)> {
     dlp.allow.iter().filter_map(one).collect()
 }
 
+/// A run over all that was named.
 struct Run<'a> {
     args: &'a ScanArgs,
     search: Search,
-    found: Vec<Found>,
+    heard: Heard,
     totals: Totals,
     failed: bool,
 }
 
 impl Run<'_> {
-    fn file(&mut self, path: &Path) {
+    fn named(&mut self, path: &Path) {
         let source = path.display().to_string();
-        let looked = if source == "-" {
-            self.look("-", std::io::stdin().lock(), None)
-        } else {
-            match File::open(path).and_then(|file| Ok((file.metadata()?, file))) {
-                Ok((found, _)) if found.is_dir() => {
-                    Err(std::io::Error::other("it is a folder; name its files"))
-                }
-                Ok((found, file)) => self.look(&source, file, Some(found.len())),
-                Err(error) => Err(error),
+        if source == "-" {
+            return self.look("-", std::io::stdin().lock(), None);
+        }
+        if !path.is_dir() {
+            return self.file(path);
+        }
+        for step in walk::files(path) {
+            match step {
+                Ok(file) => self.file(&file),
+                Err((folder, error)) => self.tell(&unreadable(&folder.display().to_string(), &error)),
             }
-        };
-        self.totals.sources += 1;
-        if let Err(error) = looked {
-            self.tell(&unreadable(&source, &error));
         }
     }
 
-    fn look(&mut self, source: &str, from: impl std::io::Read, length: Option<u64>) -> std::io::Result<()> {
-        let mut progress = Progress::new(source, length.filter(|_| !self.args.quiet && !self.args.json));
-        let mut read = 0;
-        let found = self.search.stream(source, from, |so_far| {
-            read = so_far;
-            progress.say(so_far);
-        });
-        progress.clear();
-        self.totals.bytes += read;
-        self.found.extend(found?);
-        Ok(())
+    fn file(&mut self, path: &Path) {
+        let source = path.display().to_string();
+        match File::open(path).and_then(|file| Ok((file.metadata()?.len(), file))) {
+            Ok((length, file)) => self.look(&source, file, Some(length)),
+            Err(error) => self.unread(&source, &error),
+        }
+    }
+
+    fn look(&mut self, source: &str, from: impl std::io::Read, length: Option<u64>) {
+        self.begin(source, length);
+        let looked = self.search.stream(source, from, &mut self.heard);
+        self.end_of_source();
+        if let Err(error) = looked {
+            self.tell(&unreadable(source, &error));
+        }
     }
 
     fn har(&mut self, path: &Path) {
-        self.totals.sources += 1;
-        self.totals.bytes += path.metadata().map_or(0, |found| found.len());
-        match har::scan(&self.search, path, self.args.answers) {
-            Ok(found) => self.found.extend(found),
-            Err(failure) => self.tell(&failure),
+        self.begin(&path.display().to_string(), path.metadata().ok().map(|found| found.len()));
+        let looked = har::scan(&self.search, path, self.args.answers, &mut self.heard);
+        self.end_of_source();
+        if let Err(failure) = looked {
+            self.tell(&failure);
         }
+    }
+
+    fn begin(&mut self, source: &str, length: Option<u64>) {
+        self.heard.begin(source, length.filter(|_| !self.args.quiet));
+    }
+
+    fn end_of_source(&mut self) {
+        self.heard.progress.clear();
+        self.totals.sources += 1;
+        self.totals.bytes += self.heard.read;
+    }
+
+    fn unread(&mut self, source: &str, error: &std::io::Error) {
+        self.totals.sources += 1;
+        self.tell(&unreadable(source, error));
     }
 
     /// What cannot be looked at does not keep the others from being looked at.
     fn tell(&mut self, failure: &Failure) {
-        let help = failure.help.as_ref().map(|help| format!("\n  {help}")).unwrap_or_default();
-        say::err(&format!("bottle: error: {}{help}\n", failure.what));
+        let _its_own_code_comes_at_the_end = failure.report();
         self.failed = true;
     }
 
     fn end(self) -> Outcome {
-        if self.args.json {
-            say::out(format!("{:#}\n", report::json(&self.found, &self.totals)))?;
-        } else {
-            say::out(report::text(&self.found, &self.totals, Style::stdout()))?;
-        }
-        let counted = self.found.iter().any(|found| !found.allowed);
-        Ok(match (self.failed, counted) {
+        let Run { heard, totals, failed, .. } = self;
+        let counted = heard.counted;
+        let said = match heard.kept {
+            Some(found) => say::out(format!("{:#}\n", report::json(&found, &totals))),
+            None => say::out(report::sum(counted, &totals, Style::stdout())),
+        };
+        heard.unsaid.map_or(said, Err).map_err(self::failed)?;
+        Ok(match (failed, counted) {
             (true, _) => ExitCode::from(FAILED),
-            (false, true) => ExitCode::from(FOUND),
-            (false, false) => ExitCode::SUCCESS,
+            (false, 1..) => ExitCode::from(FOUND),
+            (false, 0) => ExitCode::SUCCESS,
         })
+    }
+}
+
+/// Says what was found at once, or keeps it for the JSON.
+struct Heard {
+    kept: Option<Vec<Found>>,
+    counted: u64,
+    read: u64,
+    progress: Progress,
+    /// Why something could not be said.
+    unsaid: Option<Failure>,
+}
+
+impl Heard {
+    fn new(as_json: bool) -> Heard {
+        let progress = Progress::new("", None);
+        Heard { kept: as_json.then(Vec::new), counted: 0, read: 0, progress, unsaid: None }
+    }
+
+    fn begin(&mut self, source: &str, length: Option<u64>) {
+        self.read = 0;
+        self.progress = Progress::new(source, length.filter(|_| self.kept.is_none()));
+    }
+}
+
+impl Listener for Heard {
+    fn read(&mut self, so_far: u64) {
+        self.read = so_far;
+        self.progress.say(so_far);
+    }
+
+    fn found(&mut self, found: Found) {
+        self.counted += u64::from(!found.allowed);
+        match &mut self.kept {
+            Some(kept) => kept.push(found),
+            None => {
+                self.progress.clear();
+                self.unsaid = self.unsaid.take().or(say::out(report::line(&found, Style::stdout())).err());
+            }
+        }
     }
 }
 
@@ -231,9 +297,10 @@ impl Progress {
         self.last = Instant::now();
         self.shown = true;
     }
-    fn clear(&self) {
+    fn clear(&mut self) {
         if self.shown {
             say::err("\r\x1b[K");
         }
+        self.shown = false;
     }
 }

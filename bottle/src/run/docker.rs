@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use wall::{filter, refuse_shown_engine, refuse_unkept};
+use wall::{filter, refuse_canaries, refuse_shown_engine, refuse_unkept};
 
 /// Another port for the egress, in the layout `internal`.
 const PORT: &str = "BOTTLE_EGRESS_PORT";
@@ -150,6 +150,8 @@ impl<'a> Yard<'a> {
         let port = port()?;
         let mut supplies = Supplies { canaries: run.planted.values(), ..Supplies::read(&run.plan.egress)? };
         let unsought = engine::unsought(&run.plan.egress, run.vault, &supplies);
+        // The sidecar puts them together; what it would refuse is told while nothing exists yet.
+        crate::rules::of(&run.plan.egress.dlp, &supplies.rules)?;
         // A sidecar has no machine of its own whose roots it could trust.
         supplies.roots_pem.extend(HostTrust::read().bundle_pem);
         let named = std::env::var(image::OVERRIDE).ok();
@@ -167,9 +169,10 @@ impl<'a> Yard<'a> {
                 Ok::<_, SandboxError>((engine, facts, ours, theirs))
             })
             .map_err(walls_failure)?;
-        let home = match facts.files {
+        let home = match &facts.files {
             Files::Shared => None,
-            Files::Apart(_) => {
+            Files::Apart(why) => {
+                refuse_canaries(run.plan, why)?;
                 let owner = crate::owner::identity()?;
                 let home = runtime.0.block_on(home::ensure(&engine, &run.plan.name, &owner));
                 Some(home.map_err(walls_failure)?)

@@ -2,7 +2,6 @@
 use super::{Found, Place};
 use crate::style::{self, Style, neutral};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// What a run looked at.
 #[derive(Debug, Default)]
@@ -13,23 +12,18 @@ pub struct Totals {
     pub bytes: u64,
 }
 
-/// For people: a line for each finding, and one for all.
-pub fn text(found: &[Found], totals: &Totals, style: Style) -> String {
-    let mut out = String::new();
-    for one in found {
-        let _ = writeln!(out, "{}", line(one, style));
-    }
-    let counted = found.iter().filter(|one| !one.allowed).count() as u64;
+/// The sum, for people.
+pub fn sum(counted: u64, totals: &Totals, style: Style) -> String {
     let (sources, bytes) = (style::count(totals.sources, "source"), style::bytes(totals.bytes));
     let sum = match counted {
         0 => style.green("nothing found"),
         _ => style.yellow(&style::count(counted, "finding")),
     };
-    let _ = writeln!(out, "{sum} in {sources}, {bytes}");
-    out
+    format!("{sum} in {sources}, {bytes}\n")
 }
 
-fn line(found: &Found, style: Style) -> String {
+/// One finding, for people.
+pub fn line(found: &Found, style: Style) -> String {
     let source = neutral(&found.source);
     let place = match &found.place {
         Place::Bytes { line, column, .. } => format!("{source}:{line}:{column}"),
@@ -39,7 +33,7 @@ fn line(found: &Found, style: Style) -> String {
     let rule = if found.allowed { style.dim(&found.rule) } else { style.bold(&found.rule) };
     let allowed = if found.allowed { ", allowed" } else { "" };
     format!(
-        "{place}  {rule}  {}, {}{layer}, fingerprint {}{allowed}",
+        "{place}  {rule}  {}, {}{layer}, fingerprint {}{allowed}\n",
         neutral(&found.name),
         style::count(found.length, "byte"),
         found.fingerprint

@@ -2,7 +2,7 @@
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// Fewer bytes stand everywhere; and so many are taken only where there are no more.
+/// Fewer bytes stand everywhere, and are not sought as words.
 const SHORTEST: usize = 3;
 /// More is not needed to be rare.
 const LONGEST: usize = 24;
@@ -28,25 +28,34 @@ impl Anchor {
 pub(super) fn anchor(pattern: &str, farthest: usize) -> (Option<Anchor>, Option<usize>) {
     let parsed = ParserBuilder::new().unicode(false).utf8(false).octal(true).build().parse(pattern);
     let Ok(hir) = parsed else { return (None, None) };
-    let found = of(&hir).filter(|anchor| anchor.lead <= farthest);
+    // What may be missing at the beginning need not be there: a match that begins later is one, too.
+    let found = of(&hir, farthest + spare(&hir));
+    let found = found.map(|anchor| Anchor { lead: anchor.lead.min(farthest), ..anchor });
     (found, hir.properties().maximum_len())
 }
 
-fn of(hir: &Hir) -> Option<Anchor> {
+/// How long what may be missing at the beginning is at most.
+fn spare(hir: &Hir) -> usize {
+    let HirKind::Concat(parts) = hir.kind() else { return 0 };
+    let optional = |part: &&Hir| matches!(part.kind(), HirKind::Repetition(one) if one.min == 0);
+    flat(parts).into_iter().take_while(optional).filter_map(|part| part.properties().maximum_len()).sum()
+}
+
+fn of(hir: &Hir, farthest: usize) -> Option<Anchor> {
     match hir.kind() {
-        HirKind::Capture(capture) => of(&capture.sub),
-        HirKind::Repetition(repetition) if repetition.min > 0 => of(&repetition.sub),
-        HirKind::Concat(parts) => of_row(&flat(parts)),
-        HirKind::Alternation(parts) => of_choice(parts),
-        _ => of_row(&[hir]),
+        HirKind::Capture(capture) => of(&capture.sub, farthest),
+        HirKind::Repetition(repetition) if repetition.min > 0 => of(&repetition.sub, farthest),
+        HirKind::Concat(parts) => of_row(&flat(parts), farthest),
+        HirKind::Alternation(parts) => of_choice(parts, farthest),
+        _ => of_row(&[hir], farthest),
     }
 }
 
 /// Every way must have its words.
-fn of_choice(ways: &[Hir]) -> Option<Anchor> {
+fn of_choice(ways: &[Hir], farthest: usize) -> Option<Anchor> {
     let mut all = Anchor { words: Vec::new(), lead: 0 };
     for way in ways {
-        let anchor = of(way)?;
+        let anchor = of(way, farthest)?;
         all.words.extend(anchor.words);
         all.lead = all.lead.max(anchor.lead);
     }
@@ -70,15 +79,16 @@ fn flat(parts: &[Hir]) -> Vec<&Hir> {
 }
 
 /// The best of: a few parts in a row that can only read so and so, or what one part holds.
-fn of_row(parts: &[&Hir]) -> Option<Anchor> {
+fn of_row(parts: &[&Hir], farthest: usize) -> Option<Anchor> {
     let mut best: Option<Anchor> = None;
     let mut lead = Some(0_usize);
     for (at, part) in parts.iter().enumerate() {
         let Some(before) = lead else { break };
-        let inside = if parts.len() > 1 { of(part) } else { None };
+        let inside = if parts.len() > 1 { of(part, farthest) } else { None };
         let inside = inside.map(|anchor| Anchor { lead: anchor.lead + before, ..anchor });
         let row = literal(&parts[at..]).map(|words| Anchor { words, lead: before });
-        for anchor in [inside, row].into_iter().flatten() {
+        let near = |anchor: &Anchor| anchor.lead <= farthest;
+        for anchor in [inside, row].into_iter().flatten().filter(near) {
             if best.as_ref().is_none_or(|best| anchor.rank() > best.rank()) {
                 best = Some(anchor);
             }
@@ -175,6 +185,11 @@ mod tests {
             ("(?:sk_live_[a-z]{9}|rk_live_[a-z]{9})", &["rk_live_", "sk_live_"], 0),
             ("([0-9]{4}(token))", &["token"], 4),
             ("(?:A3T[A-Z]|AKIA)[a-z]{2}(?:x)", &["a3t", "akia"], 0),
+            ("\\bhf_[a-z]{34}", &["hf_"], 0),
+            // The word that is near, not the longer one that is not.
+            ("acme[a-z]{99}(?:AAAAAAAAAA)", &["acme"], 0),
+            // What may be missing does not make it far.
+            ("[a-z]{0,50}?(?i:[a-z]{0,50}?(?:acme))[0-9]{9}", &["acme"], 96),
         ] {
             let expected = expected.iter().map(|word| (*word).to_owned()).collect();
             assert_eq!(words(pattern), Some((expected, lead)), "{pattern}");
@@ -183,9 +198,14 @@ mod tests {
 
     #[test]
     fn where_nothing_is_sure_nothing_is_told() {
-        for pattern in
-            ["[a-z]{32}", "(?:acme)?[0-9]{20}", "[a-z]+acmekey", "(?:acmekey|[0-9]{20})", "ab[0-9]"]
-        {
+        for pattern in [
+            "[a-z]{32}",
+            "(?:acme)?[0-9]{20}",
+            "[a-z]+acmekey",
+            "(?:acmekey|[0-9]{20})",
+            "ab[0-9]",
+            "[a-z]{99}acmekey",
+        ] {
             assert_eq!(words(pattern), None, "{pattern}");
         }
     }

@@ -12,6 +12,8 @@ use toml::de::{DeTable, DeValue};
 pub struct Loaded {
     /// Its rules; ours before them where it extends the default ones.
     pub rules: RuleSet,
+    /// Ids of default rules that it leaves out, where it extends them.
+    pub without: Vec<String>,
     /// What of it is not used here, with its place: paths and commits, which streams do not have.
     pub notes: Vec<RuleError>,
 }
@@ -27,8 +29,12 @@ impl RuleSet {
             vec![placed(text, &at, error.message().to_owned())]
         })?;
         let mut reader = Reader { text, errors: Vec::new(), notes: Vec::new() };
-        let rules = reader.file(file.get_ref());
-        if reader.errors.is_empty() { Ok(Loaded { rules, notes: reader.notes }) } else { Err(reader.errors) }
+        let (rules, without) = reader.file(file.get_ref());
+        if reader.errors.is_empty() {
+            Ok(Loaded { rules, without, notes: reader.notes })
+        } else {
+            Err(reader.errors)
+        }
     }
 }
 
@@ -48,7 +54,7 @@ struct Extend {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, file: &DeTable<'_>) -> RuleSet {
+    fn file(&mut self, file: &DeTable<'_>) -> (RuleSet, Vec<String>) {
         let extend = self.extend(file);
         let mut made = Vec::new();
         for rule in self.tables(file, "rules") {
@@ -58,9 +64,10 @@ impl Reader<'_> {
         }
         let own = RuleSet::of(made);
         if !extend.ours {
-            return own;
+            return (own, Vec::new());
         }
-        RuleSet::built_in().only(|rule| !extend.without.iter().any(|id| id == rule.id())).with(&own)
+        let ours = RuleSet::built_in().only(|rule| !extend.without.iter().any(|id| id == rule.id()));
+        (ours.with(&own), extend.without)
     }
 
     fn extend(&mut self, file: &DeTable<'_>) -> Extend {

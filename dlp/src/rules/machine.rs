@@ -36,7 +36,12 @@ pub(crate) struct Machine {
     captures: PikeVM,
     caches: Pool<Cache, Make<Cache>>,
     capture_caches: Pool<pikevm::Cache, Make<pikevm::Cache>>,
+    /// Bytes with which a match may begin; `None`: nobody asked.
+    firsts: Option<Box<[bool; 256]>>,
 }
+
+/// What may stand before a place, as far as an automaton tells one thing from another: nothing, ends of lines, words, the rest.
+const BEFORE: [&[u8]; 5] = [b"", b"\n", b"\r", b"a", b" "];
 
 impl Machine {
     /// Patterns are about bytes: `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only, as Go's do.
@@ -59,12 +64,35 @@ impl Machine {
             captures,
             caches: Pool::new(Box::new(move || for_cache.create_cache())),
             capture_caches: Pool::new(Box::new(move || for_captures.create_cache())),
+            firsts: None,
+        })
+    }
+
+    /// For rules that are tried at every byte: finds out at which ones that is no use.
+    pub(crate) fn knowing_firsts(self) -> Machine {
+        let firsts =
+            std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(|byte| self.may_begin_with(byte)));
+        Machine { firsts: Some(Box::new(firsts)), ..self }
+    }
+
+    fn may_begin_with(&self, byte: u8) -> bool {
+        let mut cache = self.caches.get();
+        BEFORE.iter().any(|before| {
+            let bytes = [before, &[byte][..]].concat();
+            let input = Input::new(&bytes).range(before.len()..).anchored(Anchored::Yes);
+            let start = self.dfa.start_state_forward(&mut cache, &input).ok();
+            let next = start.and_then(|start| self.dfa.next_state(&mut cache, start, byte).ok());
+            next.is_none_or(|next| !next.is_dead())
         })
     }
 
     /// Runs from `start`, over at most `longest` bytes. What stands before `start` is seen by `\b` and `^`. A match that could
     /// go on past `longest` is taken as it is there.
     pub(crate) fn run(&self, bytes: &[u8], start: usize, longest: usize, last: bool) -> Run {
+        let begins = |firsts: &[bool; 256]| bytes.get(start).is_none_or(|byte| firsts[usize::from(*byte)]);
+        if !self.firsts.as_deref().is_none_or(begins) {
+            return Run::Never;
+        }
         // The automaton gives up in two cases only: it was told to after so many new beginnings, and it was not; or it meets
         // a byte it was told to stop at, and there is none.
         self.walk(bytes, start, longest, last).unwrap_or(Run::Never)
@@ -185,6 +213,32 @@ mod tests {
         assert_eq!(run("a[bc]+d", &format!("a{long}d"), false), Run::Never);
         assert_eq!(run("ab{19}", &format!("a{}", &long[..19]), true), Run::Match(20));
         assert_eq!(run("ab{20}", &format!("a{}", &long[..20]), true), Run::Never);
+    }
+
+    /// Whatever stands before, and wherever it is cut.
+    #[test]
+    fn knowing_first_bytes_makes_no_difference() {
+        let text = b"\n key SK0a9f-\xff pat9z\r\nab_SK1 \tq~Q~x";
+        for pattern in [
+            "\\bSK[0-9a-f]",
+            "(?m)^ab",
+            "(?m:^)[a-z]+$",
+            "[^a]b?",
+            "\\Bk?ey",
+            "(?i)PAT[0-9]",
+            "\\xff",
+            "x|\\s\\w",
+        ] {
+            let (plain, knowing) =
+                (Machine::new(pattern).unwrap(), Machine::new(pattern).unwrap().knowing_firsts());
+            assert!(knowing.firsts.as_deref().unwrap().contains(&false) || pattern == "[^a]b?", "{pattern}");
+            for (start, end) in (0..=text.len()).flat_map(|end| (0..end).map(move |start| (start, end))) {
+                for last in [false, true] {
+                    let run = |machine: &Machine| machine.run(&text[..end], start, 20, last);
+                    assert_eq!(run(&knowing), run(&plain), "{pattern} from {start} to {end}, {last}");
+                }
+            }
+        }
     }
 
     #[test]

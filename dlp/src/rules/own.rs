@@ -93,6 +93,7 @@ pub(super) fn made(rule: &OwnRule, allowed: Vec<Allowed>) -> Result<Rule, String
     }
     let (found, longest) = anchor(&pattern, BACK);
     let finder = if found.is_some() { Finder::Words } else { Finder::Everywhere };
+    let machine = if finder == Finder::Everywhere { machine.knowing_firsts() } else { machine };
     let (words, lead) = found.map(|found| (found.words, found.lead)).unwrap_or_default();
     let about = if rule.about.is_empty() { &rule.id } else { &rule.about };
     let longest = longest.unwrap_or(LONGEST).clamp(1, LONGEST);

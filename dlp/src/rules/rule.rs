@@ -195,6 +195,10 @@ impl Rule {
     pub(super) fn lead(&self) -> usize {
         self.lead
     }
+    /// Whether it comes with this crate.
+    pub(super) fn is_ours(&self) -> bool {
+        self.strict
+    }
     /// Whether what stands before its word is plain: [`is_plain`] is true of every byte of it.
     pub(super) fn has_plain_lead(&self) -> bool {
         self.plain_lead

@@ -70,12 +70,13 @@ struct Sign {
 }
 
 impl Words {
-    /// Words in lower case, sorted, each once, of at least three bytes.
-    pub(crate) fn new(words: Vec<Vec<u8>>) -> Words {
+    /// Words in lower case, sorted, each once, of at least three bytes. `bare`: which of those with three may be followed by
+    /// anything, not by what values are made of alone; they cost more.
+    pub(crate) fn new(words: Vec<Vec<u8>>, bare: impl Fn(&[u8]) -> bool) -> Words {
         let mut parts = Vec::new();
         for (number, word) in (0_u16..).zip(&words) {
             let part = |(block, offset)| Part { list: hash(block) % LISTS, block, word: number, offset };
-            parts.extend(blocks(word).into_iter().map(part));
+            parts.extend(blocks(word, bare(word)).into_iter().map(part));
         }
         parts.sort_unstable();
         let mut firsts = [false; 256];
@@ -85,7 +86,7 @@ impl Words {
         }
         Words {
             bits: bits_of(parts.iter().map(|part| part.block)),
-            anchors: anchors_of(&words),
+            anchors: anchors_of(&words, &bare),
             short: short_of(&words),
             heads: bits_of(words.iter().filter_map(|word| block_at(word))),
             begins: (0..=LISTS).map(|list| begin_of(&parts, list)).collect(),
@@ -270,12 +271,12 @@ fn begin_of(parts: &[Part], list: usize) -> u32 {
     u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
 }
 
-fn anchors_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
+fn anchors_of(words: &[Vec<u8>], bare: &impl Fn(&[u8]) -> bool) -> Box<[u64; ANCHORS / 64]> {
     let mut bits = Box::new([0_u64; ANCHORS / 64]);
     for word in words {
         match *word.as_slice() {
             [a, b, c] => (0..=u8::MAX)
-                .filter(|next| goes_on(*next))
+                .filter(|next| bare(word) || goes_on(*next))
                 .for_each(|next| put(&mut bits, anchor_hash([a, b, c, next]))),
             _ => word[rarest(word)..]
                 .first_chunk()
@@ -347,8 +348,8 @@ mod tests {
         (from..text.len()).flat_map(at).map(|(start, word, _)| WordAt { start, word }).collect()
     }
 
-    fn words() -> Words {
-        Words::new(WORDS.iter().map(|word| word.as_bytes().to_vec()).collect())
+    fn words(bare: bool) -> Words {
+        Words::new(WORDS.iter().map(|word| word.as_bytes().to_vec()).collect(), |_| bare)
     }
 
     proptest! {
@@ -356,19 +357,19 @@ mod tests {
         #[test]
         fn every_word_is_found(
             parts in prop::collection::vec(
-                prop_oneof![prop::sample::select(WORDS.to_vec()).prop_map(str::to_owned), "[abcABCx_-]{0,3}"], 0..12),
-            from in 0_usize..4,
+                prop_oneof![prop::sample::select(WORDS.to_vec()).prop_map(str::to_owned), "[abcABCx_= -]{0,3}"], 0..12),
+            from in 0_usize..4, bare: bool,
         ) {
             let text = parts.concat().into_bytes();
             let from = from.min(text.len());
             let mut found = Vec::new();
-            words().find(&text, from, |word| found.push(word));
+            words(bare).find(&text, from, |word| found.push(word));
             found.sort_unstable();
             found.dedup();
             // Where nothing follows a word of three bytes that it could go on with, it may be found or not.
             let goes_on = |at: &WordAt| {
                 let end = at.start + WORDS[at.word].len();
-                end > at.start + BLOCK || text.get(end).is_none_or(|next| goes_on(*next))
+                bare || end > at.start + BLOCK || text.get(end).is_none_or(|next| goes_on(*next))
             };
             found.retain(goes_on);
             let slowly: Vec<WordAt> = slowly(&text, from).into_iter().filter(goes_on).collect();
@@ -387,7 +388,7 @@ mod tests {
         ) {
             let text = parts.concat().into_bytes();
             let from = from.min(text.len());
-            let words = words();
+            let words = words(false);
             for begin in (0..text.len()).filter(|begin| is_sign(text[*begin])) {
                 let escape = begin..text.len().min(begin + length);
                 let mut found = Vec::new();
@@ -401,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_word_that_has_begun_is_told() {
-        let words = words();
+        let words = words(false);
         let begun: Vec<WordAt> = words.begun(b"..GH", 0).collect();
         assert_eq!(begun, [WordAt { start: 2, word: 6 }]);
         assert!(words.begun(b"..ghp_", 0).next().is_none());

@@ -142,3 +142,16 @@ fn mistakes_in_a_file_have_their_places() {
         assert!(told.starts_with(place) && told.contains(message), "{text}: {told}");
     }
 }
+
+/// Found by three letters, whatever follows them and wherever they stand.
+#[test]
+fn words_of_three_letters_are_found_before_anything() {
+    let rules = RuleSet::of_own(&[own("short", r"abc[\W_]{1,3}[0-9]{8}")]).unwrap();
+    assert!(!rules.rules().any(dlp::Rule::is_slow));
+    for before in ["", " ", "\u{1}x"] {
+        for sign in ["=", ": ", "\0", "\" \"", "\u{e9}"] {
+            let body = format!("{before}abc{sign}12345678 ");
+            assert_eq!(sought(rules.clone()).find_all(body.as_bytes()).len(), 1, "{body:?}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use crate::engine::Shared;
 use crate::headers;
 use crate::injection::Injection;
 use crate::record::Ledger;
-use crate::screen::{Inspection, Sought, Verdicts, Way};
+use crate::screen::{Inspection, Sought, Verdicts, Way, fields, whole};
 use bytes::Bytes;
 use dlp::{KnownValues, Scrubber};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
@@ -25,17 +25,17 @@ pub(super) fn scrub(
     ledger: &Ledger,
 ) -> Result<Answered, Box<Denial>> {
     let sought = Sought::new(&engine.terms, Way::Inward);
+    let inward = Inward { model: from.model, ..Inward::new(engine, sought, from.route, ledger) };
     match heard {
         Heard::Answer(answer) => {
             ledger.note(|event| event.upstream = Some(answer.address.to_string()));
-            let inward = Inward { model: from.model, ..Inward::new(engine, sought, from.route, ledger) };
             scrub_answer(&inward, answer.response, head_only, ledger).map(Answered::Response)
         }
         Heard::Switched { mut head, bridge } => {
             if bridge.reads_frames() {
                 head.headers_mut().remove(header::SEC_WEBSOCKET_EXTENSIONS);
             }
-            clean_headers(&sought, head.headers_mut(), ledger);
+            inward.headers(head.headers_mut())?;
             head.extensions_mut().remove::<ReasonPhrase>();
             ledger.note(|event| event.status = Some(101));
             // The bridge has its own sense of when nothing moves.
@@ -59,7 +59,7 @@ fn scrub_answer(
     head.version = Version::HTTP_11;
     // Free text of the upstream's (RFC 9112 section 4), which says nothing that the status does not.
     head.extensions.remove::<ReasonPhrase>();
-    clean_headers(&inward.sought, &mut head.headers, ledger);
+    inward.headers(&mut head.headers)?;
     if !head_only && has_body(head.status) {
         body = if inward.is_idle() {
             inward.look_only(&head, body)
@@ -139,15 +139,6 @@ fn weaken(headers: &mut HeaderMap) {
     }
 }
 
-/// The headers of any answer, as the agent may see them.
-pub(super) fn clean_headers(sought: &Sought, headers: &mut HeaderMap, ledger: &Ledger) {
-    headers::strip_response(headers);
-    if !sought.is_idle() {
-        headers.remove(header::ACCEPT_RANGES);
-        scrub_headers(sought.now().all.known(), headers, ledger);
-    }
-}
-
 pub(crate) fn scrub_headers(known: &KnownValues, headers: &mut HeaderMap, ledger: &Ledger) {
     drop_names(known, headers, ledger);
     for (name, value) in headers.iter_mut() {
@@ -192,6 +183,39 @@ impl Inward {
     pub(crate) fn new(engine: &Shared, sought: Sought, route: RouteId, ledger: &Ledger) -> Inward {
         let (verdicts, prompt_injection) = (engine.terms.inward(route), engine.terms.prompt_injection(route));
         Inward { sought, verdicts, prompt_injection, model: false, ledger: ledger.clone() }
+    }
+
+    /// The headers of any answer, as the agent may see them.
+    /// # Errors
+    /// When something stands there at which the answer ends.
+    pub(super) fn headers(&self, headers: &mut HeaderMap) -> Result<(), Box<Denial>> {
+        headers::strip_response(headers);
+        if self.sought.is_idle() {
+            return Ok(());
+        }
+        headers.remove(header::ACCEPT_RANGES);
+        let sought = self.sought.now().all;
+        scrub_headers(sought.known(), headers, &self.ledger);
+        if self.sought.has_rules() {
+            fields(&sought, &self.verdicts, &self.ledger, "header", headers)?;
+        }
+        Ok(())
+    }
+
+    /// What a control frame of a WebSocket says; gives what goes on in place of it.
+    /// # Errors
+    /// When something stands there at which the answer ends.
+    pub(crate) fn control(&self, payload: &[u8]) -> Result<Option<Vec<u8>>, Box<Denial>> {
+        let sought = self.sought.now().all;
+        let clean = sought.known().scrub(payload);
+        if clean.is_some() {
+            scrubbed(&self.ledger, "websocket");
+        }
+        if !self.sought.has_rules() {
+            return Ok(clean);
+        }
+        let left = clean.as_deref().unwrap_or(payload);
+        Ok(whole(&sought, &self.verdicts, &self.ledger, "websocket, inward", left)?.or(clean))
     }
 
     /// Answers pass as they are. Warnings alone are no reason to change one.

@@ -1,14 +1,18 @@
 //! What a decoded body holds that is in a coding again, and says so by its first bytes alone.
+use super::tap::Tap;
 use crate::body::Stage;
 use crate::coding::{Coding, Decode, Room};
 use bytes::Bytes;
 use policy::{Denial, DenialCode};
+use std::sync::Arc;
 
-/// Reads one more coding, where there is one. What only looks like it goes on as it is.
+/// Reads one more coding, where there is one, and gives what that says; what is in none was looked at before and is not given on.
 pub(super) struct Peel {
     start: Vec<u8>,
     room: Room,
     mode: Mode,
+    /// The look at what this gives.
+    next: Arc<Tap>,
 }
 
 enum Mode {
@@ -18,8 +22,8 @@ enum Mode {
 }
 
 impl Peel {
-    pub(super) fn new(room: &Room) -> Peel {
-        Peel { start: Vec::new(), room: room.clone(), mode: Mode::Unsettled }
+    pub(super) fn new(room: &Room, next: &Arc<Tap>) -> Peel {
+        Peel { start: Vec::new(), room: room.clone(), mode: Mode::Unsettled, next: Arc::clone(next) }
     }
 
     fn settle(&mut self, input: &mut Bytes) {
@@ -33,13 +37,6 @@ impl Peel {
             None => Mode::Plain,
         };
     }
-
-    /// No coding after all: these bytes, and all that follow, are what they are.
-    fn give_up(&mut self, rest: Bytes, out: &mut Vec<u8>) {
-        out.clear();
-        out.extend_from_slice(&rest);
-        self.mode = Mode::Plain;
-    }
 }
 
 impl Stage for Peel {
@@ -47,28 +44,23 @@ impl Stage for Peel {
         if let Mode::Unsettled = self.mode {
             self.settle(input);
         }
-        match &mut self.mode {
-            Mode::Unsettled => Ok(false),
-            Mode::Plain => {
-                out.extend_from_slice(&std::mem::take(input));
+        let Mode::Reading(decoder) = &mut self.mode else {
+            input.clear();
+            return Ok(false);
+        };
+        match decoder.data(input, out) {
+            Err(denial) if denial.code == DenialCode::Unreadable => {
+                // No coding after all.
+                input.clear();
+                self.mode = Mode::Plain;
+                self.next.let_go();
                 Ok(false)
             }
-            Mode::Reading(decoder) => {
-                let whole = input.clone();
-                match decoder.data(input, out) {
-                    Err(denial) if denial.code == DenialCode::Unreadable => {
-                        *input = Bytes::new();
-                        self.give_up(whole, out);
-                        Ok(false)
-                    }
-                    read => read,
-                }
-            }
+            read => read,
         }
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
-        out.append(&mut self.start);
+    fn end(&mut self, _: &mut Vec<u8>) -> Result<(), Box<Denial>> {
         Ok(())
     }
 }

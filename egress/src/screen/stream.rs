@@ -1,13 +1,11 @@
-//! What is sought in a stream, as it passes.
-use super::{Can, Judged, Sought, Verdicts, Watch, finding};
+//! What is sought in a stream that leaves, as it passes.
+use super::{Can, Watch};
 use crate::body::Stage;
-use crate::record::Ledger;
 use bytes::Bytes;
 use dlp::fragments::Flow;
 use dlp::{Hit, Inspector, Verdict};
 use http::HeaderMap;
-use policy::{Denial, DenialCode};
-use std::sync::Arc;
+use policy::Denial;
 
 /// Looks for what is sought in a stream that leaves.
 pub(super) struct Scan {
@@ -73,79 +71,5 @@ impl Stage for Scan {
     }
     fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
         self.watch.trailers(trailers)
-    }
-}
-
-/// Looks for what is sought in a stream that comes back, besides the values that are taken out of everything.
-pub(crate) struct Inspection {
-    sought: Sought,
-    verdicts: Arc<Verdicts>,
-    inspector: Inspector,
-    ledger: Ledger,
-    place: &'static str,
-}
-
-impl Inspection {
-    pub(crate) fn new(
-        sought: &Sought,
-        verdicts: &Arc<Verdicts>,
-        ledger: &Ledger,
-        place: &'static str,
-    ) -> Inspection {
-        Inspection {
-            sought: sought.clone(),
-            verdicts: Arc::clone(verdicts),
-            inspector: Inspector::new(sought.sought()),
-            ledger: ledger.clone(),
-            place,
-        }
-    }
-
-    fn push(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
-        if let Some(sought) = self.sought.renewed() {
-            self.inspector.renew(sought);
-        }
-        let (verdicts, ledger, place) = (&self.verdicts, &self.ledger, self.place);
-        let mut judge = |hit: &Hit| inward(verdicts, ledger, hit, place);
-        let mut pushed = self.inspector.push(chunk, out, &mut judge);
-        if last && pushed.is_ok() {
-            pushed = self.inspector.finish(out, &mut judge);
-        }
-        pushed.map_err(|hit| Box::new(refused(&hit, place)))
-    }
-}
-
-fn inward(verdicts: &Verdicts, ledger: &Ledger, hit: &Hit, place: &str) -> Verdict {
-    let judged = verdicts.on(hit);
-    if &*hit.rule == super::KNOWN {
-        crate::exchange::scrubbed(ledger, place);
-    } else if let Some(finding) = finding(hit, place, &judged) {
-        ledger.find(finding);
-    }
-    match judged {
-        Judged::Block => Verdict::Stop,
-        Judged::Redact => Verdict::Redact,
-        Judged::Off | Judged::Allowed(_) | Judged::Warn => Verdict::Pass,
-    }
-}
-
-fn refused(hit: &Hit, place: &str) -> Denial {
-    let sentence = format!(
-        "what looks like a secret ({}, rule {}) stands in the {place} of this answer, and the policy of this bottle ends it there",
-        hit.name, hit.rule
-    );
-    Denial::new(DenialCode::AnswerBlocked, sentence)
-}
-
-impl Stage for Inspection {
-    fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
-        self.push(&std::mem::take(input), false, out).map(|()| false)
-    }
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
-        self.push(&[], true, out)
-    }
-    fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        crate::exchange::scrub_headers(self.sought.now().all.known(), trailers, &self.ledger);
-        Ok(())
     }
 }

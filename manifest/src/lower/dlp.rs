@@ -7,15 +7,12 @@ use crate::plan::{
     AllowancePlan, Canary, DlpAction, DlpPlan, DlpSecret, OwnRulePlan, RouteDlpPlan, RuleAction, RuleActions,
 };
 use crate::problem::Problem;
+use crate::rules::{CANARY, Pace, VALUES, is_reserved};
 use crate::shape::nearest;
 use crate::written::{self, Canaries, Dlp, OwnRule, RouteDlp, RuleTable};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Findings that are no rules of a list: exact values, and what has an action of its own.
-const VALUES: [&str; 4] = ["known-secret", "placeholder-astray", "split-secret", "unreadable"];
-/// What planted it does not let it go.
-const CANARY: &str = "canary";
 /// Digits of a fingerprint.
 const DIGITS: usize = 16;
 
@@ -103,7 +100,7 @@ impl Lower<'_> {
     }
 
     /// An id that nothing has is a slip of the pen, and the rule that was meant keeps its action. Files may bring any id;
-    /// then the start tells.
+    /// then whoever reads them tells.
     fn known_rules(&mut self, user: &Dlp, routes: &[At<written::Route>]) {
         if !user.rule_files.is_empty() {
             return;
@@ -139,7 +136,7 @@ impl Lower<'_> {
     fn own_rule(&mut self, rule: &At<OwnRule>) -> Option<OwnRulePlan> {
         let id = &rule.id;
         let letters = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        let taken = crate::rules::built_in().chain(VALUES).chain([CANARY]).any(|known| known == id.value);
+        let taken = is_reserved(id) || crate::rules::built_in().any(|known| known == id.value);
         if id.is_empty() || !letters || id.len() > 60 {
             let message = format!("`{}` is not an id", id.value);
             self.error_hint(id.span, message, "lower-case letters, digits and `-`, at most 60");
@@ -151,9 +148,6 @@ impl Lower<'_> {
                 "choose another id; `rules` says what happens to what it finds",
             );
         }
-        let words =
-            self.some_of(&rule.words, "words", "without one the rule would be tried at every byte")?;
-        let words: Vec<String> = words.iter().map(|word| word.value.clone()).collect();
         let entropy_milli = match &rule.entropy {
             Some(entropy) if !(0.0..=8.0).contains(&entropy.value) => {
                 self.error(entropy.span, "bits per character are between 0 and 8");
@@ -169,16 +163,29 @@ impl Lower<'_> {
                 .as_ref()
                 .map_or_else(|| id.value.clone(), |text| text.value.clone()),
             pattern: rule.pattern.value.clone(),
-            words,
             group: rule.group.as_ref().map_or(0, |group| group.value),
             entropy_milli,
             stop_words: rule.stop_words.iter().map(|word| word.value.clone()).collect(),
+            except: rule.except.iter().map(|pattern| pattern.value.clone()).collect(),
         };
-        match crate::rules::check(&plan) {
-            Ok(()) => Some(plan),
+        self.usable(rule, &plan).then_some(plan)
+    }
+
+    fn usable(&mut self, rule: &OwnRule, plan: &OwnRulePlan) -> bool {
+        match crate::rules::check(plan) {
+            Ok(Pace::Quick) => true,
+            Ok(Pace::Slow) => {
+                let message = format!("the rule `{}` is tried at every byte, which takes its time", plan.id);
+                let problem = Problem::warning(rule.pattern.span, message);
+                self.problems.push(problem.hint(
+                    "three fixed letters or more near the beginning of every match make it quick, such as `acme_[a-z0-9]{32}`",
+                ));
+                true
+            }
             Err(why) => {
-                self.error(rule.pattern.span, why);
-                None
+                let hint = "the syntax is that of the Rust crate `regex`, without look-around; quote it: '…'";
+                self.error_hint(rule.pattern.span, why, hint);
+                false
             }
         }
     }

@@ -41,6 +41,24 @@ impl DlpPlan {
     pub fn action_on(&self, route: RouteId) -> DlpAction {
         self.routes.get(&route).and_then(|own| own.action).unwrap_or(self.action)
     }
+
+    /// What is said about rules on this route; the route's own word goes before the general one.
+    pub fn rules_on(&self, route: RouteId) -> BTreeMap<&str, RuleActions> {
+        let own = self.routes.get(&route).into_iter().flat_map(|own| &own.rules);
+        let mut all: BTreeMap<&str, RuleActions> = BTreeMap::new();
+        for (id, actions) in self.rules.iter().chain(own) {
+            let one = all.entry(id).or_default();
+            *one = RuleActions { out: actions.out.or(one.out), inward: actions.inward.or(one.inward) };
+        }
+        all
+    }
+
+    /// Ids of rules about which something is said: actions and allowances.
+    pub fn named_rules(&self) -> impl Iterator<Item = &str> {
+        let of_routes = self.routes.values().flat_map(|own| own.rules.keys());
+        let allowed = self.allow.iter().map(|one| &one.rule);
+        self.rules.keys().chain(of_routes).chain(allowed).map(String::as_str)
+    }
 }
 
 /// What a route says of its own.
@@ -108,14 +126,30 @@ pub struct OwnRulePlan {
     pub description: String,
     /// The regular expression.
     pub pattern: String,
-    /// Words of which one stands near every match.
-    pub words: Vec<String>,
-    /// The group of the pattern that is the value; 0: all of it.
+    /// The group of the pattern that is the value; 0: the first one that matched, or all of it.
     pub group: u32,
     /// Bits per character that the value has at least, in thousandths.
     pub entropy_milli: Option<u32>,
-    /// Texts that make a match none.
+    /// Words that make a value none.
     pub stop_words: Vec<String>,
+    /// Patterns that do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<String>,
+}
+
+impl OwnRulePlan {
+    /// As the scanner takes it.
+    pub fn rule(&self) -> dlp::OwnRule {
+        dlp::OwnRule {
+            id: self.id.clone(),
+            about: self.description.clone(),
+            pattern: self.pattern.clone(),
+            group: self.group as usize,
+            entropy: f64::from(self.entropy_milli.unwrap_or(0)) / 1000.0,
+            stop_words: self.stop_words.clone(),
+            except: self.except.clone(),
+        }
+    }
 }
 
 /// What may pass although it was found.

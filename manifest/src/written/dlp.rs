@@ -33,7 +33,8 @@ pub struct Dlp {
     /// What happens to what single rules find, by their ids (`docs/dlp.md` has those that are built in): one word for what
     /// leaves, or `{ out: …, in: … }` for both ways. Default: as `action` says for what leaves, nothing for what comes back.
     pub rules: Option<RuleTable>,
-    /// Files with more rules, in the TOML of gitleaks. In the workspace they are write-protected.
+    /// Files with more rules, in the TOML of gitleaks, as they are. The rules that are built in stay, but for those that a file
+    /// with `[extend] useDefault` lists as `disabledRules`. In the workspace they are write-protected.
     #[serde(default)]
     pub rule_files: Vec<At<String>>,
     /// More rules.
@@ -149,17 +150,20 @@ pub struct OwnRule {
     pub id: At<String>,
     /// What it finds, for people.
     pub description: Option<At<String>>,
-    /// The regular expression, in the syntax of the Rust crate `regex`, without look-around.
+    /// The regular expression, in the syntax of the Rust crate `regex`, without look-around. It is about bytes: `\w`, `\d`, `\b` and
+    /// `(?i)` know ASCII only. With three fixed letters or more near its beginning it costs next to nothing; without, it is
+    /// tried at every byte, and `bottle check` says so.
     pub pattern: At<String>,
-    /// Words of which one stands in or near every match, in any case: only there the expression is tried.
-    pub words: At<Vec<At<String>>>,
-    /// The group of the expression that is the secret. Default: all of it.
+    /// The group of the expression that is the secret. Default: the first one that matched, or all of it where there is none.
     pub group: Option<At<u32>>,
     /// How random the secret is at least, in bits per character: `3.5`. Default: it does not count.
     pub entropy: Option<At<f64>>,
-    /// A match that holds one of these is none.
+    /// A secret that holds one of these, in any case of their letters, is none.
     #[serde(default)]
     pub stop_words: Vec<At<String>>,
+    /// A secret in which one of these regular expressions matches is none.
+    #[serde(default)]
+    pub except: Vec<At<String>>,
     /// What happens to what it finds. Default: as `action` says.
     pub action: Option<At<RuleAction>>,
 }

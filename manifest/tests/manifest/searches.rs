@@ -19,8 +19,8 @@ egress:
     rules: { known-secret: block, acme-key: { out: warn, in: redact }, gitlab-personal-token: { in: warn } }
     rule_files: [rules.toml]
     own_rules:
-      - { id: acme-key, pattern: "acme_[a-z0-9]{32}", words: [acme_], entropy: 3.5, action: block }
-      - { id: acme-id, pattern: "id=(acme[0-9]+)", words: [acme], group: 1, stop_words: [acme000], action: off }
+      - { id: acme-key, pattern: "acme_[a-z0-9]{32}", entropy: 3.5, action: block }
+      - { id: acme-id, pattern: "id=(acme[0-9]+)", group: 1, stop_words: [acme000], except: ["0$"], action: off }
     allow:
       - { route: the api, rule: acme-key, fingerprint: 0123456789abcdef, reason: its public demo key }
       - { rule: known-secret, fingerprint: fedcba9876543210, reason: printed on the box }
@@ -80,9 +80,16 @@ fn what_is_sought_and_done_about_it_stands_in_the_plan() {
     assert_eq!(dlp.canaries, [Canary::Aws, Canary::Netrc]);
     assert_eq!(dlp.own_rules[0].entropy_milli, Some(3500));
     assert_eq!(
-        (dlp.own_rules[1].group, dlp.own_rules[1].stop_words.as_slice()),
-        (1, &["acme000".to_owned()][..])
+        (dlp.own_rules[1].group, dlp.own_rules[1].stop_words.as_slice(), dlp.own_rules[1].except.as_slice()),
+        (1, &["acme000".to_owned()][..], &["0$".to_owned()][..])
     );
+    let taken = dlp.own_rules[1].rule();
+    assert_eq!((taken.pattern.as_str(), taken.group, taken.entropy), ("id=(acme[0-9]+)", 1, 0.0));
+    assert_eq!((taken.stop_words, taken.except), (vec!["acme000".to_owned()], vec!["0$".to_owned()]));
+    assert_eq!(dlp.own_rules[0].rule().entropy.to_bits(), 3.5_f64.to_bits());
+    let on_route = dlp.rules_on(RouteId(0));
+    assert_eq!(on_route["gitlab-personal-token"].out, Some(RuleAction::Off), "the nearer word");
+    assert_eq!(on_route["gitlab-personal-token"].inward, Some(RuleAction::Warn), "where it says nothing");
     assert_eq!((dlp.allow[0].route, dlp.allow[1].route), (Some(RouteId(0)), None));
     let file = PathBuf::from("/home/ada/project/.env");
     assert_eq!(dlp.secrets[0], DlpSecret::File { path: file, keys: Some(vec!["DB_PASSWORD".into()]) });
@@ -166,14 +173,23 @@ fn mistakes_are_told_with_their_way_out() {
         ),
         (allowance("rule: canary, fingerprint: 0123456789abcdef, reason: r"), "a canary never leaves"),
         (allowance("rule: nothing, fingerprint: 0123456789abcdef, reason: r"), "there is no rule `nothing`"),
-        (own("id: Acme, pattern: a, words: [a]"), "`Acme` is not an id"),
-        (own("id: canary, pattern: a, words: [a]"), "there is a rule `canary` already"),
-        (own("id: acme, pattern: a, words: []"), "`words` is an empty list"),
-        (own("id: acme, pattern: a, words: [a], entropy: 9.5"), "between 0 and 8"),
+        (own("id: Acme, pattern: acme"), "`Acme` is not an id"),
+        (own("id: canary, pattern: acme"), "there is a rule `canary` already"),
+        (own("id: known-secret, pattern: acme"), "there is a rule `known-secret` already"),
+        (own("id: random-text, pattern: acme"), "there is a rule `random-text` already"),
+        (own("id: npm-token, pattern: acme"), "there is a rule `npm-token` already"),
+        (own("id: acme, pattern: acme, words: [acme]"), "has no key `words`"),
         (
-            dlp(
-                "own_rules: [{ id: acme, pattern: abc, words: [abc] }, { id: acme, pattern: abc, words: [abc] }]",
-            ),
+            own("id: acme, pattern: \"acme(\""),
+            "the pattern of `acme` is no regular expression: unclosed group",
+        ),
+        (own("id: acme, pattern: \"(?=acme)\""), "the pattern of `acme` is no regular expression"),
+        (own("id: acme, pattern: \"x*\""), "matches the empty text, which is everywhere"),
+        (own("id: acme, pattern: acme, group: 1"), "`acme` has 0 groups, and group 1 is to be its value"),
+        (own("id: acme, pattern: acme, except: [\"(\"]"), "the exception `(` is no regular expression"),
+        (own("id: acme, pattern: acme, entropy: 9.5"), "between 0 and 8"),
+        (
+            dlp("own_rules: [{ id: acme, pattern: acme }, { id: acme, pattern: acme }]"),
             "two rules are called `acme`",
         ),
         (dlp("secrets: [{ env: A, keys: [B] }]"), "`keys` means something only beside `file`"),
@@ -184,4 +200,22 @@ fn mistakes_are_told_with_their_way_out() {
         let told = problems(&text);
         assert!(told.contains(wanted), "about\n{text}\nit says\n{told}\nand not {wanted:?}");
     }
+}
+
+#[test]
+fn a_rule_that_is_tried_at_every_byte_is_told() {
+    let told = |pattern: &str| {
+        let text = own(&format!("id: acme, pattern: \"{pattern}\""));
+        load_here(&text).unwrap_or_else(|problems| panic!("{problems}")).warnings.to_string()
+    };
+    assert!(told("[a-z]{32}").contains("the rule `acme` is tried at every byte"), "{}", told("[a-z]{32}"));
+    assert!(!told("acme_[a-z]{32}").contains("every byte"));
+}
+
+/// Files may bring any id, and the lowering reads none of them: whoever does tells.
+#[test]
+fn ids_of_files_are_not_known_here() {
+    let loaded = plan("egress: { dlp: { rule_files: [rules.toml], rules: { of-a-file: warn } } }\n");
+    let named: Vec<&str> = loaded.egress.dlp.named_rules().collect();
+    assert_eq!(named, ["of-a-file"]);
 }

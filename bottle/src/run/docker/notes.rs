@@ -16,9 +16,6 @@ impl Yard<'_> {
                 "what that machine would execute is not write-protected, and the home is a volume there"
                     .into(),
             );
-            if !self.run.planted.places().is_empty() {
-                notes.push("no canary is there: they are planted on this machine alone".into());
-            }
         }
         if let Some(Home { volume, former: Some(former) }) = &self.home {
             notes.push(format!(

@@ -2,9 +2,10 @@
 use super::{ANCHOR, BLOCK, block_at};
 
 /// The two blocks of a word's rarest four bytes; of a word of three bytes itself, and its end with everything that may follow.
-pub(super) fn blocks(word: &[u8]) -> Vec<(u32, u16)> {
+pub(super) fn blocks(word: &[u8], bare: bool) -> Vec<(u32, u16)> {
     if word.len() == BLOCK {
-        let followed = (0..=u8::MAX).filter(|next| goes_on(*next)).map(|next| [word[1], word[2], next]);
+        let followed =
+            (0..=u8::MAX).filter(|next| bare || goes_on(*next)).map(|next| [word[1], word[2], next]);
         let mut all: Vec<_> = followed.filter_map(|block| Some((block_at(&block)?, 1))).collect();
         all.extend(block_at(word).map(|block| (block, 0)));
         all.sort_unstable();
