@@ -90,7 +90,7 @@ impl Watch {
     /// When it may not go on.
     fn judge(&self, hit: &Hit, place: &str, can: Can) -> Result<Verdict, Box<Denial>> {
         let judged = match self.verdicts.on(hit) {
-            Judged::Redact if can == Can::OnlyBlock => Judged::Block,
+            Judged::Redact if can == Can::OnlyBlock || hit.packed => Judged::Block,
             judged => judged,
         };
         let Some(finding) = finding(hit, place, &judged) else { return Ok(Verdict::Pass) };
@@ -249,6 +249,10 @@ fn sentence(hit: &Hit, place: &str, own: bool) -> String {
         ),
         KNOWN => format!(
             "the value of {name} stands in the {place} of this request and must stay inside the bottle"
+        ),
+        UNREADABLE => format!(
+            "{name} stands in the {place} of this request, and what cannot be inspected does not pass; send it without, or \
+             in smaller parts"
         ),
         _ => format!(
             "what looks like a secret ({name}, rule {rule}) stands in the {place} of this request; if it may go, the operator \

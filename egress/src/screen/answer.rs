@@ -52,8 +52,11 @@ impl Inspection {
 }
 
 fn inward(verdicts: &Verdicts, ledger: &Ledger, hit: &Hit, place: &str) -> Verdict {
-    let judged = verdicts.on(hit);
-    if &*hit.rule == super::KNOWN {
+    let judged = match verdicts.on(hit) {
+        Judged::Redact if hit.packed => Judged::Block,
+        judged => judged,
+    };
+    if &*hit.rule == super::KNOWN && !hit.packed {
         crate::exchange::scrubbed(ledger, place);
     } else if let Some(finding) = finding(hit, place, &judged) {
         ledger.find(finding);

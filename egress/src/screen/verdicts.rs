@@ -128,7 +128,15 @@ mod tests {
     fn hit(rule: &str) -> Hit {
         let fingerprint = DlpTerms::default().key.fingerprint(b"x");
         let text = |text: &str| Arc::<str>::from(text);
-        Hit { rule: text(rule), name: text("n"), offset: 0, length: 8, fingerprint, layer: text("plain") }
+        Hit {
+            rule: text(rule),
+            name: text("n"),
+            offset: 0,
+            length: 8,
+            fingerprint,
+            layer: text("plain"),
+            packed: false,
+        }
     }
 
     fn out(out: RuleAction) -> RuleActions {

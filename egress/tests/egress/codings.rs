@@ -3,6 +3,8 @@ use super::rules::{RULE, TOKEN, terms, with};
 use super::secrets::{encoded, gzip, post};
 use super::world::{HOST, Io, Origin, World, listen};
 use async_compression::tokio::write as encode;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -111,4 +113,28 @@ async fn compressed_bytes_wait_until_their_copy_is_clean() {
         assert!(answer.contains("code=secret-in-request") && answer.contains(RULE), "{headers}: {answer}");
         assert!(!arrived(&parts[1]) && !arrived(last), "{headers}");
     }
+}
+
+/// `tar cz | base64`, in JSON, in a query and in a part of a form; and nothing can be put in place of what stands in there.
+#[tokio::test]
+async fn what_is_compressed_inside_of_what_is_sent_is_seen_through() {
+    let origin = Origin::ok().await;
+    let world = World::new(&origin, with(terms())).await;
+    let lines: String = (0..40).map(|n| format!("setting_{n} = {}\n", n * 7919)).collect();
+    let archive = |value: &str| format!("{lines}token = {value}\n{lines}").into_bytes();
+    let part = |packed: &[u8]| {
+        let head = b"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.tgz\"\r\n\r\n";
+        [head.as_slice(), packed, b"\r\n--b--\r\n"].concat()
+    };
+    let json = |packed: &[u8]| format!("{{\"files\": [\"{}\"]}}", STANDARD.encode(packed)).into_bytes();
+    let (secret, harmless) = (gzip(&archive(TOKEN)).await, gzip(&archive("none")).await);
+    for (sent, twin) in [(json(&secret), json(&harmless)), (part(&secret), part(&harmless))] {
+        let answer = world.say(HOST, post(HOST, "", &sent)).await;
+        assert!(answer.contains("code=secret-in-request") && answer.contains(RULE), "{answer}");
+        assert!(world.say(HOST, post(HOST, "", &twin)).await.starts_with("HTTP/1.1 200"));
+        assert_eq!(origin.heard().pop().unwrap().body, twin);
+    }
+    let query = format!("GET /?d={} HTTP/1.1\r\nHost: {HOST}\r\n\r\n", URL_SAFE_NO_PAD.encode(&secret));
+    let answer = world.say(HOST, query).await;
+    assert!(answer.contains("code=secret-in-request") && answer.contains(RULE), "{answer}");
 }
