@@ -93,17 +93,18 @@ impl Index {
         bytes.hash(&mut hasher);
         let (name, fingerprint) = (known.name.clone(), key.fingerprint(known.value));
         self.values.push(Value { name, fingerprint, id: hasher.finish(), bits: bytes.len() * 8 });
-        self.add_form(bytes.to_vec(), 8, 0, false);
-        self.add_form(bytes.iter().rev().copied().collect(), 8, 0, true);
+        self.add_form(bytes, 8, 0, false);
+        self.add_form(&bytes.iter().rev().copied().collect::<Vec<_>>(), 8, 0, true);
         if bytes.contains(&b'\\') {
-            self.add_form(bytes.iter().filter(|byte| **byte != b'\\').copied().collect(), 8, 0, false);
+            let plain: Vec<u8> = bytes.iter().filter(|byte| **byte != b'\\').copied().collect();
+            self.add_form(&plain, 8, 0, false);
         }
         for Aligned { text, bits, first } in forms::aligned(bytes) {
-            self.add_form(text, bits, first, false);
+            self.add_form(&text, bits, first, false);
         }
     }
 
-    fn add_form(&mut self, text: Vec<u8>, bits: usize, first: usize, reversed: bool) {
+    fn add_form(&mut self, text: &[u8], bits: usize, first: usize, reversed: bool) {
         let text = Zeroizing::new(text.to_ascii_lowercase());
         let Ok(form) = u32::try_from(self.forms.len()) else { return };
         let known = self.forms.iter().any(|form| form.value + 1 == self.values.len() && form.text == text);

@@ -9,14 +9,14 @@ static HEX: [u8; 256] = table(b"0123456789abcdef", b"ABCDEF", 10);
 /// A value for each letter; `others` have the values from `first` on too.
 const fn table(letters: &[u8], others: &[u8], first: u8) -> [u8; 256] {
     let mut table = [NONE; 256];
-    let mut value = 0;
-    while value < letters.len() {
-        table[letters[value] as usize] = value as u8;
+    let mut value = 0_u8;
+    while (value as usize) < letters.len() {
+        table[letters[value as usize] as usize] = value;
         value += 1;
     }
-    let mut at = 0;
-    while at < others.len() {
-        table[others[at] as usize] = first + at as u8;
+    let mut at = 0_u8;
+    while (at as usize) < others.len() {
+        table[others[at as usize] as usize] = first + at;
         at += 1;
     }
     table

@@ -48,7 +48,7 @@ impl Machine {
     /// # Errors
     /// What is wrong with the pattern.
     pub(crate) fn new(pattern: &str) -> Result<Machine, String> {
-        let nfa = nfa(pattern).map_err(|error| innermost(&error))?;
+        let nfa = nfa(pattern)?;
         let config = DFA::config()
             .match_kind(MatchKind::LeftmostFirst)
             .cache_capacity(CACHE)
@@ -171,11 +171,12 @@ pub(crate) fn reading() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false).octal(true)
 }
 
-fn nfa(pattern: &str) -> Result<NFA, thompson::BuildError> {
+fn nfa(pattern: &str) -> Result<NFA, String> {
     thompson::Compiler::new()
         .syntax(reading())
         .configure(thompson::Config::new().utf8(false).nfa_size_limit(Some(NFA_LIMIT)))
         .build(pattern)
+        .map_err(|error| innermost(&error))
 }
 
 /// The cause that names the mistake, in one line; libraries wrap it in several.

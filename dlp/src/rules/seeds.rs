@@ -182,7 +182,7 @@ pub(super) fn row(text: &[u8], from: usize, begin: usize, last: bool) -> Row {
 }
 
 fn is_phrase(words: &[&[u8]]) -> bool {
-    if !WORDS.contains(&words.len()) || words.len() % 3 != 0 {
+    if !WORDS.contains(&words.len()) || !words.len().is_multiple_of(3) {
         return false;
     }
     let text: Option<Vec<&str>> = words.iter().map(|word| std::str::from_utf8(word).ok()).collect();

@@ -205,10 +205,10 @@ impl Cursor<'_> {
     fn look_alike(&mut self, lead: u8) -> Result<Option<u8>, Open> {
         let mut bytes = [lead, 0, 0, 0];
         let length = alike::length(lead);
-        for slot in 1..length {
+        for (slot, place) in bytes.iter_mut().enumerate().take(length).skip(1) {
             let mut ahead = *self;
             let Some(next) = ahead.unit()?.filter(|byte| byte & 0xC0 == 0x80) else { return Ok(None) };
-            bytes[slot] = next;
+            *place = next;
             if slot == 1 && !alike::may_be(lead, next) {
                 return Ok(None);
             }

@@ -76,11 +76,11 @@ fn from_base58(text: &[u8]) -> Option<Vec<u8>> {
         let mut carry = DIGITS.iter().position(|digit| digit == byte)?;
         for place in &mut number {
             carry += usize::from(*place) * 58;
-            *place = (carry & 0xFF) as u8;
+            *place = carry.to_le_bytes()[0];
             carry >>= 8;
         }
         while carry > 0 {
-            number.push((carry & 0xFF) as u8);
+            number.push(carry.to_le_bytes()[0]);
             carry >>= 8;
         }
     }
