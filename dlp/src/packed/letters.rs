@@ -2,22 +2,23 @@
 
 const NONE: u8 = 0xFF;
 
-static BASE64: [u8; 256] =
-    table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", b"-_", 62);
-static HEX: [u8; 256] = table(b"0123456789abcdef", b"ABCDEF", 10);
+static BASE64: [u8; 256] = table(&[
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+]);
+static HEX: [u8; 256] = table(&[b"0123456789abcdef", b"0123456789ABCDEF"]);
 
-/// A value for each letter; `others` have the values from `first` on too.
-const fn table(letters: &[u8], others: &[u8], first: u8) -> [u8; 256] {
+/// A value for each letter of any of these alphabets.
+const fn table(alphabets: &[&[u8]]) -> [u8; 256] {
     let mut table = [NONE; 256];
-    let mut value = 0_u8;
-    while (value as usize) < letters.len() {
-        table[letters[value as usize] as usize] = value;
-        value += 1;
-    }
-    let mut at = 0_u8;
-    while (at as usize) < others.len() {
-        table[others[at as usize] as usize] = first + at;
-        at += 1;
+    let mut which = 0;
+    while which < alphabets.len() {
+        let mut value = 0_u8;
+        while (value as usize) < alphabets[which].len() {
+            table[alphabets[which][value as usize] as usize] = value;
+            value += 1;
+        }
+        which += 1;
     }
     table
 }
@@ -109,7 +110,8 @@ impl Letters {
         self.count += self.bits_each;
         if self.count >= 8 {
             self.count -= 8;
-            out.push((self.bits >> self.count & 0xFF) as u8);
+            let [.., byte] = (self.bits >> self.count).to_be_bytes();
+            out.push(byte);
         }
         true
     }
