@@ -2,7 +2,7 @@
 use crate::find::Text;
 use crate::hit::{Hit, Verdict};
 use crate::layers::CONTEXT;
-use crate::packed::Packed;
+use crate::packed::{Packed, Unfolding};
 use crate::rules::BACK;
 use crate::sought::{Look, Sought, Window};
 use crate::view::Before;
@@ -31,7 +31,12 @@ pub struct Inspector {
 impl Inspector {
     /// For one stream.
     pub fn new(sought: Sought) -> Inspector {
-        Inspector::inside(sought, Packed::new())
+        Inspector::inside(sought, Packed::new(Unfolding::Everything))
+    }
+
+    /// For one stream that somebody decodes beside it.
+    pub fn beside(sought: Sought, unfolding: Unfolding) -> Inspector {
+        Inspector::inside(sought, Packed::new(unfolding))
     }
 
     /// For one stream inside of another.

@@ -29,6 +29,7 @@ pub use hit::{Fingerprint, FingerprintKey, Hit, Verdict};
 pub use inspect::Inspector;
 pub use known::{KnownValue, KnownValues};
 pub use layers::{Layer, Layers};
+pub use packed::Unfolding;
 pub use rules::{Loaded, OwnRule, Rule, RuleError, RuleSet};
 pub use scan::{KnownHit, Scanner};
 pub use scrub::Scrubber;

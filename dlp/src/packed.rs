@@ -102,8 +102,21 @@ static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::new(SIGNS.map(|sign| sign.bytes)).unwrap_or_else(|error| unreachable!("{error}"))
 });
 
+/// What of compressed data a stream's inspector unfolds itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unfolding {
+    /// All of it.
+    #[default]
+    Everything,
+    /// What does not begin with the stream's first byte: that somebody else decodes.
+    Inside,
+    /// Nothing: somebody else decodes all of the stream.
+    Nothing,
+}
+
 /// All of it in one stream.
 pub(crate) struct Packed {
+    unfolding: Unfolding,
     depth: usize,
     open: Vec<Member>,
     /// Nothing came yet, and what comes was spelled in letters: zlib may begin right there.
@@ -142,12 +155,18 @@ enum Fed {
 }
 
 impl Packed {
-    pub(crate) fn new() -> Packed {
-        Packed { depth: 0, open: Vec::new(), may_be_zlib: false, ended: None }
+    pub(crate) fn new(unfolding: Unfolding) -> Packed {
+        Packed { unfolding, depth: 0, open: Vec::new(), may_be_zlib: false, ended: None }
     }
 
     fn inside(&self, letters: bool) -> Packed {
-        Packed { depth: self.depth + 1, open: Vec::new(), may_be_zlib: letters, ended: None }
+        Packed {
+            unfolding: Unfolding::Everything,
+            depth: self.depth + 1,
+            open: Vec::new(),
+            may_be_zlib: letters,
+            ended: None,
+        }
     }
 
     /// Takes what is new in these bytes, from `text.from` on; what stands before was seen. `base`: the place of the first byte.
@@ -170,8 +189,8 @@ impl Packed {
                 Fed::Stopped(hit) => return Err(hit),
             }
         }
-        if self.depth < DEPTH {
-            for (begin, way) in self.begins(text) {
+        if self.depth < DEPTH && self.unfolding != Unfolding::Nothing {
+            for (begin, way) in self.begins(text, base) {
                 let going = still.len() + ends.iter().filter(|end| **end > begin).count();
                 if going >= AT_ONCE {
                     let name = "more compressed data in one another than is looked at";
@@ -208,7 +227,7 @@ impl Packed {
         self.open.iter().filter(|member| member.inside.waiting() > 0).map(|member| member.settled).min()
     }
 
-    fn begins(&self, text: Text<'_>) -> Vec<(usize, Way)> {
+    fn begins(&self, text: Text<'_>, base: u64) -> Vec<(usize, Way)> {
         let mut all = Vec::new();
         if self.may_be_zlib && is_zlib(text.bytes) {
             all.push((0, Way::Plain(Kind::Zlib)));
@@ -218,7 +237,9 @@ impl Packed {
             let (begin, end) = (from + found.start(), from + found.end());
             let way = SIGNS[found.pattern()].way;
             let inside = begin.checked_sub(1).is_some_and(|before| letters::is_letter(text.bytes[before]));
-            if end > text.from && !(way == Way::Base64Begin && inside) {
+            let first = base == 0 && begin == 0 && matches!(way, Way::Plain(_));
+            let others = first && self.unfolding == Unfolding::Inside;
+            if end > text.from && !(way == Way::Base64Begin && inside) && !others {
                 all.push((way.begin(text.bytes, begin), way));
             }
         }

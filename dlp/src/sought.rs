@@ -3,7 +3,7 @@ use crate::find::{Find, How, Text, What};
 use crate::hit::{FingerprintKey, Hit, Verdict};
 use crate::known::Find as KnownFind;
 use crate::layers::{self, Found, Layer, Layers, Searched, Seen, Sight, escapes};
-use crate::packed::{self, Packed};
+use crate::packed::{self, Packed, Unfolding};
 use crate::view::{Before, View};
 use crate::{Inspector, KnownValues, RuleSet};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Sought {
                 Verdict::Pass
             };
             // Whoever lets everything pass is never told to stop.
-            let _never = Packed::new().push(text, 0, self, &mut note);
+            let _never = Packed::new(Unfolding::Everything).push(text, 0, self, &mut note);
         }
         hits
     }

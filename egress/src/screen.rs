@@ -17,7 +17,7 @@ use crate::config::RuleAction;
 use crate::record::Ledger;
 use audit::Finding;
 use credentials::{AuthScheme, Binding, BodyKind, Places, Slot};
-use dlp::{Collector, Hit, Verdict};
+use dlp::{Collector, Hit, Unfolding, Verdict};
 use http::{HeaderMap, header};
 use policy::{Denial, DenialCode, Permitted, Route, RouteId};
 use shadow::Shadow;
@@ -163,8 +163,10 @@ impl Watch {
         };
         // What is coded, or counts its bytes, would be damaged by a stand-in.
         let plain = messages.is_none() && codings.as_ref().is_some_and(Vec::is_empty);
+        let (can, unfolding) =
+            if plain { (Can::Redact, Unfolding::Inside) } else { (Can::OnlyBlock, Unfolding::Nothing) };
         let mut pipeline = Pipeline::default();
-        pipeline.then(Scan::new(self, "body", if plain { Can::Redact } else { Can::OnlyBlock }));
+        pipeline.then(Scan::beside(self, "body", can, unfolding));
         if let Some(codings) = codings {
             pipeline.then(Shadow::new(self, codings, messages));
         }

@@ -1,7 +1,7 @@
 //! A stream at one depth, and what it holds in a coding at the next.
 use super::lines::Lines;
 use super::{Listener, Place, Search};
-use dlp::{Collector, Fingerprint, Fragments, Hit, Inspector, Verdict};
+use dlp::{Collector, Fingerprint, Fragments, Hit, Inspector, Unfolding, Verdict};
 use egress::Unpacking;
 
 /// Codings in codings that are read: as many as the engine reads where none is declared.
@@ -33,11 +33,13 @@ impl<'a> Depth<'a> {
     }
 
     fn within(search: &'a Search, source: &'a str, codings: Vec<&'static str>) -> Depth<'a> {
+        // What a file is in is unfolded here, as it is said of a request's body; what stands inside of it by its inspector.
+        let unfolding = if codings.len() < DEEPEST { Unfolding::Inside } else { Unfolding::Everything };
         Depth {
             search,
             source,
             codings,
-            inspector: Inspector::new(search.sought.clone()),
+            inspector: Inspector::beside(search.sought.clone(), unfolding),
             pieces: Pieces::new(&search.pieces),
             lines: Lines::default(),
             inside: Inside::Unsettled(Vec::new()),

@@ -6,6 +6,7 @@ use super::{Can, Scan, Watch};
 use crate::body::{Pipeline, Progress, Stage, Waiting};
 use crate::coding::{Coding, Decode, Envelope, Room};
 use bytes::Bytes;
+use dlp::Unfolding;
 use policy::{Denial, DenialCode};
 use std::collections::VecDeque;
 
@@ -182,18 +183,25 @@ fn pipeline_of(
     taps: &mut Taps,
 ) -> Pipeline {
     let mut pipeline = Pipeline::default();
-    let tapped = |tap| Tapped::new(Scan::new(watch, "body", Can::OnlyBlock), tap);
+    let tapped = |tap, unfolding| Tapped::new(Scan::beside(watch, "body", Can::OnlyBlock, unfolding), tap);
+    let mut next = codings.len() + usize::from(messages.is_some());
+    // What a decoder gives to the next one is not unfolded by the look at it too; behind the last one `Peel` takes what begins
+    // there.
+    let mut unfolding = || {
+        next -= 1;
+        if next > 0 { Unfolding::Nothing } else { Unfolding::Inside }
+    };
     for coding in codings.into_iter().rev() {
         pipeline.then(Decode::new(coding, room));
-        pipeline.then_passing(tapped(taps.add()));
+        pipeline.then_passing(tapped(taps.add(), unfolding()));
     }
     if let Some(envelope) = messages {
         pipeline.then(Messages::new(envelope, room));
-        pipeline.then_passing(tapped(taps.add()));
+        pipeline.then_passing(tapped(taps.add(), unfolding()));
     }
     let last = taps.add();
     pipeline.then(Peel::new(room, &last));
-    pipeline.then_passing(tapped(last));
+    pipeline.then_passing(tapped(last, Unfolding::Everything));
     pipeline
 }
 

@@ -3,7 +3,7 @@ use super::{Can, Watch};
 use crate::body::Stage;
 use bytes::Bytes;
 use dlp::fragments::Flow;
-use dlp::{Hit, Inspector, Verdict};
+use dlp::{Hit, Inspector, Unfolding, Verdict};
 use http::HeaderMap;
 use policy::Denial;
 
@@ -19,8 +19,12 @@ pub(super) struct Scan {
 
 impl Scan {
     pub(super) fn new(watch: &Watch, place: &'static str, can: Can) -> Scan {
-        let flow = Some(watch.collector.flow());
-        Scan { watch: watch.clone(), inspector: Inspector::new(watch.body.sought()), flow, place, can }
+        Scan::beside(watch, place, can, Unfolding::Everything)
+    }
+    /// Of a stream that is decoded beside it.
+    pub(super) fn beside(watch: &Watch, place: &'static str, can: Can, unfolding: Unfolding) -> Scan {
+        let inspector = Inspector::beside(watch.body.sought(), unfolding);
+        Scan { watch: watch.clone(), inspector, flow: Some(watch.collector.flow()), place, can }
     }
     /// Looks without giving anything out; gives the number of bytes known to be clean.
     pub(super) fn look(&mut self, chunk: &[u8], last: bool) -> Result<u64, Box<Denial>> {
