@@ -76,24 +76,22 @@ pub(crate) fn beginning(bytes: &[u8], kind: impl Kind) -> usize {
     }
 }
 
-/// So many bytes of a kind these end with.
-pub(crate) fn ending(bytes: &[u8], kind: impl Kind) -> usize {
+/// So many bytes of a kind these end with, those before `from` not counted.
+pub(crate) fn ending(bytes: &[u8], from: usize, kind: impl Kind) -> usize {
     let mut left = bytes;
-    loop {
-        if left.is_empty() {
-            return bytes.len();
-        }
-        let Some(block) = left.last_chunk() else {
+    while left.len() > from {
+        let bits = match left.last_chunk() {
+            Some(block) => bits_of(block, &kind),
             // Nothing of the kind is behind them: their bits are moved there.
-            let bits = bits_at(left, 0, &kind) << (BLOCK - left.len());
-            return bytes.len() - left.len() + bits.leading_ones() as usize;
+            None => bits_at(left, 0, &kind) << (BLOCK - left.len()),
         };
-        let count = bits_of(block, &kind).leading_ones() as usize;
+        let count = bits.leading_ones() as usize;
         left = &left[..left.len() - count];
         if count < BLOCK {
-            return bytes.len() - left.len();
+            break;
         }
     }
+    bytes.len() - left.len().max(from)
 }
 
 /// Every byte of a kind, left to right.
@@ -108,6 +106,30 @@ pub(crate) fn each(bytes: &[u8], kind: impl Kind) -> impl Iterator<Item = usize>
             bits = bits_at(bytes, begin, &kind);
         }
         let at = begin + bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        Some(at)
+    })
+}
+
+/// Every byte of a kind that one of another kind follows, left to right.
+pub(crate) fn each_before<'a>(
+    bytes: &'a [u8],
+    kind: impl Kind + 'a,
+    next: impl Kind + 'a,
+) -> impl Iterator<Item = usize> + 'a {
+    let (mut begin, mut bits) = (0, 0);
+    std::iter::from_fn(move || {
+        while bits == 0 {
+            if begin >= bytes.len() {
+                return None;
+            }
+            bits = bits_at(bytes, begin, &kind);
+            if bits != 0 {
+                bits &= bits_at(bytes, begin + 1, &next);
+            }
+            begin += BLOCK;
+        }
+        let at = begin - BLOCK + bits.trailing_zeros() as usize;
         bits &= bits - 1;
         Some(at)
     })
@@ -228,11 +250,14 @@ mod tests {
         }
 
         #[test]
-        fn runs_at_either_end_are_counted(bytes in "[a-z]{0,200}[ A-Z]{0,2}[a-z]{0,200}") {
+        fn runs_at_either_end_are_counted(bytes in "[a-z]{0,200}[ A-Z]{0,2}[a-z]{0,200}", from in 0_usize..300) {
             let (bytes, letter) = (bytes.as_bytes(), |byte: &&u8| byte.is_ascii_lowercase());
             let kind = |bytes| between(bytes, b'a', b'z');
             prop_assert_eq!(beginning(bytes, kind), bytes.iter().take_while(letter).count());
-            prop_assert_eq!(ending(bytes, kind), bytes.iter().rev().take_while(letter).count());
+            let count = bytes.iter().rev().take_while(letter).count();
+            prop_assert_eq!(ending(bytes, 0, kind), count);
+            let from = from.min(bytes.len());
+            prop_assert_eq!(ending(bytes, from, kind), count.min(bytes.len() - from));
         }
 
         #[test]
@@ -245,7 +270,11 @@ mod tests {
             let high = |byte: &&u8| **byte > 0x80;
             prop_assert_eq!(beginning(rest, |bytes| between(bytes, 0x81, 0xFF)), rest.iter().take_while(high).count());
             let slowly: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] > 0x80).collect();
-            prop_assert_eq!(each(&bytes, |bytes| between(bytes, 0x81, 0xFF)).collect::<Vec<_>>(), slowly);
+            prop_assert_eq!(each(&bytes, |bytes| between(bytes, 0x81, 0xFF)).collect::<Vec<_>>(), slowly.clone());
+            let before = |at: &usize| bytes.get(at + 1).is_some_and(|next| *next < 0x60);
+            let slowly: Vec<usize> = slowly.into_iter().filter(before).collect();
+            let fast = each_before(&bytes, |bytes| between(bytes, 0x81, 0xFF), |bytes| between(bytes, 0, 0x5F));
+            prop_assert_eq!(fast.collect::<Vec<_>>(), slowly);
         }
     }
 }

@@ -236,7 +236,7 @@ impl<T> Looker<'_, '_, T> {
 
     /// Stretches without blanks, decoded in every way.
     fn text(&mut self, text: &[u8], last: bool, outer: &Outer<'_>) {
-        for region in runs::visible(text, 0..text.len()) {
+        for region in runs::promising(text) {
             let open = !last && region.end == text.len();
             let mut rest = region.start;
             for run in runs::letters(text, region.clone()) {

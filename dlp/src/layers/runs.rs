@@ -1,5 +1,6 @@
 //! Where something encoded may stand.
-use crate::blocks::{self, Runs, are_letters, is};
+use super::ascii85;
+use crate::blocks::{self, BLOCK, Runs, are_letters, bits_at, is, long_runs};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -56,6 +57,36 @@ pub(super) fn visible(text: &[u8], within: Range<usize>) -> impl Iterator<Item =
     Runs::new(text, within, LETTERS_LEAST, are_visible)
 }
 
+/// Of [`visible`], those that hold [`letters`], or a place where ascii85 may begin: what is decoded at all. Both are looked for
+/// where so much is visible that there is room for them, before anything is asked about a stretch.
+pub(super) fn promising(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+    let (mut at, mut done) = (0, 0);
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            let begins = begin_in(text, at);
+            if begins != 0 {
+                let begin = at + begins.trailing_zeros() as usize;
+                let region = around(text, begin..begin, done);
+                (at, done) = (region.end, region.end);
+                return Some(region);
+            }
+            at += BLOCK + 1 - ascii85::LEAST;
+        }
+        None
+    })
+}
+
+/// Where anything begins that may be decoded, in this block, as far as all of it stands there.
+#[inline(always)]
+fn begin_in(text: &[u8], at: usize) -> u64 {
+    let room = long_runs(bits_at(text, at, are_visible), LETTERS_LEAST);
+    if room == 0 {
+        return 0;
+    }
+    let letters = long_runs(bits_at(text, at, are_letters), LETTERS_LEAST);
+    if letters != 0 { letters } else { ascii85::begins(text, at) }
+}
+
 /// The signs of all formats that escape.
 pub(super) fn signs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let signs = |bytes| is(bytes, b'%') | is(bytes, b'\\') | is(bytes, b'&');
@@ -77,7 +108,7 @@ pub(super) fn merged(
 
 /// These bytes, and everything visible that they touch on either side, but for what stands before `from`.
 pub(super) fn around(text: &[u8], bytes: Range<usize>, from: usize) -> Range<usize> {
-    let before = blocks::ending(&text[from..bytes.start], are_visible);
+    let before = blocks::ending(&text[..bytes.start], from, are_visible);
     let behind = blocks::beginning(&text[bytes.end..], are_visible);
     bytes.start - before..bytes.end + behind
 }
@@ -96,4 +127,25 @@ pub(super) fn all<'a>(
         from = start + least + behind;
         Some(start..from)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        /// Of all stretches those that a look at each of them would decode something of.
+        #[test]
+        fn promising_stretches_are_those_that_hold_something(
+            parts in prop::collection::vec(
+                prop_oneof!["[ \\n]{1,3}", "[a-z.\"]{1,40}", "[!-u]{10,40}", "[a-zA-Z0-9+/]{15,30}", "[0-9a-f:.]{20,70}", "[0-9A-Za-z#$]{24,60}", "é"], 0..14),
+        ) {
+            let text = parts.concat().into_bytes();
+            let holds = |region: &Range<usize>| letters(&text, region.clone()).next().is_some() || ascii85::may_begin_in(&text[region.clone()]);
+            let slowly: Vec<Range<usize>> = visible(&text, 0..text.len()).filter(holds).collect();
+            prop_assert_eq!(promising(&text).collect::<Vec<_>>(), slowly);
+        }
+    }
 }
