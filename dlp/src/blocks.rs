@@ -12,10 +12,17 @@ pub(crate) const PART: usize = 16;
 pub(crate) trait Kind: Fn(u8x16) -> u8x16 {}
 impl<K: Fn(u8x16) -> u8x16> Kind for K {}
 
-/// Between two bytes, those included.
+/// Between two bytes, those included. SSE2 compares no unsigned bytes: how far they are from the first one, less how far the last
+/// one is, is nothing for those in between.
 #[inline(always)]
 pub(crate) fn between(bytes: u8x16, first: u8, last: u8) -> u8x16 {
-    bytes.simd_ge(u8x16::splat(first)) & bytes.simd_le(u8x16::splat(last))
+    at_most(bytes - u8x16::splat(first), last - first)
+}
+
+/// No more than this byte.
+#[inline(always)]
+pub(crate) fn at_most(bytes: u8x16, last: u8) -> u8x16 {
+    bytes.saturating_sub(u8x16::splat(last)).simd_eq(u8x16::splat(0))
 }
 
 /// This byte.
@@ -92,6 +99,18 @@ pub(crate) fn ending(bytes: &[u8], from: usize, kind: impl Kind) -> usize {
         }
     }
     bytes.len() - left.len().max(from)
+}
+
+/// Whether all bytes of this part are of a kind.
+pub(crate) fn are_all(bytes: &[u8], mut part: Range<usize>, kind: impl Kind) -> bool {
+    while part.start < part.end {
+        let count = bits_at(bytes, part.start, &kind).trailing_ones() as usize;
+        part.start += count;
+        if count < BLOCK {
+            break;
+        }
+    }
+    part.start >= part.end
 }
 
 /// Every byte of a kind, left to right.
@@ -257,7 +276,17 @@ mod tests {
             let count = bytes.iter().rev().take_while(letter).count();
             prop_assert_eq!(ending(bytes, 0, kind), count);
             let from = from.min(bytes.len());
+            prop_assert_eq!(are_all(bytes, from..bytes.len(), kind), count >= bytes.len() - from);
             prop_assert_eq!(ending(bytes, from, kind), count.min(bytes.len() - from));
+        }
+
+        #[test]
+        fn ranges_hold_what_is_between_their_ends(one in any::<u8>(), other in any::<u8>()) {
+            let (first, last) = (one.min(other), one.max(other));
+            for byte in 0..=u8::MAX {
+                prop_assert_eq!(all_are(&[byte; PART], |bytes| between(bytes, first, last)), (first..=last).contains(&byte));
+                prop_assert_eq!(all_are(&[byte; PART], |bytes| at_most(bytes, last)), byte <= last);
+            }
         }
 
         #[test]

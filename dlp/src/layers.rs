@@ -260,9 +260,7 @@ impl<T> Looker<'_, '_, T> {
         let mut breaks = view.breaks().peekable();
         while let Some(first) = breaks.next() {
             let mut last = first;
-            while let Some(next) =
-                breaks.next_if(|next| text[last..*next].iter().all(|byte| runs::is_letter(*byte)))
-            {
+            while let Some(next) = breaks.next_if(|next| runs::are_all_letters(text, last..*next)) {
                 last = next;
             }
             let runs = [runs::letters_before(text, first), runs::letters_behind(text, last)];

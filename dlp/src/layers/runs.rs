@@ -1,6 +1,6 @@
 //! Where something encoded may stand.
 use super::ascii85;
-use crate::blocks::{self, BLOCK, Runs, are_letters, bits_at, is, long_runs};
+use crate::blocks::{self, BLOCK, Runs, are_letters, at_most, bits_at, is, long_runs};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -13,7 +13,7 @@ pub(super) const REVERSED_MOST: usize = 1024;
 
 #[inline(always)]
 fn are_visible(bytes: u8x16) -> u8x16 {
-    !(bytes.simd_le(u8x16::splat(b' ')) | is(bytes, 0x7F))
+    !(at_most(bytes, b' ') | is(bytes, 0x7F))
 }
 
 /// The first run of at least so many of these bytes.
@@ -35,21 +35,20 @@ pub(super) fn letters(text: &[u8], within: Range<usize>) -> impl Iterator<Item =
 
 /// The letters right before this place, if they may be a token of their own.
 pub(super) fn letters_before(text: &[u8], end: usize) -> Option<Range<usize>> {
-    let letters = text[..end].iter().rev().take(REVERSED_MOST + 1);
-    let count = letters.take_while(|byte| is_letter(**byte)).count();
+    let count = blocks::ending(&text[..end], end.saturating_sub(REVERSED_MOST + 1), are_letters);
     (LETTERS_LEAST..=REVERSED_MOST).contains(&count).then(|| end - count..end)
 }
 
 /// The letters from this place on, if they may be a token of their own.
 pub(super) fn letters_behind(text: &[u8], start: usize) -> Option<Range<usize>> {
-    let letters = text[start..].iter().take(REVERSED_MOST + 1);
-    let count = letters.take_while(|byte| is_letter(**byte)).count();
+    let most = text.len().min(start + REVERSED_MOST + 1);
+    let count = blocks::beginning(&text[start..most], are_letters);
     (LETTERS_LEAST..=REVERSED_MOST).contains(&count).then(|| start..start + count)
 }
 
-/// Letters of base64.
-pub(super) fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)
+/// Whether there is nothing but letters of base64.
+pub(super) fn are_all_letters(text: &[u8], part: Range<usize>) -> bool {
+    blocks::are_all(text, part, are_letters)
 }
 
 /// Stretches without blanks and control characters, where anything encoded stands.
