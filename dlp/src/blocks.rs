@@ -12,10 +12,17 @@ pub(crate) const PART: usize = 16;
 pub(crate) trait Kind: Fn(u8x16) -> u8x16 {}
 impl<K: Fn(u8x16) -> u8x16> Kind for K {}
 
-/// Between two bytes, those included.
+/// Between two bytes, those included. SSE2 compares no unsigned bytes: how far they are from the first one, less how far the last
+/// one is, is nothing for those in between.
 #[inline(always)]
 pub(crate) fn between(bytes: u8x16, first: u8, last: u8) -> u8x16 {
-    bytes.simd_ge(u8x16::splat(first)) & bytes.simd_le(u8x16::splat(last))
+    at_most(bytes - u8x16::splat(first), last - first)
+}
+
+/// No more than this byte.
+#[inline(always)]
+pub(crate) fn at_most(bytes: u8x16, last: u8) -> u8x16 {
+    bytes.saturating_sub(u8x16::splat(last)).simd_eq(u8x16::splat(0))
 }
 
 /// This byte.
@@ -76,24 +83,34 @@ pub(crate) fn beginning(bytes: &[u8], kind: impl Kind) -> usize {
     }
 }
 
-/// So many bytes of a kind these end with.
-pub(crate) fn ending(bytes: &[u8], kind: impl Kind) -> usize {
+/// So many bytes of a kind these end with, those before `from` not counted.
+pub(crate) fn ending(bytes: &[u8], from: usize, kind: impl Kind) -> usize {
     let mut left = bytes;
-    loop {
-        if left.is_empty() {
-            return bytes.len();
-        }
-        let Some(block) = left.last_chunk() else {
+    while left.len() > from {
+        let bits = match left.last_chunk() {
+            Some(block) => bits_of(block, &kind),
             // Nothing of the kind is behind them: their bits are moved there.
-            let bits = bits_at(left, 0, &kind) << (BLOCK - left.len());
-            return bytes.len() - left.len() + bits.leading_ones() as usize;
+            None => bits_at(left, 0, &kind) << (BLOCK - left.len()),
         };
-        let count = bits_of(block, &kind).leading_ones() as usize;
+        let count = bits.leading_ones() as usize;
         left = &left[..left.len() - count];
         if count < BLOCK {
-            return bytes.len() - left.len();
+            break;
         }
     }
+    bytes.len() - left.len().max(from)
+}
+
+/// Whether all bytes of this part are of a kind.
+pub(crate) fn are_all(bytes: &[u8], mut part: Range<usize>, kind: impl Kind) -> bool {
+    while part.start < part.end {
+        let count = bits_at(bytes, part.start, &kind).trailing_ones() as usize;
+        part.start += count;
+        if count < BLOCK {
+            break;
+        }
+    }
+    part.start >= part.end
 }
 
 /// Every byte of a kind, left to right.
@@ -108,6 +125,30 @@ pub(crate) fn each(bytes: &[u8], kind: impl Kind) -> impl Iterator<Item = usize>
             bits = bits_at(bytes, begin, &kind);
         }
         let at = begin + bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        Some(at)
+    })
+}
+
+/// Every byte of a kind that one of another kind follows, left to right.
+pub(crate) fn each_before<'a>(
+    bytes: &'a [u8],
+    kind: impl Kind + 'a,
+    next: impl Kind + 'a,
+) -> impl Iterator<Item = usize> + 'a {
+    let (mut begin, mut bits) = (0, 0);
+    std::iter::from_fn(move || {
+        while bits == 0 {
+            if begin >= bytes.len() {
+                return None;
+            }
+            bits = bits_at(bytes, begin, &kind);
+            if bits != 0 {
+                bits &= bits_at(bytes, begin + 1, &next);
+            }
+            begin += BLOCK;
+        }
+        let at = begin - BLOCK + bits.trailing_zeros() as usize;
         bits &= bits - 1;
         Some(at)
     })
@@ -228,11 +269,24 @@ mod tests {
         }
 
         #[test]
-        fn runs_at_either_end_are_counted(bytes in "[a-z]{0,200}[ A-Z]{0,2}[a-z]{0,200}") {
+        fn runs_at_either_end_are_counted(bytes in "[a-z]{0,200}[ A-Z]{0,2}[a-z]{0,200}", from in 0_usize..300) {
             let (bytes, letter) = (bytes.as_bytes(), |byte: &&u8| byte.is_ascii_lowercase());
             let kind = |bytes| between(bytes, b'a', b'z');
             prop_assert_eq!(beginning(bytes, kind), bytes.iter().take_while(letter).count());
-            prop_assert_eq!(ending(bytes, kind), bytes.iter().rev().take_while(letter).count());
+            let count = bytes.iter().rev().take_while(letter).count();
+            prop_assert_eq!(ending(bytes, 0, kind), count);
+            let from = from.min(bytes.len());
+            prop_assert_eq!(are_all(bytes, from..bytes.len(), kind), count >= bytes.len() - from);
+            prop_assert_eq!(ending(bytes, from, kind), count.min(bytes.len() - from));
+        }
+
+        #[test]
+        fn ranges_hold_what_is_between_their_ends(one in any::<u8>(), other in any::<u8>()) {
+            let (first, last) = (one.min(other), one.max(other));
+            for byte in 0..=u8::MAX {
+                prop_assert_eq!(all_are(&[byte; PART], |bytes| between(bytes, first, last)), (first..=last).contains(&byte));
+                prop_assert_eq!(all_are(&[byte; PART], |bytes| at_most(bytes, last)), byte <= last);
+            }
         }
 
         #[test]
@@ -245,7 +299,11 @@ mod tests {
             let high = |byte: &&u8| **byte > 0x80;
             prop_assert_eq!(beginning(rest, |bytes| between(bytes, 0x81, 0xFF)), rest.iter().take_while(high).count());
             let slowly: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] > 0x80).collect();
-            prop_assert_eq!(each(&bytes, |bytes| between(bytes, 0x81, 0xFF)).collect::<Vec<_>>(), slowly);
+            prop_assert_eq!(each(&bytes, |bytes| between(bytes, 0x81, 0xFF)).collect::<Vec<_>>(), slowly.clone());
+            let before = |at: &usize| bytes.get(at + 1).is_some_and(|next| *next < 0x60);
+            let slowly: Vec<usize> = slowly.into_iter().filter(before).collect();
+            let fast = each_before(&bytes, |bytes| between(bytes, 0x81, 0xFF), |bytes| between(bytes, 0, 0x5F));
+            prop_assert_eq!(fast.collect::<Vec<_>>(), slowly);
         }
     }
 }

@@ -236,7 +236,7 @@ impl<T> Looker<'_, '_, T> {
 
     /// Stretches without blanks, decoded in every way.
     fn text(&mut self, text: &[u8], last: bool, outer: &Outer<'_>) {
-        for region in runs::visible(text, 0..text.len()) {
+        for region in runs::promising(text) {
             let open = !last && region.end == text.len();
             let mut rest = region.start;
             for run in runs::letters(text, region.clone()) {
@@ -260,9 +260,7 @@ impl<T> Looker<'_, '_, T> {
         let mut breaks = view.breaks().peekable();
         while let Some(first) = breaks.next() {
             let mut last = first;
-            while let Some(next) =
-                breaks.next_if(|next| text[last..*next].iter().all(|byte| runs::is_letter(*byte)))
-            {
+            while let Some(next) = breaks.next_if(|next| runs::are_all_letters(text, last..*next)) {
                 last = next;
             }
             let runs = [runs::letters_before(text, first), runs::letters_behind(text, last)];

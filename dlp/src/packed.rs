@@ -9,14 +9,16 @@
 //! hit of the rule [`UNREADABLE`].
 
 mod letters;
+mod signs;
 mod unfold;
 
 use crate::find::Text;
 use crate::hit::{Fingerprint, Hit, Verdict};
 use crate::{Inspector, Sought};
-use aho_corasick::AhoCorasick;
 use letters::Letters;
-use std::sync::{Arc, LazyLock};
+pub(crate) use signs::begins_in;
+use signs::{LONGEST_SIGN, SEARCH};
+use std::sync::Arc;
 use unfold::{Kind, Unfold};
 
 /// The rule of what cannot be looked at.
@@ -35,12 +37,6 @@ const RATIO: u64 = 64;
 /// Bytes that are unfolded before it is noted what waits.
 const PIECE: usize = 512;
 
-/// How compressed data begins.
-struct Sign {
-    bytes: &'static [u8],
-    way: Way,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// It stands there as it is.
@@ -51,56 +47,6 @@ enum Way {
     Base64Begin,
     Hex,
 }
-
-/// zlib is no sign where bytes stand as they are: its two bytes stand everywhere.
-const SIGNS: [Sign; 29] = [
-    of(b"\x1f\x8b\x08", Way::Plain(Kind::Gzip)),
-    of(b"\x28\xb5\x2f\xfd", Way::Plain(Kind::Zstd)),
-    of(b"PK\x03\x04", Way::Plain(Kind::Zip)),
-    // gzip in each of the three alignments, zstd, zip.
-    of(b"H4sI", Way::Base64),
-    of(b"fiwg", Way::Base64),
-    of(b"+LCA", Way::Base64),
-    of(b"-LCA", Way::Base64),
-    of(b"KLUv", Way::Base64),
-    of(b"UEsD", Way::Base64),
-    // zlib in its four levels.
-    of(b"eJw", Way::Base64Begin),
-    of(b"eJx", Way::Base64Begin),
-    of(b"eJy", Way::Base64Begin),
-    of(b"eJz", Way::Base64Begin),
-    of(b"eNo", Way::Base64Begin),
-    of(b"eNp", Way::Base64Begin),
-    of(b"eNq", Way::Base64Begin),
-    of(b"eNr", Way::Base64Begin),
-    of(b"eAE", Way::Base64Begin),
-    of(b"eAF", Way::Base64Begin),
-    of(b"eAG", Way::Base64Begin),
-    of(b"eAH", Way::Base64Begin),
-    of(b"eF4", Way::Base64Begin),
-    of(b"eF5", Way::Base64Begin),
-    of(b"eF6", Way::Base64Begin),
-    of(b"eF7", Way::Base64Begin),
-    of(b"1f8b08", Way::Hex),
-    of(b"1F8B08", Way::Hex),
-    of(b"28b52ffd", Way::Hex),
-    of(b"28B52FFD", Way::Hex),
-];
-const LONGEST_SIGN: usize = 8;
-
-const fn of(bytes: &'static [u8], way: Way) -> Sign {
-    Sign { bytes, way }
-}
-
-/// Whether anything begins in whole bytes: without it there is nothing to unfold.
-pub(crate) fn begins_in(whole: &[u8]) -> bool {
-    SEARCH.is_match(whole)
-}
-
-static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    // The signs are ours and few: they compile.
-    AhoCorasick::new(SIGNS.map(|sign| sign.bytes)).unwrap_or_else(|error| unreachable!("{error}"))
-});
 
 /// What of compressed data a stream's inspector unfolds itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -233,16 +179,16 @@ impl Packed {
             all.push((0, Way::Plain(Kind::Zlib)));
         }
         let from = text.from.saturating_sub(LONGEST_SIGN - 1);
-        for found in SEARCH.find_iter(&text.bytes[from..]) {
-            let (begin, end) = (from + found.start(), from + found.end());
-            let way = SIGNS[found.pattern()].way;
+        SEARCH.each(&text.bytes[from..], |sign, found| {
+            let (begin, end, way) = (from + found.start, from + found.end, sign.way);
             let inside = begin.checked_sub(1).is_some_and(|before| letters::is_letter(text.bytes[before]));
             let first = base == 0 && begin == 0 && matches!(way, Way::Plain(_));
             let others = first && self.unfolding == Unfolding::Inside;
             if end > text.from && !(way == Way::Base64Begin && inside) && !others {
                 all.push((way.begin(text.bytes, begin), way));
             }
-        }
+            false
+        });
         all
     }
 

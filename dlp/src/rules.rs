@@ -292,8 +292,8 @@ fn digits_of_both(text: Text<'_>, read: Text<'_>, view: &View, both: [&mut Vec<u
         digits::places(read.bytes, read.from, row, |at| viewed.push(at));
         view.unchanged(row..row + digits::ROW).into_iter().for_each(&mut look);
     });
-    for escape in view.changes(text.bytes).skip_while(|escape| escape.end <= text.from) {
-        digits::rows_in_escape(text.bytes, text.from, escape, &mut look);
+    for escape in view.changes(text.bytes).skip_while(|escape| !digits::may_reach(escape, text.from)) {
+        digits::rows_at_escape(text.bytes, text.from, escape, &mut look);
     }
 }
 

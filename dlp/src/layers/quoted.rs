@@ -1,8 +1,9 @@
 //! Quoted-printable (RFC 2045): `=41` for a byte, and an equals sign at the end of a line that goes on.
 use super::Layer;
 use super::reading::{Map, Reading};
-use crate::blocks;
+use crate::blocks::{self, between, is};
 use std::ops::Range;
+use wide::u8x16;
 
 /// Escapes that belong together stand at most so many bytes apart: a line of mail has 76.
 const NEAR: usize = 80;
@@ -26,10 +27,15 @@ pub(super) fn each(bytes: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
 }
 
 /// Equals signs with something behind that may be the rest of an escape.
-fn each_sign(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    let signs = blocks::each(bytes, move |part| blocks::is(part, b'='));
-    let goes_on = |next: &u8| next.is_ascii_hexdigit() || matches!(next, b'\n' | b'\r' | b'\\' | b'%');
-    signs.filter(move |at| bytes.get(at + 1).is_some_and(goes_on))
+fn each_sign(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    blocks::each_before(bytes, |part| is(part, b'='), go_on)
+}
+
+/// Hexadecimal digits, line breaks, and the signs of what escapes those.
+#[inline(always)]
+fn go_on(bytes: u8x16) -> u8x16 {
+    let digits = between(bytes, b'0', b'9') | between(bytes | u8x16::splat(0x20), b'a', b'f');
+    digits | is(bytes, b'\n') | is(bytes, b'\r') | is(bytes, b'\\') | is(bytes, b'%')
 }
 
 struct Escape {
