@@ -3,9 +3,12 @@
 //! A run is decoded from every place where several groups in a row are ASCII. For base64 this is seen for all four
 //! alignments at once, many letters at a time: the upper bits of the three bytes of a group are single bits of its first
 //! three letters.
+mod base64;
+
 use super::Layer;
 use super::reading::{Map, Reading, Spelled};
 use crate::blocks::{self, Kind, Runs, between, bits_at};
+use base64::in_base64;
 use std::ops::Range;
 use wide::u8x16;
 
@@ -109,9 +112,9 @@ pub(super) fn each(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn Fn
     let letters = &text[run.clone()];
     let mut base64 = Stretches::new(&BASE64, letters, run.start, open);
     in_base64(letters, |at| base64.from(at, show));
-    parts(&BASE32, text, &run, are_upper, |bytes| between(bytes, b'A', b'P'), open, show);
-    parts(&BASE32, text, &run, are_lower, |bytes| between(bytes, b'a', b'p'), open, show);
-    parts(&BASE16, text, &run, are_digits, |bytes| between(bytes, b'0', b'7'), open, show);
+    parts(&BASE32, text, &run, (are_upper, |bytes| between(bytes, b'A', b'P')), open, show);
+    parts(&BASE32, text, &run, (are_lower, |bytes| between(bytes, b'a', b'p')), open, show);
+    parts(&BASE16, text, &run, (are_digits, |bytes| between(bytes, b'0', b'7')), open, show);
 }
 
 /// What base32 is made of, in one case.
@@ -131,13 +134,12 @@ fn are_digits(bytes: u8x16) -> u8x16 {
     between(bytes, b'0', b'9') | between(bytes | u8x16::splat(0x20), b'a', b'f')
 }
 
-/// Every reading of the parts of a run that this code's letters are in a row. `firsts`: those that groups of text begin with.
+/// Every reading of the parts of a run that this code's letters are in a row: those, and the ones that groups of text begin with.
 fn parts(
     code: &'static Code,
     text: &[u8],
     run: &Range<usize>,
-    letters: impl Kind,
-    firsts: impl Kind,
+    (letters, firsts): (impl Kind, impl Kind),
     open: bool,
     show: &mut dyn FnMut(Reading),
 ) {
@@ -150,54 +152,6 @@ fn parts(
 
 /// Letters that are told apart by bits.
 const BITS: usize = blocks::BLOCK;
-const BLOCK: usize = 128;
-/// Of the letters behind a block, those that are looked at: three groups.
-const AHEAD: usize = 12;
-
-/// Where three groups in a row are ASCII. Written so that many letters are done at once: the compiler sees every length.
-fn in_base64(letters: &[u8], mut show: impl FnMut(usize)) {
-    let mut part = [0_u8; BLOCK + AHEAD];
-    let mut begin = 0;
-    while begin + AHEAD <= letters.len() {
-        let rest = &letters[begin..];
-        let count = rest.len().min(BLOCK + AHEAD);
-        match rest.first_chunk::<{ BLOCK + AHEAD }>() {
-            Some(whole) => part = *whole,
-            None => part[..count].copy_from_slice(&rest[..count]),
-        }
-        let three = high_bits(&part);
-        for at in memchr::memchr_iter(0, &three).take_while(|at| at + AHEAD <= count) {
-            show(begin + at);
-        }
-        begin += BLOCK;
-    }
-}
-
-/// For each letter zero if three groups from there on are ASCII.
-fn high_bits(letters: &[u8; BLOCK + AHEAD]) -> [u8; BLOCK] {
-    let values = letters.map(value_of);
-    let mut high = [0_u8; BLOCK + AHEAD - 4];
-    for (at, high) in high.iter_mut().enumerate() {
-        *high = values[at] & 0x20 | (values[at + 1] & 0x08) << 2 | (values[at + 2] & 0x02) << 4;
-    }
-    let mut three = [0_u8; BLOCK];
-    for (at, three) in three.iter_mut().enumerate() {
-        *three = high[at] | high[at + 4] | high[at + 8];
-    }
-    three
-}
-
-/// Without a branch, so that many are done at once.
-fn value_of(letter: u8) -> u8 {
-    let upper = letter.wrapping_sub(b'A');
-    let lower = letter.wrapping_sub(b'a' - 26);
-    let digit = letter.wrapping_add(4);
-    let sign = if letter == b'/' || letter == b'_' { 63 } else { 62 };
-    let value = if letter >= b'0' { digit } else { sign };
-    let value = if letter >= b'A' { upper } else { value };
-    let value = if letter >= b'a' { lower } else { value };
-    if letter == b'_' { sign } else { value }
-}
 
 impl Code {
     /// Where several groups in a row begin like text, by their first letters: for a block at once.
