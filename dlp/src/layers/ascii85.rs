@@ -1,13 +1,20 @@
 //! Five letters for four bytes: the alphabets of Adobe and btoa, of RFC 1924 (git, Python's b85) and of ZeroMQ.
 //!
 //! Where five groups in a row are text, they are decoded.
+mod kinds;
+#[cfg(test)]
+mod tests;
+
 use super::Layer;
 use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
-use crate::blocks::{BLOCK, Kind, Runs, between, bits_at, is, long_runs};
+use crate::blocks::{BLOCK, Kind, Runs, bits_at, long_runs};
+use kinds::{
+    are_firsts_of_adobe, are_firsts_of_rfc_1924, are_firsts_of_zero_mq, are_of_adobe, are_of_rfc_1924,
+    are_of_zero_mq,
+};
 use std::ops::Range;
-use wide::u8x16;
 
 pub(super) struct Alphabet {
     whose: Whose,
@@ -126,42 +133,6 @@ fn is_sign(letter: u8) -> bool {
 
 /// The values of first letters of groups of text, up to the last ASCII character.
 const FIRSTS: std::ops::RangeInclusive<u8> = 0..=40;
-
-#[inline(always)]
-fn is_any<const SIGNS: usize>(bytes: u8x16, signs: [u8; SIGNS]) -> u8x16 {
-    signs.into_iter().fold(u8x16::splat(0), |any, sign| any | is(bytes, sign))
-}
-
-#[inline(always)]
-fn are_of_adobe(bytes: u8x16) -> u8x16 {
-    between(bytes, b'!', b'u')
-}
-
-#[inline(always)]
-fn are_of_rfc_1924(bytes: u8x16) -> u8x16 {
-    between(bytes, b'!', b'~') & !is_any(bytes, *b"\"',./:[\\]")
-}
-
-#[inline(always)]
-fn are_of_zero_mq(bytes: u8x16) -> u8x16 {
-    between(bytes, b'!', b'~') & !is_any(bytes, *b"\"',;\\_`|~")
-}
-
-/// The letters of the first values, up to [`FIRSTS`] and one more.
-#[inline(always)]
-fn are_firsts_of_adobe(bytes: u8x16) -> u8x16 {
-    between(bytes, b'!', b'J')
-}
-
-#[inline(always)]
-fn are_firsts_of_rfc_1924(bytes: u8x16) -> u8x16 {
-    between(bytes, b'0', b'9') | between(bytes, b'A', b'Z') | between(bytes, b'a', b'f')
-}
-
-#[inline(always)]
-fn are_firsts_of_zero_mq(bytes: u8x16) -> u8x16 {
-    between(bytes, b'0', b'9') | between(bytes, b'a', b'z') | between(bytes, b'A', b'F')
-}
 
 impl Alphabet {
     /// Whether enough groups in a row are text anywhere.
@@ -409,41 +380,5 @@ impl Stretches<'_> {
             all.push(Vec::new());
         }
         all
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn runs_have_the_letters_of_their_alphabet_and_no_others() {
-        for alphabet in &ALPHABETS {
-            for byte in 0..=u8::MAX {
-                let mut runs = Vec::new();
-                alphabet.each_run(&[byte; 30], 0..30, |run| runs.push(run));
-                assert_eq!(!runs.is_empty(), alphabet.known[usize::from(byte)], "{byte}");
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-        /// What a look at every place sees.
-        #[test]
-        fn text_may_begin_where_it_does(
-            parts in prop::collection::vec(prop_oneof!["[ -~]{0,9}", "[ -~]{10,90}", "[ !-9a-z]{20,60}"], 0..6),
-            coded in prop::collection::vec(any::<bool>(), 6), which in 0_usize..3,
-        ) {
-            let alphabet = &ALPHABETS[which];
-            let part = |(text, coded): (&String, &bool)| if *coded { alphabet.encode(text.as_bytes()) } else { text.clone().into_bytes() };
-            let letters: Vec<u8> = parts.iter().zip(&coded).flat_map(part).collect();
-            let all_text = |at: &usize| (0..GROUPS_LEAST).all(|group| is_ascii(alphabet.group(&letters[at + group * GROUP..])));
-            let slowly: Vec<usize> = (0..(letters.len() + 1).saturating_sub(LEAST)).filter(all_text).collect();
-            prop_assert_eq!(alphabet.may_begin(&letters), !slowly.is_empty());
-            let begins = |at: &usize| FIRSTS.contains(&alphabet.values[usize::from(letters[*at])]);
-            prop_assert_eq!(alphabet.likely(&letters), slowly.into_iter().filter(begins).collect::<Vec<_>>());
-        }
     }
 }

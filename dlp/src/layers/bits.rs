@@ -3,10 +3,14 @@
 //! A run is decoded from every place where several groups in a row are ASCII. For base64 this is seen for all four
 //! alignments at once, many letters at a time: the upper bits of the three bytes of a group are single bits of its first
 //! three letters.
+mod base64;
+
 use super::Layer;
 use super::reading::{Map, Reading, Spelled};
-use super::runs;
-use std::ops::{Range, RangeInclusive};
+use crate::blocks::{self, Kind, Runs, between, bits_at};
+use base64::in_base64;
+use std::ops::Range;
+use wide::u8x16;
 
 /// Letters that stand for bits.
 pub(super) struct Code {
@@ -23,8 +27,6 @@ pub(super) struct Code {
     alphabets: [&'static [u8]; 2],
     /// Letters of the second alphabet alone.
     second: [bool; 256],
-    /// Values of the first letters of groups of text.
-    firsts: RangeInclusive<u8>,
 }
 
 const NO_LETTER: u8 = 0xFF;
@@ -46,7 +48,6 @@ static BASE64: Code = Code {
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
     ],
     second: table(b"-_"),
-    firsts: 0..=31,
 };
 
 static BASE32: Code = Code {
@@ -58,7 +59,6 @@ static BASE32: Code = Code {
     values: values([b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"]),
     alphabets: [b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"],
     second: table(b"abcdefghijklmnopqrstuvwxyz"),
-    firsts: 0..=15,
 };
 
 static BASE16: Code = Code {
@@ -70,13 +70,9 @@ static BASE16: Code = Code {
     values: values([b"0123456789abcdef", b"0123456789ABCDEF"]),
     alphabets: [b"0123456789abcdef", b"0123456789ABCDEF"],
     second: table(b"ABCDEF"),
-    firsts: 0..=7,
 };
 
-/// base32 in one case; base16 in any.
-const UPPER: [bool; 256] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
-const LOWER: [bool; 256] = table(b"abcdefghijklmnopqrstuvwxyz234567");
-const DIGITS: [bool; 256] = table(b"0123456789abcdefABCDEF");
+/// Of base32 and base16 in a row.
 const LEAST: usize = 24;
 /// Letters that are looked at to tell alphabets apart.
 const SPELLED: usize = 256;
@@ -116,80 +112,62 @@ pub(super) fn each(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn Fn
     let letters = &text[run.clone()];
     let mut base64 = Stretches::new(&BASE64, letters, run.start, open);
     in_base64(letters, |at| base64.from(at, show));
-    for (code, table) in [(&BASE32, &UPPER), (&BASE32, &LOWER), (&BASE16, &DIGITS)] {
-        for part in runs::all(letters, 0, LEAST, table) {
-            let open = open && part.end == letters.len();
-            let part_letters = &letters[part.clone()];
-            let mut stretches = Stretches::new(code, part_letters, run.start + part.start, open);
-            code.likely(part_letters, |at| stretches.from(at, show));
-        }
+    parts(&BASE32, text, &run, (are_upper, |bytes| between(bytes, b'A', b'P')), open, show);
+    parts(&BASE32, text, &run, (are_lower, |bytes| between(bytes, b'a', b'p')), open, show);
+    parts(&BASE16, text, &run, (are_digits, |bytes| between(bytes, b'0', b'7')), open, show);
+}
+
+/// What base32 is made of, in one case.
+#[inline(always)]
+fn are_upper(bytes: u8x16) -> u8x16 {
+    between(bytes, b'A', b'Z') | between(bytes, b'2', b'7')
+}
+
+#[inline(always)]
+fn are_lower(bytes: u8x16) -> u8x16 {
+    between(bytes, b'a', b'z') | between(bytes, b'2', b'7')
+}
+
+/// What base16 is made of, in any case.
+#[inline(always)]
+fn are_digits(bytes: u8x16) -> u8x16 {
+    between(bytes, b'0', b'9') | between(bytes | u8x16::splat(0x20), b'a', b'f')
+}
+
+/// Every reading of the parts of a run that this code's letters are in a row: those, and the ones that groups of text begin with.
+fn parts(
+    code: &'static Code,
+    text: &[u8],
+    run: &Range<usize>,
+    (letters, firsts): (impl Kind, impl Kind),
+    open: bool,
+    show: &mut dyn FnMut(Reading),
+) {
+    for part in Runs::new(text, run.clone(), LEAST, letters) {
+        let open = open && part.end == run.end;
+        let mut stretches = Stretches::new(code, &text[part.clone()], part.start, open);
+        code.likely(text, &part, &firsts, |at| stretches.from(at - part.start, show));
     }
 }
 
-const BLOCK: usize = 128;
-/// Of the letters behind a block, those that are looked at: three groups.
-const AHEAD: usize = 12;
-
-/// Where three groups in a row are ASCII. Written so that many letters are done at once: the compiler sees every length.
-fn in_base64(letters: &[u8], mut show: impl FnMut(usize)) {
-    let mut part = [0_u8; BLOCK + AHEAD];
-    let mut begin = 0;
-    while begin + AHEAD <= letters.len() {
-        let rest = &letters[begin..];
-        let count = rest.len().min(BLOCK + AHEAD);
-        match rest.first_chunk::<{ BLOCK + AHEAD }>() {
-            Some(whole) => part = *whole,
-            None => part[..count].copy_from_slice(&rest[..count]),
-        }
-        let three = high_bits(&part);
-        for at in memchr::memchr_iter(0, &three).take_while(|at| at + AHEAD <= count) {
-            show(begin + at);
-        }
-        begin += BLOCK;
-    }
-}
-
-/// For each letter zero if three groups from there on are ASCII.
-fn high_bits(letters: &[u8; BLOCK + AHEAD]) -> [u8; BLOCK] {
-    let values = letters.map(value_of);
-    let mut high = [0_u8; BLOCK + AHEAD - 4];
-    for (at, high) in high.iter_mut().enumerate() {
-        *high = values[at] & 0x20 | (values[at + 1] & 0x08) << 2 | (values[at + 2] & 0x02) << 4;
-    }
-    let mut three = [0_u8; BLOCK];
-    for (at, three) in three.iter_mut().enumerate() {
-        *three = high[at] | high[at + 4] | high[at + 8];
-    }
-    three
-}
-
-/// Without a branch, so that many are done at once.
-fn value_of(letter: u8) -> u8 {
-    let upper = letter.wrapping_sub(b'A');
-    let lower = letter.wrapping_sub(b'a' - 26);
-    let digit = letter.wrapping_add(4);
-    let sign = if letter == b'/' || letter == b'_' { 63 } else { 62 };
-    let value = if letter >= b'0' { digit } else { sign };
-    let value = if letter >= b'A' { upper } else { value };
-    let value = if letter >= b'a' { lower } else { value };
-    if letter == b'_' { sign } else { value }
-}
+/// Letters that are told apart by bits.
+const BITS: usize = blocks::BLOCK;
 
 impl Code {
-    /// Where several groups in a row begin like text, by the values of their first letters. A window is looked at from its
-    /// end, so that most of it is skipped.
-    fn likely(&self, letters: &[u8], mut show: impl FnMut(usize)) {
-        let begins = |at: usize| self.firsts.contains(&self.value(letters[at]));
-        for phase in 0..self.group {
-            let mut at = phase;
-            while at + self.group * self.groups_least <= letters.len() {
-                match (0..self.groups_least).rev().find(|group| !begins(at + group * self.group)) {
-                    Some(other) => at += (other + 1) * self.group,
-                    None => {
-                        show(at);
-                        at += self.group;
-                    }
-                }
+    /// Where several groups in a row begin like text, by their first letters: for a block at once.
+    #[inline(always)]
+    fn likely(&self, text: &[u8], part: &Range<usize>, firsts: impl Kind, mut show: impl FnMut(usize)) {
+        let whole = self.group * self.groups_least;
+        for begin in part.clone().step_by(BITS - whole) {
+            let first = bits_at(text, begin, &firsts);
+            let mut starts =
+                (1..self.groups_least).fold(first, |all, group| all & first >> (group * self.group));
+            // As many as have all of their groups in the part, up to the next block.
+            let places = (part.end + 1).saturating_sub(begin + whole).min(BITS - whole);
+            starts &= !(u64::MAX << places);
+            while starts != 0 {
+                show(begin + starts.trailing_zeros() as usize);
+                starts &= starts - 1;
             }
         }
     }
@@ -392,4 +370,27 @@ pub(super) fn ends_a_word(bytes: &[u8]) -> bool {
 /// Characters, or the zeros between wide ones.
 fn is_text(byte: u8) -> bool {
     matches!(byte, 0 | b' '..=b'~' | b'\t' | b'\n' | b'\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        /// What a look at every place sees.
+        #[test]
+        fn groups_of_text_begin_where_they_do(letters in "[0-9a-f]{0,40}[0-7a-p]{0,200}[a-p2-7]{0,90}", start in 0_usize..9, short in 0_usize..9) {
+            let text = letters.as_bytes();
+            let part = start.min(text.len())..text.len().saturating_sub(short).max(start.min(text.len()));
+            for (code, first, last) in [(&BASE32, b'a', b'p'), (&BASE16, b'0', b'7')] {
+                let mut fast = Vec::new();
+                code.likely(text, &part, |bytes| between(bytes, first, last), |at| fast.push(at));
+                let begins = |at: &usize| (0..code.groups_least).all(|group| (first..=last).contains(&text[at + group * code.group]));
+                let ends = (part.end + 1).saturating_sub(code.group * code.groups_least);
+                prop_assert_eq!(fast, (part.start..ends).filter(begins).collect::<Vec<_>>());
+            }
+        }
+    }
 }

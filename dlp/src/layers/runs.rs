@@ -16,18 +16,6 @@ fn are_visible(bytes: u8x16) -> u8x16 {
     !(at_most(bytes, b' ') | is(bytes, 0x7F))
 }
 
-/// The first run of at least so many of these bytes.
-fn first_run(bytes: &[u8], from: usize, least: usize, table: &[bool; 256]) -> Option<usize> {
-    let mut start = from;
-    while let Some(window) = bytes.get(start..start + least) {
-        match window.iter().rposition(|byte| !table[usize::from(*byte)]) {
-            Some(other) => start += other + 1,
-            None => return Some(start),
-        }
-    }
-    None
-}
-
 /// Runs of letters of base64 (and base32 and base16 too).
 pub(super) fn letters(text: &[u8], within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     Runs::new(text, within, LETTERS_LEAST, are_letters)
@@ -110,22 +98,6 @@ pub(super) fn around(text: &[u8], bytes: Range<usize>, from: usize) -> Range<usi
     let before = blocks::ending(&text[..bytes.start], from, are_visible);
     let behind = blocks::beginning(&text[bytes.end..], are_visible);
     bytes.start - before..bytes.end + behind
-}
-
-/// All runs of at least so many of these bytes.
-pub(super) fn all<'a>(
-    text: &'a [u8],
-    from: usize,
-    least: usize,
-    table: &'a [bool; 256],
-) -> impl Iterator<Item = Range<usize>> + use<'a> {
-    let mut from = from;
-    std::iter::from_fn(move || {
-        let start = first_run(text, from, least, table)?;
-        let behind = text[start + least..].iter().take_while(|byte| table[usize::from(**byte)]).count();
-        from = start + least + behind;
-        Some(start..from)
-    })
 }
 
 #[cfg(test)]

@@ -17,8 +17,11 @@ pub(super) fn each(bytes: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
     let mut from = 0;
     while let Some(high) = memchr::memchr2(0, FULL_WIDTH, &bytes[from..]).map(|at| from + at) {
         let plain = |width, show: &mut dyn FnMut(Reading)| stretch(bytes, high, width, last, show);
-        from = mixed(bytes, high, last, show)
-            .or_else(|| if bytes[high] == 0 { plain(2, show).or_else(|| plain(4, show)) } else { None })
+        // What stands behind plain text may be a character that nobody sees, in the wrong byte order: then both are read.
+        let through_mixed = mixed(bytes, high, last, show);
+        let through_plain = if bytes[high] == 0 { plain(2, show).or_else(|| plain(4, show)) } else { None };
+        from = through_mixed
+            .max(through_plain)
             .unwrap_or_else(|| high + bytes[high..].iter().take_while(|byte| **byte == bytes[high]).count());
     }
 }

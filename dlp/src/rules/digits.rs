@@ -37,8 +37,14 @@ fn in_words(text: &[u8], begin: usize) -> u64 {
 
 /// Those that begin inside of an escape, but not at its first byte, which is no digit, and those behind it that a view may have
 /// taken for others: it shows neither the escape nor what stands before it.
-pub(super) fn rows_at_escape(text: &[u8], from: usize, escape: Range<usize>, found: impl FnMut(usize)) {
-    ((escape.start + 1).max(from)..=escape.end + LEAD).filter(|row| is_row(text, *row)).for_each(found);
+pub(super) fn rows_at_escape(text: &[u8], from: usize, escape: Range<usize>, mut found: impl FnMut(usize)) {
+    let first = (escape.start + 1).max(from);
+    // Every row has one of these places in it.
+    for place in (first + ROW - 1..escape.end + LEAD + ROW).step_by(ROW) {
+        if text.get(place).is_some_and(u8::is_ascii_digit) {
+            (place + 1 - ROW..=place).filter(|row| is_row(text, *row)).for_each(&mut found);
+        }
+    }
 }
 
 /// Whether any of those may be behind this place.

@@ -12,7 +12,8 @@ pub(super) struct Signs<'a> {
     /// What is left of its signs, but for line breaks behind too few letters.
     bits: u64,
     breaks: u64,
-    letters: u64,
+    /// Those of base64, as soon as they were asked for.
+    letters: Option<u64>,
     /// As told last.
     read: usize,
 }
@@ -20,7 +21,7 @@ pub(super) struct Signs<'a> {
 impl Signs<'_> {
     /// Of all of these bytes.
     pub(super) fn of(source: &[u8]) -> Signs<'_> {
-        let mut signs = Signs { source, begin: 0, bits: 0, breaks: 0, letters: 0, read: 0 };
+        let mut signs = Signs { source, begin: 0, bits: 0, breaks: 0, letters: None, read: 0 };
         signs.load(0);
         signs
     }
@@ -29,16 +30,35 @@ impl Signs<'_> {
         self.begin = begin;
         self.bits = bits_at(self.source, begin, are_signs);
         self.breaks = bits_at(self.source, begin, are_breaks);
-        if self.breaks != 0 {
-            self.letters = bits_at(self.source, begin, are_letters);
+        self.letters = None;
+        if self.follow_letters() {
             self.bits |= self.breaks & self.behind_wrapped();
         }
     }
 
+    /// Whether any line break stands right behind a letter: few lines of programs end in one.
+    fn follow_letters(&self) -> bool {
+        let mut breaks = self.breaks;
+        while breaks != 0 {
+            let at = self.begin + breaks.trailing_zeros() as usize;
+            if at.checked_sub(1).is_none_or(|before| is_letter(self.source[before])) {
+                return true;
+            }
+            breaks &= breaks - 1;
+        }
+        false
+    }
+
+    fn letters(&mut self) -> u64 {
+        let (source, begin) = (self.source, self.begin);
+        *self.letters.get_or_insert_with(|| bits_at(source, begin, are_letters))
+    }
+
     /// Behind so many letters that they may be a wrapped line, or behind letters that the block begins with.
-    fn behind_wrapped(&self) -> u64 {
-        let first = self.letters & !self.letters.wrapping_add(1);
-        let many = [1, 2, 4, 8].into_iter().fold(self.letters, |run, more| run & run << more);
+    fn behind_wrapped(&mut self) -> u64 {
+        let letters = self.letters();
+        let first = letters & !letters.wrapping_add(1);
+        let many = [1, 2, 4, 8].into_iter().fold(letters, |run, more| run & run << more);
         let before = self.begin.checked_sub(1).is_none_or(|before| is_letter(self.source[before]));
         (first | many) << 1 | u64::from(before)
     }
@@ -52,9 +72,11 @@ impl Signs<'_> {
                 self.load(read - read % BLOCK);
             }
             let inside = read.saturating_sub(self.begin) % BLOCK;
-            let run = inside + (self.letters >> inside).trailing_ones() as usize;
-            let next_break = if run < BLOCK { self.breaks & 1 << run } else { 0 };
-            self.bits = self.bits & u64::MAX << inside | next_break;
+            self.bits &= u64::MAX << inside;
+            if self.breaks >> inside != 0 {
+                let run = inside + (self.letters() >> inside).trailing_ones() as usize;
+                self.bits |= if run < BLOCK { self.breaks & 1 << run } else { 0 };
+            }
         }
         while self.begin < self.source.len() {
             while self.bits != 0 {

@@ -215,6 +215,17 @@ fn a_stand_in_leaves_json_whole_and_no_secret() {
     }
 }
 
+/// Read in the wrong byte order, the blank and the letter are a character that nobody sees.
+#[test]
+fn what_stands_behind_wide_text_hides_nothing() {
+    let sought = sought();
+    for secret in SECRETS {
+        let wide: Vec<u8> = secret.value.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let body = [b" \n".as_slice(), &wide, b"\n a"].concat();
+        assert!(told(&sought.find_all(&body), secret.rule), "{}", secret.rule);
+    }
+}
+
 fn any_case() -> impl Strategy<Value = (Secret, Vec<Encoder>, Container)> {
     let code = || prop::sample::select(encoders::ALL.to_vec());
     let secret = prop::sample::select(SECRETS.to_vec());
