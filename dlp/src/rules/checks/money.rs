@@ -26,7 +26,15 @@ pub(crate) fn card(evidence: &Evidence<'_>) -> bool {
     let grouped = digits.len() < evidence.value.len();
     let told = NEAR_CARDS.iter().any(|word| holds_word(evidence.before, word));
     let distinct = (b'0'..=b'9').filter(|digit| digits.contains(digit)).count();
-    (grouped || told) && distinct >= 4 && luhn(&digits) && !TEST_CARDS.contains(&digits.as_slice())
+    let alone = grouped && !in_a_row(evidence.before);
+    (alone || told) && distinct >= 4 && luhn(&digits) && !TEST_CARDS.contains(&digits.as_slice())
+}
+
+/// Another group of four digits stands before: then it is a row of numbers, as drawings and tables have them.
+fn in_a_row(before: &[u8]) -> bool {
+    let Some((between, before)) = before.split_last() else { return false };
+    let group = before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    matches!(between, b' ' | b'-') && group == 4
 }
 
 fn luhn(digits: &[u8]) -> bool {
@@ -87,4 +95,23 @@ fn from_base58(text: &[u8]) -> Option<Vec<u8>> {
     number.extend(text.iter().take_while(|byte| **byte == b'1').map(|_| 0));
     number.reverse();
     Some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_in_a_row_of_groups_is_no_card() {
+        for (before, row) in [
+            ("drawn 1822 ", true),
+            ("1822 4004 ", true),
+            ("in 12 ", false),
+            ("card: ", false),
+            ("", false),
+            ("18224 ", false),
+        ] {
+            assert_eq!(in_a_row(before.as_bytes()), row, "{before}");
+        }
+    }
 }
