@@ -98,14 +98,40 @@ pub struct Exchange {
 /// What the scanner saw; never the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// `placeholder-astray`, `known-secret`, a rule's name.
+    /// `placeholder-astray`, `known-secret`, `canary`, `split-secret`, `random-text`, `unreadable`, `prompt-injection`, or the
+    /// id of a rule.
     pub rule: String,
-    /// `header authorization`, `body`, `path`, `query`, `websocket`…
+    /// `header authorization`, `body`, `path`, `query`, `websocket`, `tcp`, `response body`…
     pub place: String,
-    /// Name of the secret (slot or reference), never its value.
+    /// Name of the secret (slot or reference) or of its kind, never its value.
     pub name: String,
-    /// What was done: `block`, `redact`, `warn`, `scrub`.
+    /// What was done: `block`, `redact`, `warn`, `allow`, `scrub`.
     pub action: String,
+    /// Bytes that it took there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub length: Option<u64>,
+    /// Tells values apart: the beginning of a keyed hash, 16 hexadecimal digits, the same in every place and run of this user.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fingerprint: Option<String>,
+    /// How it had to be read: `escaped`, `base64`…; none where it stood as it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub layer: Option<String>,
+    /// Why it was let through, with `allow`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// What stood there, of `prompt-injection` alone: short, neutralised, without values of secrets.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub excerpt: Option<String>,
+}
+
+impl Finding {
+    /// With what every finding has.
+    pub fn new(rule: &str, place: &str, name: &str, action: &str) -> Finding {
+        let text = str::to_owned;
+        let (rule, place, name, action) = (text(rule), text(place), text(name), text(action));
+        let (length, fingerprint, layer, reason, excerpt) = (None, None, None, None, None);
+        Finding { rule, place, name, action, length, fingerprint, layer, reason, excerpt }
+    }
 }
 
 /// A step of the bottle's life.

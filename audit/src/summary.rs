@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 /// Hosts that are counted by name. The agent chooses the names, so there must be an end to them.
 const NAMED_HOSTS: usize = 1000;
+/// Excerpts that are kept.
+const SPOKEN: usize = 5;
 /// Under this name the others are counted.
 const OTHERS: &str = "(others)";
 
@@ -17,15 +19,28 @@ pub struct Summary {
     pub refused: BTreeMap<String, BTreeMap<String, u64>>,
     /// Number of findings.
     pub findings: u64,
+    /// Host and excerpt of the first answers that spoke to an agent.
+    pub spoken: Vec<(String, String)>,
 }
 
 impl Summary {
     pub(crate) fn count(&mut self, event: &Event) {
         if let Event::Exchange(exchange) = event {
             self.findings = self.findings.saturating_add(exchange.findings.len() as u64);
+            self.hear(exchange);
             match exchange.decision {
                 Decision::Allowed | Decision::Aborted => self.count_reached(exchange),
                 Decision::Denied => self.count_refused(exchange),
+            }
+        }
+    }
+
+    fn hear(&mut self, exchange: &Exchange) {
+        let excerpts = exchange.findings.iter().filter_map(|finding| finding.excerpt.as_ref());
+        for excerpt in excerpts {
+            let said = (host(exchange).to_owned(), excerpt.clone());
+            if self.spoken.len() < SPOKEN && !self.spoken.contains(&said) {
+                self.spoken.push(said);
             }
         }
     }

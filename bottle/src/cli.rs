@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
     audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, prune, ps,
-    run, stop,
+    run, scan, stop,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -35,6 +35,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Say whether a request would go out, by which route, and why.
     Explain(explain::ExplainArgs),
+    /// Look for secrets in files, as the engine does in what leaves.
+    Scan(scan::ScanArgs),
     /// Run the egress engine alone, as an explicit proxy for sandboxes that exist already.
     Egress(egress::EgressArgs),
     /// Run the egress engine as a sidecar: `bottle run` starts this in a container.
@@ -73,6 +75,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Scan(args) => scan::run(&args),
             Command::Egress(args) => egress::run(&args),
             Command::Engine(args) => engine::run(&args),
             Command::Image(args) => image::run(&args),

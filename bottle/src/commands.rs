@@ -16,4 +16,5 @@ pub mod man;
 pub mod prune;
 pub mod ps;
 pub mod run;
+pub mod scan;
 pub mod stop;

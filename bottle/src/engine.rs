@@ -1,12 +1,22 @@
 //! From the plan to what an engine is told. `bottle run` and `bottle egress` start the same engine.
 use crate::failure::Failure;
+use crate::rules::{self, RuleText};
 use credentials::remote::HandedExact;
-use credentials::{Exact, ExactSource, Slot, TokenRef, Vault, load_exact};
-use egress::{CertificateAuthority, Config, DlpTerms, Limits, ProxyAuth, Upstream, UpstreamProxy};
-use manifest::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan, UpstreamProxyPlan};
+use credentials::{Exact, ExactSource, Secret, Slot, TokenRef, Vault, load_exact};
+use dlp::{Fingerprint, FingerprintKey, RuleSet};
+use egress::{
+    Allowance, Budget, Budgets, CertificateAuthority, Config, DlpTerms, Limits, ProxyAuth, Rate, RouteTerms,
+    Upstream, UpstreamProxy,
+};
+use manifest::plan::{
+    AllowancePlan, BudgetPlan, DlpAction, DlpPlan, DlpSecret, EgressPlan, RatePlan, RouteDlpPlan, RuleAction,
+    UpstreamProxyPlan,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Resolves every credential now; all that cannot be had are in one message.
 pub fn resolve(plan: &EgressPlan) -> Result<Vault, Failure> {
@@ -41,6 +51,15 @@ pub struct Supplies {
     pub proxy_roots_pem: Option<String>,
     /// Values that must stay inside, besides the slots'.
     pub exact: Vec<HandedExact>,
+    /// Fake credentials that lie inside.
+    #[serde(default)]
+    pub canaries: Vec<HandedExact>,
+    /// Files of rules.
+    #[serde(default)]
+    pub rules: Vec<RuleText>,
+    /// Makes fingerprints.
+    #[serde(default)]
+    pub key: Option<HandedExact>,
     /// Names of values that are not looked for, for people on the host.
     #[serde(skip)]
     pub unsought: Vec<String>,
@@ -59,9 +78,34 @@ impl Supplies {
             proxy_ca_pem: proxy_ca.map(read_pem).transpose()?,
             proxy_roots_pem: proxy_roots.map(read_pem).transpose()?,
             exact: handed.collect(),
+            canaries: Vec::new(),
+            rules: rules::texts(&plan.dlp)?,
+            key: Some(rules::key()?),
             unsought,
         })
     }
+}
+
+/// Values that must stay inside, by name, as far as they are at hand now, and the names of those that are not.
+pub fn known_on_host(plan: &EgressPlan) -> (Vec<(String, Secret)>, Vec<String>) {
+    let (mut values, mut missing) = (Vec::new(), Vec::new());
+    for slot in &plan.slots {
+        match Vault::resolve(std::slice::from_ref(slot)) {
+            Ok(vault) => {
+                let held = vault.expose_to_scanner().into_iter();
+                values.extend(held.map(|(slot, _, secret)| (slot.to_string(), secret)));
+            }
+            Err(_) => missing.push(format!("{} ({})", slot.slot, source(&slot.source))),
+        }
+    }
+    for secret in &plan.dlp.secrets {
+        let from = exact_source(secret);
+        match load_exact(std::slice::from_ref(&from)) {
+            Ok(Exact { sought, .. }) => values.extend(sought.into_iter().map(|one| (one.name, one.value))),
+            Err(_) => missing.push(from.to_string()),
+        }
+    }
+    (values, missing)
 }
 
 /// Why a value is not looked for.
@@ -74,7 +118,8 @@ pub fn unsought(plan: &EgressPlan, vault: &Vault, supplies: &Supplies) -> Vec<St
 
 /// The same before a start. Starts nothing, and leaves out what cannot be read now.
 pub fn unsought_on_host(plan: &EgressPlan) -> Vec<String> {
-    let sources: Vec<ExactSource> = plan.dlp.secrets.iter().map(exact_source).collect();
+    let at_rest = |secret: &&DlpSecret| !matches!(secret, DlpSecret::Command { .. });
+    let sources: Vec<ExactSource> = plan.dlp.secrets.iter().filter(at_rest).map(exact_source).collect();
     let exact = sources.into_iter().filter_map(|source| load_exact(&[source]).ok());
     let exact: Vec<String> = exact.flat_map(|exact| exact.unsought).collect();
     named(plan, &credentials::unsought(&plan.slots), exact)
@@ -88,6 +133,9 @@ fn named(plan: &EgressPlan, slots: &[Slot], exact: Vec<String>) -> Vec<String> {
 }
 
 /// Everything the engine needs.
+///
+/// # Errors
+/// When a rule cannot be used.
 pub fn config(
     plan: &EgressPlan,
     supplies: Supplies,
@@ -95,24 +143,48 @@ pub fn config(
     vault: Vault,
     ca: CertificateAuthority,
     audit: audit::Auditor,
-) -> Config {
-    let Supplies { roots_pem, proxy_ca_pem, proxy_roots_pem, exact, unsought: _ } = supplies;
+) -> Result<Config, Failure> {
+    let rules = rules::of(&plan.dlp, &supplies.rules)?.set;
+    let Supplies { roots_pem, proxy_ca_pem, proxy_roots_pem, exact, canaries, rules: _, key, unsought: _ } =
+        supplies;
+    let key = rules::fingerprint_key(key.as_ref());
     let proxy = plan.upstream_proxy.as_ref();
     let proxy = proxy.map(|proxy| UpstreamProxy {
         ca_pem: proxy_ca_pem,
         roots_pem: proxy_roots_pem,
         ..upstream_proxy(proxy, &vault)
     });
-    Config {
+    Ok(Config {
         bottle: bottle.to_owned(),
         policy: Arc::new(plan.policy.clone()),
         bindings: plan.bindings.clone(),
         vault,
-        dlp: dlp_terms(&plan.dlp, exact),
+        dlp: dlp_terms(&plan.dlp, rules, Supplied { exact, canaries, key }),
         ca,
-        upstream: Upstream { extra_roots_pem: roots_pem, proxy, ..Upstream::default() },
+        upstream: Upstream {
+            extra_roots_pem: roots_pem,
+            proxy,
+            budgets: budgets(plan),
+            ..Upstream::default()
+        },
         limits: Limits::default(),
         audit,
+    })
+}
+
+fn budgets(plan: &EgressPlan) -> Budgets {
+    let routes = plan.route_budgets.iter().map(|(route, plan)| (*route, budget(*plan)));
+    Budgets { bottle: budget(plan.budget), routes: routes.collect() }
+}
+
+fn budget(plan: BudgetPlan) -> Budget {
+    let rate = |rate: Option<RatePlan>| {
+        rate.map(|rate| Rate { amount: rate.amount, per: rate.per_secs.map(Duration::from_secs) })
+    };
+    Budget {
+        bytes_up: rate(plan.bytes_up),
+        requests: rate(plan.requests),
+        connections: rate(plan.connections),
     }
 }
 
@@ -154,10 +226,52 @@ fn read_pem(path: &Path) -> Result<String, Failure> {
         .help("convert it with `openssl x509 -inform der -in FILE -out FILE.pem`"))
 }
 
-fn dlp_terms(plan: &DlpPlan, exact: Vec<HandedExact>) -> DlpTerms {
-    let secrets = exact.into_iter().map(|one| (one.name, one.value)).collect();
-    let routes = plan.routes.iter().map(|(route, action)| (*route, dlp_action(*action))).collect();
-    DlpTerms { action: dlp_action(plan.action), routes, secrets }
+fn dlp_terms(plan: &DlpPlan, rules: RuleSet, supplied: Supplied) -> DlpTerms {
+    let named = |handed: Vec<HandedExact>| handed.into_iter().map(|one| (one.name, one.value)).collect();
+    let routes = plan.routes.iter().map(|(route, own)| (*route, route_terms(own)));
+    DlpTerms {
+        action: dlp_action(plan.action),
+        routes: routes.collect(),
+        secrets: named(supplied.exact),
+        canaries: named(supplied.canaries),
+        rules,
+        actions: actions(&plan.rules),
+        allow: plan.allow.iter().filter_map(allowance).collect(),
+        entropy: plan.entropy.map_or(egress::RuleAction::Off, rule_action),
+        prompt_injection: rule_action(plan.prompt_injection),
+        key: supplied.key,
+    }
+}
+
+/// What was read for the search.
+struct Supplied {
+    exact: Vec<HandedExact>,
+    canaries: Vec<HandedExact>,
+    key: FingerprintKey,
+}
+
+fn route_terms(own: &RouteDlpPlan) -> RouteTerms {
+    RouteTerms {
+        action: own.action.map(dlp_action),
+        actions: actions(&own.rules),
+        inspect: own.inspect,
+        entropy: own.entropy.map(rule_action),
+        prompt_injection: own.prompt_injection.map(rule_action),
+    }
+}
+
+fn actions(plan: &BTreeMap<String, manifest::plan::RuleActions>) -> BTreeMap<String, egress::RuleActions> {
+    let ways = |one: &manifest::plan::RuleActions| egress::RuleActions {
+        out: one.out.map(rule_action),
+        inward: one.inward.map(rule_action),
+    };
+    plan.iter().map(|(id, one)| (id.clone(), ways(one))).collect()
+}
+
+/// The lowering lets fingerprints through that are some.
+fn allowance(plan: &AllowancePlan) -> Option<Allowance> {
+    let (route, rule, reason) = (plan.route, plan.rule.clone(), plan.reason.clone());
+    Some(Allowance { route, rule, fingerprint: Fingerprint::parse(&plan.fingerprint)?, reason })
 }
 
 fn dlp_action(action: DlpAction) -> egress::DlpAction {
@@ -165,6 +279,15 @@ fn dlp_action(action: DlpAction) -> egress::DlpAction {
         DlpAction::Block => egress::DlpAction::Block,
         DlpAction::Redact => egress::DlpAction::Redact,
         DlpAction::Warn => egress::DlpAction::Warn,
+    }
+}
+
+fn rule_action(action: RuleAction) -> egress::RuleAction {
+    match action {
+        RuleAction::Block => egress::RuleAction::Block,
+        RuleAction::Redact => egress::RuleAction::Redact,
+        RuleAction::Warn => egress::RuleAction::Warn,
+        RuleAction::Off => egress::RuleAction::Off,
     }
 }
 
@@ -181,7 +304,8 @@ fn exact_values(sources: &[DlpSecret]) -> Result<Exact, Failure> {
 fn exact_source(secret: &DlpSecret) -> ExactSource {
     match secret {
         DlpSecret::Env { name } => ExactSource::Env { name: name.clone() },
-        DlpSecret::File { path } => ExactSource::File { path: path.clone() },
+        DlpSecret::File { path, keys } => ExactSource::File { path: path.clone(), keys: keys.clone() },
+        DlpSecret::Command { argv } => ExactSource::Command { argv: argv.clone() },
     }
 }
 
@@ -200,7 +324,7 @@ mod tests {
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, text).expect("a file");
-            DlpSecret::File { path }
+            DlpSecret::File { path, keys: None }
         };
         let values = |source: DlpSecret| -> Vec<String> {
             let found = exact_values(&[source]).expect("readable").sought;
@@ -214,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_value_that_cannot_be_read_stops_the_start() {
-        let missing = DlpSecret::File { path: "/nonexistent/.env".into() };
+        let missing = DlpSecret::File { path: "/nonexistent/.env".into(), keys: None };
         let unset = DlpSecret::Env { name: "BOTTLE_TEST_UNSET_VARIABLE".into() };
         let failure = exact_values(&[missing, unset]).expect_err("not there");
         assert!(failure.what.contains("`/nonexistent/.env`"), "{}", failure.what);
@@ -227,6 +351,7 @@ mod tests {
         for length in 1..20 {
             let value = credentials::Secret::new(vec![b'x'; length]);
             let known = dlp::KnownValue {
+                rule: "known-secret".into(),
                 name: "v".into(),
                 replacement: "r".into(),
                 value: value.dangerous_expose(),

@@ -6,6 +6,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod attack;
+pub mod canary;
 pub mod cli;
 pub mod commands;
 pub mod demo;
@@ -23,8 +24,10 @@ pub mod owner;
 pub mod places;
 pub mod process;
 pub mod registry;
+pub mod rules;
 pub mod run;
 pub mod say;
+pub mod scan;
 pub mod sidecar;
 pub mod style;
 pub mod whole;

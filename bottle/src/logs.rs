@@ -111,7 +111,19 @@ fn credential(exchange: &Exchange) -> Option<String> {
 
 fn findings(exchange: &Exchange, style: Style) -> Option<String> {
     let one = |finding: &audit::Finding| {
-        format!("{} of {} in {} ({})", finding.rule, finding.name, finding.place, finding.action)
+        let mark = finding.fingerprint.as_ref().map(|mark| format!(", fingerprint {mark}"));
+        let said = finding.excerpt.as_ref().map(|said| format!(": “{said}”"));
+        let why = finding.reason.as_ref().map(|why| format!(": {why}"));
+        format!(
+            "{} of {} in {} ({}{}{}){}",
+            finding.rule,
+            finding.name,
+            finding.place,
+            finding.action,
+            why.unwrap_or_default(),
+            mark.unwrap_or_default(),
+            said.unwrap_or_default()
+        )
     };
     let all: Vec<String> = exchange.findings.iter().map(one).collect();
     (!all.is_empty()).then(|| style.yellow(&neutral(&all.join("; "))))

@@ -15,6 +15,7 @@ pub mod start;
 pub mod summary;
 pub mod terminal;
 
+use crate::canary::Planted;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
 use crate::places;
@@ -62,6 +63,7 @@ pub struct Run<'a> {
     vault: &'a Vault,
     claim: &'a Claim,
     auditor: &'a Auditor,
+    planted: &'a Planted,
 }
 
 /// Holds an agent in a bottle until it ends; gives its exit code.
@@ -76,7 +78,8 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     journal::open_log(&record.log)?;
     places::private_folders(&plan.sandbox.home)?;
     let auditor = journal::open_audit(&plan.audit_file, claim.slug())?;
-    let run = Run { plan: &plan, wishes, vault: &vault, claim: &claim, auditor: &auditor };
+    let planted = Planted::plant(&plan, claim.slug())?;
+    let run = Run { plan: &plan, wishes, vault: &vault, claim: &claim, auditor: &auditor, planted: &planted };
     let started = Instant::now();
     journal::step(&auditor, "bottle-started", Some(format!("`{}`", plan.agent.command.join(" "))));
     let outcome = match plan.backend {
@@ -110,7 +113,7 @@ impl Run<'_> {
         let Ready { mut prepared, egress, missing, unsought } = self.start(terminal.is_some()).make()?;
         let survey = prepared.take_survey();
         let walls = Walls::of(&survey, prepared.limits(&self.plan.sandbox.limits));
-        self.show_preflight(&missing, &Walls { unsought, ..walls });
+        self.show_preflight(&missing, &Walls { unsought, ..walls }.with_canaries(self.planted));
         self.claim.publish(record)?;
         let relay =
             terminal.zip(prepared.take_pty()).map(|(terminal, pty)| Relay::new(terminal, pty)).transpose()?;
@@ -148,6 +151,7 @@ impl Run<'_> {
             slug: self.claim.slug(),
             vault: self.vault,
             auditor: self.auditor,
+            planted: self.planted,
             overrides: &self.wishes.env,
             stdio: if terminal { Stdio::Pty } else { Stdio::Inherit },
         }

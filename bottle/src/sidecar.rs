@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// Version of the messages; launcher and sidecar are the same binary unless somebody names another image.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of a message: the roots of a machine are the largest part, half a megabyte.
 const LONGEST: u64 = 16 * 1024 * 1024;
 

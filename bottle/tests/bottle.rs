@@ -16,6 +16,8 @@ mod life;
 mod person;
 #[path = "bottle/run.rs"]
 mod run;
+#[path = "bottle/search.rs"]
+mod search;
 #[path = "bottle/stage.rs"]
 mod stage;
 #[path = "bottle/terminal.rs"]

@@ -32,6 +32,8 @@ mod probe;
 mod requests;
 #[path = "conformance/roots.rs"]
 mod roots;
+#[path = "conformance/searched.rs"]
+mod searched;
 #[allow(dead_code)] // shared with the other tests, which need all of it
 #[path = "bottle/stage.rs"]
 mod stage;
@@ -63,9 +65,15 @@ fn main() {
 }
 
 fn trials() -> Vec<Trial> {
-    let everywhere =
-        [requests::SCENARIOS, leak::SCENARIOS, walls::SCENARIOS, life::SCENARIOS, terminal::SCENARIOS]
-            .concat();
+    let everywhere = [
+        requests::SCENARIOS,
+        searched::SCENARIOS,
+        leak::SCENARIOS,
+        walls::SCENARIOS,
+        life::SCENARIOS,
+        terminal::SCENARIOS,
+    ]
+    .concat();
     let grounds = grounds();
     let common = grounds.iter().flat_map(|ground| everywhere.iter().map(|story| trial(*ground, *story)));
     let internal = grounds.iter().filter(|ground| **ground == Ground::Internal(Kind::Podman));

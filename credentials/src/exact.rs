@@ -1,7 +1,7 @@
 //! Values that shall not leave, besides the tokens: a variable, a `.env` file, a key file.
 use crate::dotenv;
 use crate::secret::{SHORTEST_SOUGHT, Secret};
-use crate::source::{environment, file};
+use crate::source::{COMMAND_LIMIT, command, environment, file};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -33,6 +33,13 @@ pub enum ExactSource {
     File {
         /// Absolute.
         path: PathBuf,
+        /// Names of the lines that count; `None`: all of it.
+        keys: Option<Vec<String>>,
+    },
+    /// What a program prints: one value, or JSON with `token` as for a credential.
+    Command {
+        /// Program and arguments; no shell.
+        argv: Vec<String>,
     },
 }
 
@@ -40,7 +47,8 @@ impl fmt::Display for ExactSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ExactSource::Env { name } => write!(f, "env `{name}`"),
-            ExactSource::File { path } => write!(f, "file `{}`", path.display()),
+            ExactSource::File { path, .. } => write!(f, "file `{}`", path.display()),
+            ExactSource::Command { argv } => write!(f, "command `{}`", argv.join(" ")),
         }
     }
 }
@@ -99,14 +107,41 @@ fn load(source: &ExactSource) -> Result<Vec<Judged>, String> {
             long_enough(value.dangerous_expose(), &format!("`{name}`"))?;
             Ok(vec![judged(format!("env:{name}"), value, &[])])
         }
-        ExactSource::File { path } => load_file(path),
+        ExactSource::File { path, keys: None } => load_file(path),
+        ExactSource::File { path, keys: Some(keys) } => load_keys(path, keys),
+        ExactSource::Command { argv } => load_command(argv),
     }
+}
+
+/// The program's own name, without its arguments: they may say more than a finding should.
+fn load_command(argv: &[String]) -> Result<Vec<Judged>, String> {
+    let value = command::fetch(argv, COMMAND_LIMIT)?.value;
+    let program = argv.first().map_or("", String::as_str);
+    let called = Path::new(program).file_name().map_or_else(|| program.into(), |name| name.to_string_lossy());
+    long_enough(value.dangerous_expose(), &format!("what `{called}` prints"))?;
+    Ok(vec![judged(format!("command:{called}"), value, &[])])
+}
+
+/// The values of some lines, each of which must be there: what was named is kept inside.
+fn load_keys(path: &Path, keys: &[String]) -> Result<Vec<Judged>, String> {
+    let (content, _) = file::read(path, LARGEST)?;
+    let lines = dotenv::values(&content).unwrap_or_else(|| dotenv::some_values(&content));
+    let missing: Vec<&str> =
+        keys.iter().filter(|key| !lines.iter().any(|(name, _)| name == *key)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        let shown = path.display();
+        return Err(format!(
+            "`{shown}` has no line for `{}`; correct `keys` in `dlp.secrets`, or the file",
+            missing.join("`, `")
+        ));
+    }
+    let named = lines.into_iter().filter(|(name, _)| keys.contains(name)).collect();
+    Ok(settings(&called(path), named))
 }
 
 fn load_file(path: &Path) -> Result<Vec<Judged>, String> {
     let (content, _) = file::read(path, LARGEST)?;
-    let called =
-        path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
+    let called = called(path);
     let lines = dotenv::values(&content);
     let whole_too = lines.is_none();
     let mut values = settings(&called, lines.unwrap_or_else(|| dotenv::some_values(&content)));
@@ -119,6 +154,10 @@ fn load_file(path: &Path) -> Result<Vec<Judged>, String> {
         values.push(whole(path, called, content.trim_ascii())?);
     }
     Ok(values)
+}
+
+fn called(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into())
 }
 
 /// The values of lines, the empty ones aside: there is nothing to seek.

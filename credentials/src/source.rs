@@ -12,7 +12,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// A command that takes longer is hung, or waits for somebody to type.
-const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
 /// Asks once. Blocking.
 pub(crate) fn fetch(reference: &TokenRef) -> Result<Answer, String> {

@@ -9,6 +9,7 @@
 //! | JSON and JavaScript escapes (`\/`, `\uXXXX`, `\xXX`, doubled backslashes) | read through `view` |
 //! | HTML escapes (named, decimal, hexadecimal) | read through `view` |
 //! | invisible characters in between (zero-width, soft hyphen, byte order mark) | read through `view` |
+//! | look-alikes (Cyrillic, Greek, full-width, mathematical, tags) | read through `view` |
 //! | reversed | own entry |
 //! | base64 and base64url, any alignment, padded or not | the characters that no neighbour can change, three each |
 //! | base64 of base64, of hex, of UTF-16 | the same, twice |
@@ -17,9 +18,9 @@
 //! | decimal byte lists | own entries |
 //! | UTF-16 and UTF-32, both byte orders | own entries |
 //!
-//! Every row of the upper four combines with every row below it: what `view` reads is sought in all spellings.
-//! Not sought: other alphabets (base58, base85), ciphers, compression inside the body (the egress undoes what HTTP
-//! declares), values cut in pieces and sent apart.
+//! Every row from the second to the sixth combines with every row below it: what `view` reads is sought in all spellings.
+//! What is encoded otherwise or deeper is decoded first (`layers`), values cut in pieces and sent apart are put together
+//! (`fragments`). Not sought: other alphabets (base58), ciphers.
 
 const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE64URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -116,6 +117,27 @@ impl Spellings<'_> {
             }
         }
     }
+}
+
+/// A spelling with as many letters as stand for the value alone.
+pub(crate) struct Aligned {
+    pub(crate) text: Vec<u8>,
+    /// Bits of a letter.
+    pub(crate) bits: usize,
+    /// The bit of the value at which the first letter begins.
+    pub(crate) first: usize,
+}
+
+/// base64, base64url, base32 and hex, in every alignment.
+pub(crate) fn aligned(value: &[u8]) -> impl Iterator<Item = Aligned> {
+    [(BASE64, 6_usize, 3_usize), (BASE64URL, 6, 3), (BASE32, 5, 5), (HEX, 4, 1)].into_iter().flat_map(
+        move |(alphabet, bits, group)| {
+            (0..group).map(move |offset: usize| {
+                let first = (offset * 8).div_ceil(bits) * bits - offset * 8;
+                Aligned { text: aligned_part(value, offset, alphabet, bits), bits, first }
+            })
+        },
+    )
 }
 
 fn base64_parts(bytes: &[u8], alphabet: &'static [u8]) -> impl Iterator<Item = Vec<u8>> {

@@ -1,9 +1,12 @@
 //! Values that must not pass, compiled into one search.
+use crate::find::Text;
 use crate::forms::{Spelling, spellings};
+use crate::layers::escapes;
 use crate::matcher::{Matcher, Sight};
 use crate::view::{Before, View, readings};
-use crate::{Hit, Scrubber};
+use crate::{KnownHit, Scrubber};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Shorter values would be found everywhere.
 const SHORTEST: usize = 8;
@@ -15,6 +18,8 @@ const SHORTEST_READING: usize = 6;
 /// A value to find and the name it is reported under. The bytes are zeroed on drop by their owner; this crate keeps its
 /// own copies only inside [`KnownValues`].
 pub struct KnownValue<'a> {
+    /// The rule that a finding is reported under (`known-secret`, `placeholder-astray`, `canary`).
+    pub rule: Arc<str>,
     /// Slot or reference (`EGRESS_TOKEN_0`, `placeholder of EGRESS_TOKEN_0`, `.env:DB_PASSWORD`).
     pub name: Arc<str>,
     /// What replaces it when scrubbed or redacted (its placeholder, or `[redacted:NAME]`).
@@ -36,8 +41,15 @@ struct Inner {
 
 /// Whose spelling was found, and what stands there instead.
 struct Target {
-    name: Arc<str>,
+    owner: Arc<Owner>,
     replacement: Vec<u8>,
+}
+
+/// The value that all its spellings stand for.
+pub(crate) struct Owner {
+    pub(crate) rule: Arc<str>,
+    pub(crate) name: Arc<str>,
+    pub(crate) value: Zeroizing<Vec<u8>>,
 }
 
 /// Where a spelling stands.
@@ -45,7 +57,7 @@ struct Target {
 pub(crate) struct Find {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    target: u32,
+    pub(crate) target: u32,
 }
 
 /// What a look at some bytes gave: whole spellings, left to right, and where one may have begun (or the end).
@@ -76,13 +88,13 @@ impl KnownValues {
     }
 
     /// The first value found in these whole bytes, in any spelling (headers, paths, queries, messages).
-    pub fn find(&self, bytes: &[u8]) -> Option<Hit> {
+    pub fn find(&self, bytes: &[u8]) -> Option<KnownHit> {
         let find = *self.sweep(bytes, Before::default(), true).finds.first()?;
         Some(self.hit(find, 0))
     }
 
     /// Every value found in these whole bytes, left to right.
-    pub fn find_all(&self, bytes: &[u8]) -> Vec<Hit> {
+    pub fn find_all(&self, bytes: &[u8]) -> Vec<KnownHit> {
         self.sweep(bytes, Before::default(), true).finds.into_iter().map(|find| self.hit(find, 0)).collect()
     }
 
@@ -99,21 +111,18 @@ impl KnownValues {
         self.inner.matcher.longest()
     }
 
-    pub(crate) fn hit(&self, find: Find, base: u64) -> Hit {
-        Hit { name: self.target(find).name.clone(), offset: base + find.start as u64 }
+    pub(crate) fn hit(&self, find: Find, base: u64) -> KnownHit {
+        KnownHit { name: self.target(find).owner.name.clone(), offset: base + find.start as u64 }
     }
 
-    /// What stands instead of a find. Where the value was percent-encoded, so is this.
+    /// What stands instead of a find. Where the value was escaped, so is this.
     pub(crate) fn put_replacement(&self, find: Find, bytes: &[u8], out: &mut Vec<u8>) {
         let replacement = &self.target(find).replacement;
-        if bytes[find.start..find.end].contains(&b'%') {
-            out.extend(
-                percent_encoding::percent_encode(replacement, percent_encoding::NON_ALPHANUMERIC)
-                    .flat_map(str::bytes),
-            );
-        } else {
-            out.extend_from_slice(replacement);
-        }
+        out.extend(escapes::like(&bytes[find.start..find.end], replacement));
+    }
+
+    pub(crate) fn owner(&self, find: Find) -> &Owner {
+        &self.target(find).owner
     }
 
     fn target(&self, find: Find) -> &Target {
@@ -123,16 +132,19 @@ impl KnownValues {
     /// Looks at the bytes as they are and as a receiver reads them; leftmost first, then longest. `before` as the
     /// sweep before gave it.
     pub(crate) fn sweep(&self, bytes: &[u8], before: Before, last: bool) -> Sweep {
-        let mut readers = Readers {
-            matcher: &self.inner.matcher,
-            bytes,
-            before,
-            last,
-            view: if self.is_empty() { None } else { View::of(bytes, before, last) },
-            plain: Next::Unknown,
-            viewed: Next::Unknown,
-        };
-        readers.sweep()
+        let view = if self.is_empty() { None } else { View::of(bytes, before, last) };
+        let text = Text { bytes, from: 0, last };
+        let (finds, hold) = self.sweep_read(text, view.as_ref());
+        let before =
+            view.as_ref().map_or_else(|| before.after(&bytes[..hold]), |view| view.before(bytes, hold));
+        Sweep { finds, hold, before }
+    }
+
+    /// As [`KnownValues::sweep`], with the view of the bytes (`None` when they are read as they are).
+    pub(crate) fn sweep_read(&self, text: Text<'_>, view: Option<&View>) -> (Vec<Find>, usize) {
+        let Text { bytes, from, last } = text;
+        let (plain, viewed) = (Next::Unknown, Next::Unknown);
+        Readers { matcher: &self.inner.matcher, bytes, last, view, plain, viewed }.sweep(from)
     }
 }
 
@@ -143,15 +155,20 @@ struct Builder {
 
 impl Builder {
     fn add(&mut self, value: &KnownValue<'_>) {
+        let owner = Arc::new(Owner {
+            rule: value.rule.clone(),
+            name: value.name.clone(),
+            value: Zeroizing::new(value.value.to_vec()),
+        });
         for piece in pieces(value.value) {
             for spelling in spellings(piece, value.replacement.as_bytes()) {
-                self.add_spelling(value, spelling);
+                self.add_spelling(&owner, spelling);
             }
         }
     }
 
     /// As it stands in the bytes, and as it stands in a view of them.
-    fn add_spelling(&mut self, value: &KnownValue<'_>, spelling: Spelling) {
+    fn add_spelling(&mut self, owner: &Arc<Owner>, spelling: Spelling) {
         let Ok(id) = u32::try_from(self.targets.len()) else { return };
         for read in readings(&spelling.text) {
             if read != spelling.text && read.len() >= SHORTEST_READING {
@@ -159,7 +176,7 @@ impl Builder {
             }
         }
         self.patterns.push((spelling.text, id));
-        self.targets.push(Target { name: value.name.clone(), replacement: spelling.replacement });
+        self.targets.push(Target { owner: Arc::clone(owner), replacement: spelling.replacement });
     }
 }
 
@@ -186,32 +203,26 @@ enum Next {
 struct Readers<'a> {
     matcher: &'a Matcher,
     bytes: &'a [u8],
-    before: Before,
     last: bool,
-    view: Option<View>,
+    view: Option<&'a View>,
     plain: Next,
     viewed: Next,
 }
 
 impl Readers<'_> {
-    fn sweep(&mut self) -> Sweep {
-        let mut sweep = Sweep { finds: Vec::new(), hold: self.unread_escape(), before: self.before };
-        let mut from = 0;
+    fn sweep(&mut self, from: usize) -> (Vec<Find>, usize) {
+        let mut finds = Vec::new();
+        let mut hold = self.unread_escape();
+        let mut from = from;
         while let Some(sight) = self.next(from) {
             let Some((target, end)) = sight.found.filter(|_| !sight.open) else {
-                sweep.hold = sweep.hold.min(sight.start);
+                hold = hold.min(sight.start);
                 break;
             };
-            sweep.finds.push(Find { start: sight.start, end, target });
+            finds.push(Find { start: sight.start, end, target });
             from = end;
         }
-        sweep.hold = self.whole_escape(sweep.hold).max(from);
-        sweep.before = self.before(sweep.hold);
-        sweep
-    }
-
-    fn before(&self, at: usize) -> Before {
-        self.view.as_ref().map_or_else(|| self.before.after(&self.bytes[..at]), |view| view.before(at))
+        (finds, self.whole_escape(hold).max(from))
     }
 
     fn next(&mut self, from: usize) -> Option<Sight> {
@@ -227,8 +238,8 @@ impl Readers<'_> {
     }
 
     fn next_in_view(&self, from: usize) -> Option<Sight> {
-        let view = self.view.as_ref()?;
-        let sight = self.matcher.next(&view.bytes, view.place(from), self.last)?;
+        let view = self.view.filter(|view| view.differs_from(self.bytes))?;
+        let sight = self.matcher.next(view.text(self.bytes), view.place(from), self.last)?;
         Some(Sight {
             start: view.source(sight.start).max(from),
             found: sight.found.map(|(target, end)| (target, view.source_end(end).max(from + 1))),
@@ -237,11 +248,11 @@ impl Readers<'_> {
     }
 
     fn unread_escape(&self) -> usize {
-        self.view.as_ref().map_or(self.bytes.len(), |view| view.read)
+        self.view.map_or(self.bytes.len(), |view| view.read)
     }
 
     fn whole_escape(&self, at: usize) -> usize {
-        self.view.as_ref().map_or(at, |view| view.floor(at))
+        self.view.map_or(at, |view| view.floor(at))
     }
 }
 

@@ -1,15 +1,25 @@
 //! Many strings sought at once, in any case, with the news of what may still become a match.
 //!
-//! A Wu–Manber search: three folded bytes at the end of a window say how far the window may jump. The clean path looks
-//! at every sixth byte or fewer, whatever the number of patterns, where an automaton would walk them all. The patterns lie
-//! sorted, so that the same look-up tells whole matches and beginnings of matches apart.
+//! Of every pattern the first few blocks of four bytes are in a table of bits. Wherever a pattern stands, one of so many
+//! neighbouring places has one of these blocks: so one place in every few is looked at, whatever the number of patterns, and no
+//! look waits for the one before, as the steps of an automaton or jumps would. The patterns lie sorted, so that the same look-up
+//! tells whole matches and beginnings of matches apart.
 use zeroize::Zeroizing;
 
-/// Bytes that are hashed at once.
+/// Bytes that a beginning is hashed by.
 const BLOCK: usize = 3;
-/// A longer window jumps further but fills the table; past this nothing is gained.
+/// Bytes that are looked at at once.
+const LOOK: usize = 4;
+/// A longer window tells no more beginnings apart.
 const WINDOW_MAX: usize = 24;
-const TABLE: usize = 1 << 16;
+/// Looks further apart save nothing any more, and fill the table.
+const STEP_MAX: usize = 8;
+/// Of looks: 32 KiB, which stay in the processor's nearest memory.
+const LOOK_BITS: u32 = 18;
+const LOOKS: usize = 1 << (LOOK_BITS - 6);
+/// Of beginnings: 8 KiB.
+const HEAD_BITS: u32 = 16;
+const HEADS: usize = 1 << (HEAD_BITS - 6);
 
 /// One pattern, already folded to lower case.
 struct Entry {
@@ -31,8 +41,10 @@ pub(crate) struct Sight {
 pub(crate) struct Matcher {
     entries: Vec<Entry>,
     window: usize,
-    shifts: Box<[u8; TABLE]>,
-    heads: Box<[bool; TABLE]>,
+    /// Looks are so many bytes apart.
+    step: usize,
+    looks: Box<[u64; LOOKS]>,
+    heads: Box<[u64; HEADS]>,
     firsts: [bool; 256],
 }
 
@@ -44,8 +56,9 @@ impl Matcher {
         let mut matcher = Matcher {
             entries,
             window: shortest.min(WINDOW_MAX),
-            shifts: filled_with(0),
-            heads: filled_with(false),
+            step: (shortest + 1).saturating_sub(LOOK).clamp(1, STEP_MAX),
+            looks: Box::new([0; LOOKS]),
+            heads: Box::new([0; HEADS]),
             firsts: [false; 256],
         };
         matcher.fill_tables();
@@ -70,23 +83,51 @@ impl Matcher {
     }
 
     fn next_in_windows(&self, text: &[u8], from: usize, last: bool) -> Option<Sight> {
-        let mut end = from + self.window;
-        while end <= text.len() {
-            let shift = self.shifts[block_hash(text, end - BLOCK)];
-            if shift > 0 {
-                end += usize::from(shift);
-                continue;
-            }
-            if let Some(sight) = self.sight_behind_head(text, end - self.window, last) {
+        let ends = (text.len() + 1).saturating_sub(self.window);
+        if self.window < LOOK {
+            return (from..ends).find_map(|start| self.sight_behind_head(text, start, last));
+        }
+        // A pattern that begins `step - 1` bytes before a look has its last block there.
+        let mut at = from + self.step - 1;
+        while let Some(place) = self.next_look(text, at).filter(|place| place + 1 < ends + self.step) {
+            let starts = (place + 1 - self.step).max(from)..(place + 1).min(ends);
+            if let Some(sight) =
+                starts.into_iter().find_map(|start| self.sight_behind_head(text, start, last))
+            {
                 return Some(sight);
             }
-            end += 1;
+            at = place + self.step;
+        }
+        None
+    }
+
+    /// The next place, in steps from this one, with a block that is in the table.
+    fn next_look(&self, text: &[u8], from: usize) -> Option<usize> {
+        let mut at = from;
+        if self.step == STEP_MAX {
+            // Eight at once: there are fewer branches.
+            while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<{ 8 * STEP_MAX }>) {
+                let (steps, _) = bytes.as_chunks::<STEP_MAX>();
+                let look =
+                    |[a, b, c, d, ..]: &[u8; STEP_MAX]| is_set(&self.looks, look_hash([*a, *b, *c, *d]));
+                if steps.iter().fold(false, |any, step| any | look(step)) {
+                    return steps.iter().position(look).map(|index| at + index * STEP_MAX);
+                }
+                at += 8 * STEP_MAX;
+            }
+        }
+        while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
+            if is_set(&self.looks, look_hash(*block)) {
+                return Some(at);
+            }
+            at += self.step;
         }
         None
     }
 
     fn sight_behind_head(&self, text: &[u8], start: usize, last: bool) -> Option<Sight> {
-        if self.heads[block_hash(text, start)] { self.sight_at(text, start, last) } else { None }
+        let may_begin = head_hash(&text[start..]).is_none_or(|hash| is_set(&self.heads, hash));
+        if may_begin { self.sight_at(text, start, last) } else { None }
     }
 
     /// Where less than a window is left no pattern fits, but one may begin.
@@ -97,7 +138,7 @@ impl Matcher {
         let tail = (text.len() + 1).saturating_sub(self.window).max(from);
         (tail..text.len())
             .filter(|&start| self.firsts[usize::from(fold(text[start]))])
-            .find_map(|start| self.sight_at(text, start, last))
+            .find_map(|start| self.sight_behind_head(text, start, last))
     }
 
     fn sight_at(&self, text: &[u8], start: usize, last: bool) -> Option<Sight> {
@@ -129,15 +170,11 @@ impl Matcher {
     }
 
     fn fill_tables(&mut self) {
-        let farthest = u8::try_from(self.window + 1 - BLOCK).unwrap_or(u8::MAX);
-        self.shifts.fill(farthest);
         for entry in &self.entries {
             self.firsts[usize::from(entry.text[0])] = true;
-            self.heads[block_hash(&entry.text, 0)] = true;
-            for at in 0..=self.window - BLOCK {
-                let shift = &mut self.shifts[block_hash(&entry.text, at)];
-                *shift = (*shift).min(u8::try_from(self.window - BLOCK - at).unwrap_or(0));
-            }
+            head_hash(&entry.text).into_iter().for_each(|hash| set(&mut self.heads, hash));
+            let blocks = entry.text.windows(LOOK).take(self.step).filter_map(<[u8]>::first_chunk);
+            blocks.for_each(|block| set(&mut self.looks, look_hash(*block)));
         }
     }
 }
@@ -154,20 +191,27 @@ fn sorted(patterns: Vec<(Vec<u8>, u32)>) -> Vec<Entry> {
     entries
 }
 
-fn filled_with<T: Copy>(value: T) -> Box<[T; TABLE]> {
-    match vec![value; TABLE].into_boxed_slice().try_into() {
-        Ok(table) => table,
-        Err(_) => unreachable!("a vector of the table's length is the table"),
-    }
+/// Folding by `| 0x20` also joins a few other bytes; the comparison afterwards is exact.
+#[inline]
+fn look_hash(block: [u8; LOOK]) -> u32 {
+    let block = u32::from_le_bytes(block) | 0x2020_2020;
+    block.wrapping_mul(0x9E37_79B1) >> (32 - LOOK_BITS)
 }
 
-/// Folding by `| 0x20` also joins a few other bytes; the comparison afterwards is exact.
-fn block_hash(text: &[u8], at: usize) -> usize {
-    let Some(&[a, b, c]) = text.get(at..at + BLOCK).and_then(|block| block.first_chunk()) else {
-        return 0;
-    };
+/// Of the bytes that a text begins with; `None` when they are too few.
+fn head_hash(text: &[u8]) -> Option<u32> {
+    let [a, b, c] = *text.first_chunk::<BLOCK>()?;
     let block = u32::from_le_bytes([a, b, c, 0]) | 0x0020_2020;
-    (block.wrapping_mul(0x9E37_79B1) >> 16) as usize
+    Some(block.wrapping_mul(0x9E37_79B1) >> (32 - HEAD_BITS))
+}
+
+#[inline]
+fn is_set<const WORDS: usize>(bits: &[u64; WORDS], at: u32) -> bool {
+    bits[at as usize / 64 % WORDS] >> (at % 64) & 1 == 1
+}
+
+fn set<const WORDS: usize>(bits: &mut [u64; WORDS], at: u32) {
+    bits[at as usize / 64 % WORDS] |= 1 << (at % 64);
 }
 
 fn fold(byte: u8) -> u8 {
@@ -181,6 +225,23 @@ fn equal_folded(folded: &[u8], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        /// What a look at every place sees.
+        #[test]
+        fn no_pattern_slips_through_between_looks(
+            patterns in prop::collection::vec(prop_oneof!["[abAB]{3,5}", "[abAB]{5,16}", "[ab]{24,30}"], 1..8),
+            shortest in 0_usize..20, noise in prop::collection::vec("[ abAB]{0,9}", 8), from in 0_usize..9, last in any::<bool>(),
+        ) {
+            let patterns: Vec<&str> = patterns.iter().map(String::as_str).filter(|text| text.len() >= shortest).collect();
+            let text: String = noise.iter().zip(patterns.iter().cycle().chain([&""])).map(|(noise, pattern)| format!("{noise}{pattern}")).collect();
+            let (matcher, text) = (matcher(&patterns), text.as_bytes());
+            let mut slow = (from..text.len()).filter_map(|start| matcher.sight_at(text, start, last));
+            prop_assert_eq!(matcher.next(text, from, last), slow.next());
+        }
+    }
 
     fn matcher(patterns: &[&str]) -> Matcher {
         let numbered = (0..).zip(patterns);

@@ -3,9 +3,9 @@ use crate::KnownValues;
 use crate::stream::Stream;
 use std::sync::Arc;
 
-/// A value was seen.
+/// A known value was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hit {
+pub struct KnownHit {
     /// Name of the value.
     pub name: Arc<str>,
     /// Offset of its first byte in the stream.
@@ -15,7 +15,7 @@ pub struct Hit {
 /// Sans-IO stream scanner: gives back what is surely clean, holds back only what may begin a match.
 pub struct Scanner {
     stream: Stream,
-    hit: Option<Hit>,
+    hit: Option<KnownHit>,
 }
 
 impl Scanner {
@@ -32,18 +32,18 @@ impl Scanner {
     /// Takes a chunk; appends to `out` the bytes that may be forwarded.
     /// # Errors
     /// The hit; nothing of the value was given out whole. Once hit, a stream stays hit.
-    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Hit> {
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), KnownHit> {
         self.advance(chunk, false, out)
     }
 
     /// The end: gives out what was held back.
     /// # Errors
     /// As [`Scanner::push`].
-    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Hit> {
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), KnownHit> {
         self.advance(&[], true, out)
     }
 
-    fn advance(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), Hit> {
+    fn advance(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), KnownHit> {
         if let Some(hit) = &self.hit {
             return Err(hit.clone());
         }

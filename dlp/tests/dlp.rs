@@ -3,8 +3,26 @@
 
 #[path = "dlp/benign.rs"]
 mod benign;
+#[path = "dlp/containers.rs"]
+mod containers;
+#[path = "dlp/encoders.rs"]
+mod encoders;
 #[path = "dlp/forms.rs"]
 mod forms;
+#[path = "dlp/inspect.rs"]
+mod inspect;
+#[path = "dlp/ordinary.rs"]
+mod ordinary;
+#[path = "dlp/own.rs"]
+mod own;
+#[path = "dlp/packed.rs"]
+mod packed;
+#[path = "dlp/pages.rs"]
+mod pages;
+#[path = "dlp/reach.rs"]
+mod reach;
+#[path = "dlp/rules/all.rs"]
+mod rules;
 #[path = "dlp/spell.rs"]
 mod spell;
 #[path = "dlp/streams.rs"]

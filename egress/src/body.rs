@@ -63,6 +63,8 @@ struct Step {
     stage: Box<dyn Stage>,
     pending: Bytes,
     again: bool,
+    /// What it gives was given before.
+    passes: bool,
 }
 
 /// Stages in a row. Memory: one [`PIECE`] or chunk for each, whatever the expansion.
@@ -79,7 +81,11 @@ impl Pipeline {
     }
     /// Appends a stage.
     pub(crate) fn then(&mut self, stage: impl Stage + 'static) {
-        self.steps.push(Step { stage: Box::new(stage), pending: Bytes::new(), again: false });
+        self.steps.push(Step { stage: Box::new(stage), pending: Bytes::new(), again: false, passes: false });
+    }
+    /// Appends a stage that mostly gives what it got: it counts for no work.
+    pub(crate) fn then_passing(&mut self, stage: impl Stage + 'static) {
+        self.steps.push(Step { stage: Box::new(stage), pending: Bytes::new(), again: false, passes: true });
     }
     /// Hands in a chunk; only when [`Pipeline::next`] gave `None`.
     pub(crate) fn feed(&mut self, chunk: Bytes) {
@@ -133,7 +139,9 @@ impl Pipeline {
     }
     fn hand_on(&mut self, level: usize, out: Vec<u8>) -> Option<Bytes> {
         let out = Bytes::from(out);
-        self.worked += out.len() as u64;
+        if !self.steps[level].passes {
+            self.worked += out.len() as u64;
+        }
         match self.steps.get_mut(level + 1) {
             _ if out.is_empty() => None,
             Some(next) => {

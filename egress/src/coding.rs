@@ -54,7 +54,8 @@ impl Coding {
             _ => None,
         }
     }
-    /// What a body without `content-encoding` shows itself to be (a receiver may look as we do).
+    /// What a body without `content-encoding` shows itself to be (a receiver may look as we do). Zlib's two bytes are not
+    /// asked for: whatever shows nothing is tried as deflate, with or without them.
     pub(crate) fn sniff(start: &[u8]) -> Option<Coding> {
         match start {
             [0x1f, 0x8b, 8, ..] => Some(Coding::Gzip),
@@ -80,7 +81,27 @@ pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
     if found.len() > NESTED { Err("too many at once".to_owned()) } else { Ok(found) }
 }
 
-/// The coding of gRPC's or Connect's single messages, when it is one: the body says nothing of it, so nobody can look in.
+/// A body that is a row of messages, and the coding that those have which say that they are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    pub(crate) coding: Option<Coding>,
+}
+
+/// Whether a body is a row of messages; `Err` is the name of a coding that is not understood.
+pub(crate) fn envelope(headers: &HeaderMap) -> Result<Option<Envelope>, String> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split([';', ' ']).next().unwrap_or_default().to_ascii_lowercase();
+    // In its text form each chunk is base64, which is seen through as it stands.
+    let text = kind.starts_with("application/grpc-web-text");
+    let rows = kind.starts_with("application/grpc") || kind.starts_with("application/connect+");
+    let coding = match message_coding(headers) {
+        Some(name) => Some(Coding::parse(name.trim()).ok_or(name)?),
+        None => None,
+    };
+    Ok((rows && !text || coding.is_some()).then_some(Envelope { coding }))
+}
+
+/// The coding of gRPC's or Connect's single messages, when one is named.
 pub(crate) fn message_coding(headers: &HeaderMap) -> Option<String> {
     let named = ["grpc-encoding", "connect-content-encoding"].map(|name| headers.get_all(name));
     let names = named.iter().flat_map(|values| values.iter());
@@ -156,7 +177,7 @@ impl Decode {
 }
 
 impl Coding {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Coding::Gzip => "gzip",
             Coding::Deflate => "deflate",

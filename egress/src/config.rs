@@ -1,9 +1,14 @@
 //! What an engine is told. Plain data: `bottle` translates the plan into it.
-use credentials::{Binding, Secret, Slot, Vault};
+mod terms;
+
+use crate::Budgets;
+use credentials::{Binding, Slot, Vault};
 use policy::{Policy, ProxyException, RouteId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use terms::{Allowance, DlpAction, DlpTerms, RouteTerms, RuleAction, RuleActions};
 
 /// Everything an engine needs.
 pub struct Config {
@@ -27,29 +32,6 @@ pub struct Config {
     pub audit: audit::Auditor,
 }
 
-/// What is sought and what is done about it.
-#[derive(Default)]
-pub struct DlpTerms {
-    /// For routes without their own.
-    pub action: DlpAction,
-    /// By route.
-    pub routes: BTreeMap<RouteId, DlpAction>,
-    /// Name and value of what must stay inside, besides the vault's.
-    pub secrets: Vec<(String, Secret)>,
-}
-
-/// What is done about a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DlpAction {
-    /// The exchange ends.
-    #[default]
-    Block,
-    /// The value is replaced.
-    Redact,
-    /// Recorded only.
-    Warn,
-}
-
 /// The outward leg.
 #[derive(Default)]
 pub struct Upstream {
@@ -59,6 +41,8 @@ pub struct Upstream {
     pub proxy: Option<UpstreamProxy>,
     /// Name servers to ask instead of the system's; empty: the system's.
     pub nameservers: Vec<std::net::SocketAddr>,
+    /// How much may leave in a time.
+    pub budgets: Budgets,
 }
 
 /// The next hop.

@@ -4,13 +4,14 @@ mod failure;
 mod next_hop;
 mod race;
 
+use crate::budget::Books;
 use crate::names::Names;
 use crate::resolve::{LookUpError, Resolver};
 use crate::upstream::Duplex;
 use crate::{Limits, Upstream, tls};
 use arc_swap::ArcSwap;
 use policy::host::HostName;
-use policy::{AddressRefusal, Denial, Host, Permitted, PermittedTunnel, Policy, Vetted};
+use policy::{AddressRefusal, Denial, Host, Permitted, PermittedTunnel, Policy, Route, Vetted};
 use rustls::RootCertStore;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -43,6 +44,7 @@ pub(crate) struct Dialled {
 pub(crate) trait Destination: Sync {
     fn host(&self) -> &Host;
     fn port(&self) -> u16;
+    fn route(&self) -> &Route;
     fn vet(&self, addresses: &[IpAddr]) -> Result<Vec<Vetted>, AddressRefusal>;
 }
 
@@ -52,6 +54,9 @@ impl Destination for Permitted {
     }
     fn port(&self) -> u16 {
         self.request().port
+    }
+    fn route(&self) -> &Route {
+        Permitted::route(self)
     }
     fn vet(&self, addresses: &[IpAddr]) -> Result<Vec<Vetted>, AddressRefusal> {
         Permitted::vet(self, addresses)
@@ -65,6 +70,9 @@ impl Destination for PermittedTunnel {
     fn port(&self) -> u16 {
         PermittedTunnel::port(self)
     }
+    fn route(&self) -> &Route {
+        PermittedTunnel::route(self)
+    }
     fn vet(&self, addresses: &[IpAddr]) -> Result<Vec<Vetted>, AddressRefusal> {
         PermittedTunnel::vet(self, addresses)
     }
@@ -77,6 +85,7 @@ pub struct Dialer {
     next_hop: Option<NextHop>,
     connect_time: Duration,
     idle: Duration,
+    books: Arc<Books>,
 }
 
 impl Dialer {
@@ -95,7 +104,13 @@ impl Dialer {
             next_hop,
             connect_time: limits.connect_time,
             idle: limits.stream_idle_time,
+            books: Arc::new(Books::new(&upstream.budgets)),
         })
+    }
+
+    /// Where what leaves is counted.
+    pub(crate) fn books(&self) -> &Arc<Books> {
+        &self.books
     }
 
     /// The next hop of this host; `None`: it goes direct, because there is no proxy or the host is an exception.
@@ -105,11 +120,18 @@ impl Dialer {
 
     /// Bytes to the destination: direct, or through the next hop by CONNECT.
     pub(crate) async fn connect(&self, to: &impl Destination) -> Result<Dialled, Box<Denial>> {
+        self.enter(to)?;
         let connected = match self.next_hop(to.host()) {
             None => self.in_time("no connection", self.connect_directly(to)).await,
             Some(hop) => self.in_time(NO_WAY_THROUGH, self.connect_through(hop, to)).await,
         };
         connected.map_err(|failure| failure.denial(to))
+    }
+
+    /// Counted before anything is looked up.
+    fn enter(&self, to: &impl Destination) -> Result<(), Box<Denial>> {
+        let placed = |denial: Box<Denial>| denial.with_destination(to.host().clone(), to.port());
+        self.books.connection(to.route()).map_err(|denial| Box::new(placed(denial)))
     }
 
     async fn connect_through(&self, hop: &NextHop, to: &impl Destination) -> Result<Dialled, Failure> {
@@ -123,6 +145,7 @@ impl Dialer {
         hop: &NextHop,
         to: &impl Destination,
     ) -> Result<Dialled, Box<Denial>> {
+        self.enter(to)?;
         let connecting = async {
             self.check_for_next_hop(to)?;
             self.connect_to_next_hop(hop).await

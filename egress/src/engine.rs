@@ -1,4 +1,5 @@
 //! One engine per bottle: its listeners and its end.
+use crate::budget::Purse;
 use crate::config::Config;
 use crate::names::Names;
 use crate::record::{Ledger, Scribe};
@@ -8,7 +9,7 @@ use crate::upstream::Client;
 use crate::{CertificateAuthority, Limits, dns, introspect, listen};
 use arc_swap::ArcSwap;
 use credentials::{Binding, Vault};
-use policy::{Denial, DenialCode, Policy, RouteId};
+use policy::{Denial, DenialCode, Policy, Route, RouteId};
 use std::collections::BTreeMap;
 use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
@@ -56,6 +57,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// What an exchange or tunnel by this route may use up.
+    pub(crate) fn purse(&self, route: &Arc<Route>) -> Purse {
+        Purse::new(self.client.dialer().books(), route)
+    }
+
     /// Keeps a refusal for who asks why; its sentence may quote what held a value.
     pub(crate) fn remember(&self, ledger: &Ledger, denial: &Denial) {
         let sentence = self.terms.clean(&denial.sentence);

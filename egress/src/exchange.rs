@@ -7,22 +7,25 @@ mod scrub;
 mod send;
 
 use crate::body::Body;
+use crate::budget::Purse;
 use crate::engine::Shared;
 use crate::headers;
 use crate::interim::Teller;
 use crate::record::Ledger;
+use crate::respond::is_model;
 use crate::screen::{Watch, exempt};
 use crate::upstream::PoolIdentity;
 use crate::websocket::Bridge;
 use credentials::{Binding, Placeholder, Secret};
 use http::{Method, Response, header};
+use http_body::Body as _;
 use inject::inject;
 use policy::{Denial, Permitted, Request, decide};
-use scrub::scrub;
+use scrub::{From, scrub};
 use send::send;
 use std::sync::Arc;
 
-pub(crate) use scrub::{Scrub, scrubbed};
+pub(crate) use scrub::{Inward, scrub_headers, scrubbed};
 
 /// A request as it came in, after its hop-by-hop headers were taken off.
 pub(crate) struct Asked {
@@ -79,12 +82,30 @@ pub(crate) async fn exchange(
     let head_only = head.method == Method::HEAD;
     let permitted = decide(&engine.policy.load(), facts)?;
     ledger.note(|event| event.route = Some(permitted.route().name.clone()));
-    let screened = screen(engine, permitted, head, ledger.count_up(body), websocket, ledger)?;
+    let purse = engine.purse(permitted.route());
+    pay(&purse, &permitted, &head, &body)?;
+    let body = ledger.count_up(body, purse);
+    let from =
+        From { route: permitted.route().id, model: is_model(&permitted.request().host, &head.headers) };
+    let screened = screen(engine, permitted, head, body, websocket, ledger)?;
     let outbound = inject(engine, screened, ledger).await?;
     let answer = send(engine, outbound, teller.as_ref(), ledger).await?;
-    let answered = scrub(engine, answer, head_only, ledger)?;
+    let answered = scrub(engine, answer, from, head_only, ledger)?;
     // A request body may have been broken off meanwhile. Later than this, the agent's leg is cut for it.
     ledger.broken().map_or(Ok(answered), |denial| Err(Box::new(denial)))
+}
+
+/// Takes the request itself from the budgets; a body that is known to be too large is not begun.
+fn pay(
+    purse: &Purse,
+    permitted: &Permitted,
+    head: &http::request::Parts,
+    body: &Body,
+) -> Result<(), Box<Denial>> {
+    purse.request()?;
+    let target = permitted.request().target.len() + head.method.as_str().len();
+    purse.bytes(target as u64 + headers::size_of_fields(&head.headers))?;
+    purse.has_room(body.size_hint().lower())
 }
 
 /// Looks for what must stay inside, in the agent's own bytes: before any credential is among them.
@@ -100,10 +121,7 @@ fn screen(
     headers::overrides(permitted.route(), &head.headers)?;
     let exempt = exempt(binding.as_ref(), &head.headers, websocket);
     let watch = Watch::new(&engine.terms, &permitted, exempt, ledger);
-    watch.host(&permitted.request().host)?;
-    watch.method(permitted.request().method.as_str())?;
-    watch.target(&permitted.request().target)?;
-    watch.headers(&mut head.headers)?;
+    watch.request(&permitted, &mut head.headers)?;
     let body = watch.body(&head.headers, body)?;
     if watch.rewrites() {
         head.headers.remove(header::CONTENT_LENGTH);

@@ -44,6 +44,11 @@ pub(crate) fn strip_request(headers: &mut HeaderMap) -> Result<(), &'static str>
     Ok(())
 }
 
+/// Bytes of header or trailer lines, as HTTP/1.1 would write them.
+pub(crate) fn size_of_fields(fields: &HeaderMap) -> u64 {
+    fields.iter().map(|(name, value)| (name.as_str().len() + value.len() + 4) as u64).sum()
+}
+
 /// Where a route limits what may be asked for, nothing may ask for something else on the side.
 /// # Errors
 /// When a header does.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod body;
+pub mod budget;
 pub mod ca;
 mod coding;
 pub mod config;
@@ -17,6 +18,7 @@ mod fresh;
 mod headers;
 mod http2;
 mod inbound;
+mod injection;
 mod interim;
 mod introspect;
 mod listen;
@@ -31,9 +33,15 @@ mod socket;
 mod tls;
 mod trailers;
 pub mod tunnel;
+mod unpack;
 pub mod upstream;
 pub mod websocket;
 
+pub use budget::{Budget, Budgets, Rate};
 pub use ca::{CertificateAuthority, WrittenCa, dangerous_written_ca};
-pub use config::{Config, DlpAction, DlpTerms, Limits, ProxyAuth, Upstream, UpstreamProxy};
+pub use config::{
+    Allowance, Config, DlpAction, DlpTerms, Limits, ProxyAuth, RouteTerms, RuleAction, RuleActions, Upstream,
+    UpstreamProxy,
+};
 pub use engine::{Engine, Listeners};
+pub use unpack::{Damaged, Unpacking};

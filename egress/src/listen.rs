@@ -132,16 +132,18 @@ async fn carry(
         return;
     }
     let ledger = Ledger::open(&engine.scribe, carries.protocol());
-    let watch = Watch::of(&engine.terms, permitted.route().id, Exempt::default(), &ledger);
+    let watch = Watch::of(&engine.terms, permitted.route(), Exempt::default(), &ledger);
     if let Err(denial) = watch.host(permitted.host()) {
         ledger.note(|event| event.route = Some(permitted.route().name.clone()));
         let denial = denial.with_destination(permitted.host().clone(), permitted.port());
         ledger.deny(&denial);
         return engine.remember(&ledger, &denial);
     }
+    let inspect = engine.terms.reads(permitted.route().id) && carries == Carries::Tcp;
     ledger.silence();
     let id = connect.map_or_else(|| ledger.id(), |connect| connect.id());
-    let exchange = tunnel::run(&engine.tunnels, permitted, carries, id, stream).await;
+    let watched = inspect.then(|| tunnel::Watched::new(&watch, ledger.clone()));
+    let exchange = tunnel::run_watched(&engine.tunnels, permitted, carries, id, stream, watched).await;
     engine.scribe.write(exchange);
 }
 

@@ -3,6 +3,7 @@ mod counted;
 mod watch;
 
 use crate::body::Body;
+use crate::budget::Purse;
 use crate::cut;
 use crate::screen::Terms;
 use audit::{Auditor, Decision, Event, Exchange, Finding};
@@ -180,12 +181,13 @@ impl Ledger {
         self.0.moved.now();
         self.0.down.fetch_add(bytes, Ordering::Relaxed);
     }
-    /// Counts a request body.
-    pub(crate) fn count_up(&self, body: Body) -> Body {
+    /// Counts a request body, and ends it when its purse is empty.
+    pub(crate) fn count_up(&self, body: Body, purse: Purse) -> Body {
         if !body.is_end_stream() {
             self.0.moved.begin_upload();
         }
-        Counted { inner: body, ledger: self.clone(), direction: Direction::Up, left: None }.boxed_unsync()
+        let direction = Direction::Up(purse);
+        Counted { inner: body, ledger: self.clone(), direction, left: None }.boxed_unsync()
     }
     /// Counts a response body; its end completes the exchange. From here on the agent has an answer.
     pub(crate) fn count_down(&self, body: Body) -> Body {

@@ -1,5 +1,6 @@
 //! Refusals, made to be understood by an agent: one sentence, in the shape that its client shows.
 use crate::body::{Body, full};
+use crate::budget::whole_seconds;
 use crate::headers::{DECISION, EXCHANGE, has_token};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use policy::{Denial, DenialCode, Host};
@@ -55,6 +56,17 @@ const OPENAI_LIKE: [&str; 8] = [
     "together.xyz",
 ];
 
+/// Whether a model answers: what it says is meant for an agent.
+pub(crate) fn is_model(host: &Host, headers: &HeaderMap) -> bool {
+    let name = host.name().unwrap_or_default();
+    match Shape::of(Some(host), headers, false) {
+        Shape::Anthropic | Shape::OpenAi => true,
+        // Documents of users come from other names below this one.
+        Shape::Google => ["generativelanguage.", "aiplatform."].iter().any(|model| name.contains(model)),
+        Shape::Json | Shape::Text | Shape::WebSocket => false,
+    }
+}
+
 fn accepts_json(headers: &HeaderMap) -> bool {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accept.flat_map(|value| value.split(',')).any(|item| {
@@ -87,6 +99,10 @@ pub(crate) fn refusal(denial: &Denial, id: &str, shape: Shape) -> Response<Body>
     if status.is_client_error() {
         // Read by the SDKs of LLM providers: a policy does not change by asking again.
         headers.insert("x-should-retry", HeaderValue::from_static("false"));
+    }
+    if let Some(time) = denial.opens_in {
+        // With a 403 no client waits by itself; who reads it knows when.
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(time)));
     }
     response
 }

@@ -1,22 +1,34 @@
-//! What must not leave: known values and stray placeholders, wherever they stand in a request.
+//! What must not leave: known values, stray placeholders, canaries and what looks like a credential, wherever it stands in
+//! a request.
+mod answer;
+mod entropy;
+mod head;
+mod messages;
+mod peel;
 mod shadow;
+mod stream;
+mod tap;
 mod terms;
+mod verdicts;
 
-use crate::body::{Body, Pipeline, Stage, Staged};
-use crate::coding::{codings, message_coding};
-use crate::config::DlpAction;
+use crate::body::{Body, Pipeline, Staged};
+use crate::coding::{codings, envelope};
+use crate::config::RuleAction;
 use crate::record::Ledger;
 use audit::Finding;
-use bytes::Bytes;
 use credentials::{AuthScheme, Binding, BodyKind, Places, Slot};
-use dlp::{KnownValues, Scanner, Scrubber};
-use http::{HeaderMap, HeaderValue, header};
-use policy::{Denial, DenialCode, Host, Permitted, RouteId};
+use dlp::{Collector, Hit, Unfolding, Verdict};
+use http::{HeaderMap, header};
+use policy::{Denial, DenialCode, Permitted, Route, RouteId};
 use shadow::Shadow;
 use std::sync::Arc;
-use terms::{HOST, STRAY, rule_of};
+use stream::Scan;
+use terms::STRAY;
+use verdicts::{ASTRAY, CANARY, KNOWN, SPLIT, UNREADABLE};
 
+pub(crate) use answer::{Inspection, fields, whole};
 pub(crate) use terms::{Sought, Terms, Way};
+pub(crate) use verdicts::{Judged, Verdicts};
 
 /// What is sought in one request and what is done about it.
 #[derive(Clone)]
@@ -24,7 +36,9 @@ pub(crate) struct Watch {
     head: Sought,
     body: Sought,
     own: Option<Slot>,
-    action: DlpAction,
+    route: RouteId,
+    verdicts: Arc<Verdicts>,
+    collector: Collector,
     ledger: Ledger,
 }
 
@@ -35,20 +49,32 @@ pub(crate) struct Exempt {
     body: Option<Slot>,
 }
 
+/// Whether a finding can be replaced where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Can {
+    Redact,
+    OnlyBlock,
+}
+
 impl Watch {
     /// For a permitted request. The placeholder of the route's own credential is no stray where it will be swapped.
     pub(crate) fn new(terms: &Arc<Terms>, permitted: &Permitted, exempt: Exempt, ledger: &Ledger) -> Watch {
-        Watch::of(terms, permitted.route().id, exempt, ledger)
+        Watch::of(terms, permitted.route(), exempt, ledger)
     }
-    /// For a connection on this route that is not inspected: its host is all that is seen.
-    pub(crate) fn of(terms: &Arc<Terms>, route: RouteId, exempt: Exempt, ledger: &Ledger) -> Watch {
+    /// For a connection on this route that is no HTTP.
+    pub(crate) fn of(terms: &Arc<Terms>, route: &Route, exempt: Exempt, ledger: &Ledger) -> Watch {
         Watch {
             head: Sought::new(terms, Way::Outward(exempt.own)),
             body: Sought::new(terms, Way::Outward(exempt.body)),
             own: exempt.own,
-            action: terms.action(route),
+            route: route.id,
+            verdicts: terms.outward(route.id),
+            collector: terms.collector(route),
             ledger: ledger.clone(),
         }
+    }
+    pub(crate) fn route(&self) -> RouteId {
+        self.route
     }
     pub(crate) fn is_idle(&self) -> bool {
         self.head.is_idle() && self.body.is_idle()
@@ -56,123 +82,61 @@ impl Watch {
 
     /// Whether bodies may change their length on the way.
     pub(crate) fn rewrites(&self) -> bool {
-        !self.is_idle() && self.action == DlpAction::Redact
+        !self.is_idle() && self.verdicts.redacts()
     }
 
-    /// Records what was found; a denial when it may not go on.
-    fn report(&self, name: &str, place: &str, action: DlpAction) -> Result<(), Box<Denial>> {
-        let (rule, word) = (rule_of(name), word_of(action));
-        let finding =
-            Finding { rule: rule.into(), place: place.into(), name: name.into(), action: word.into() };
+    /// Records what was found, and says what becomes of it.
+    /// # Errors
+    /// When it may not go on.
+    fn judge(&self, hit: &Hit, place: &str, can: Can) -> Result<Verdict, Box<Denial>> {
+        let judged = match self.verdicts.on(hit) {
+            Judged::Redact if can == Can::OnlyBlock || hit.packed => Judged::Block,
+            judged => judged,
+        };
+        let Some(finding) = finding(hit, place, &judged) else { return Ok(Verdict::Pass) };
         self.ledger.find(finding);
-        if action != DlpAction::Block {
-            return Ok(());
-        }
-        let own = self.own.is_some_and(|slot| name.strip_prefix(STRAY) == Some(&slot.to_string()));
-        Err(astray(name, place, own))
-    }
-
-    /// Whole bytes that cannot be rewritten: the target and the names of headers.
-    fn check(&self, known: &KnownValues, bytes: &[u8], place: &str) -> Result<(), Box<Denial>> {
-        let Some(hit) = known.find(bytes) else { return Ok(()) };
-        let action = if self.action == DlpAction::Redact { DlpAction::Block } else { self.action };
-        self.report(&hit.name, place, action)
-    }
-
-    fn check_value(
-        &self,
-        known: &KnownValues,
-        name: &str,
-        value: &mut HeaderValue,
-    ) -> Result<(), Box<Denial>> {
-        let Some(hit) = known.find(value.as_bytes()) else { return Ok(()) };
-        self.report(&hit.name, &format!("header {name}"), self.action)?;
-        if self.action == DlpAction::Redact {
-            let clean = known.scrub(value.as_bytes()).and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
-            *value = clean.unwrap_or_else(|| HeaderValue::from_static("[redacted]"));
-        }
-        Ok(())
-    }
-
-    /// Names and values of headers or trailers.
-    /// # Errors
-    /// When something stands there that must not leave.
-    pub(crate) fn headers(&self, headers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        self.fields(&self.head, headers)
-    }
-
-    /// Trailers are not injected into, so a placeholder stands there as in a body.
-    fn trailers(&self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        self.fields(&self.body, trailers)
-    }
-
-    fn fields(&self, sought: &Sought, headers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        if sought.is_idle() {
-            return Ok(());
-        }
-        let known = sought.now();
-        for (name, value) in headers.iter_mut() {
-            self.check(&known, name.as_str().as_bytes(), "header name")?;
-            self.check_value(&known, name.as_str(), value)?;
-        }
-        Ok(())
-    }
-
-    /// Where it goes: a name is told to everybody who is asked for its address, and to who is called by it.
-    /// # Errors
-    /// When something stands there that must not leave.
-    pub(crate) fn host(&self, host: &Host) -> Result<(), Box<Denial>> {
-        match host.name() {
-            Some(name) if !self.is_idle() => self.check(&self.body.all_outward(), name.as_bytes(), HOST),
-            _ => Ok(()),
+        match judged {
+            Judged::Block => Err(self.denial(hit, place)),
+            Judged::Redact => Ok(Verdict::Redact),
+            Judged::Off | Judged::Allowed(_) | Judged::Warn => Ok(Verdict::Pass),
         }
     }
 
-    /// What is asked for.
-    /// # Errors
-    /// When something stands there that must not leave.
-    pub(crate) fn method(&self, method: &str) -> Result<(), Box<Denial>> {
-        if self.is_idle() {
-            Ok(())
-        } else {
-            self.check(&self.body.all_outward(), method.as_bytes(), "method")
-        }
+    fn denial(&self, hit: &Hit, place: &str) -> Box<Denial> {
+        let own = self.own.is_some_and(|slot| hit.name.strip_prefix(STRAY) == Some(&slot.to_string()));
+        Box::new(Denial::new(DenialCode::SecretInRequest, sentence(hit, place, own)))
     }
 
-    /// The target as sent.
-    /// # Errors
-    /// When something stands there that must not leave.
-    pub(crate) fn target(&self, target: &str) -> Result<(), Box<Denial>> {
-        if self.is_idle() {
-            return Ok(());
+    /// A part of a value may be a part of it all.
+    fn pieces(&self, bytes: &[u8], place: &str) -> Result<(), Box<Denial>> {
+        match self.collector.see(bytes) {
+            Some(hit) => self.judge(&hit, place, Can::OnlyBlock).map(drop),
+            None => Ok(()),
         }
-        let known = self.head.now();
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        self.check(&known, path.as_bytes(), "path")?;
-        self.check(&known, query.as_bytes(), "query")?;
-        // A value may lie across the question mark too.
-        self.check(&known, target.as_bytes(), "target")
     }
 
     /// One whole message.
     /// # Errors
     /// When something stands there that must not leave.
     pub(crate) fn message(&self, bytes: &[u8], place: &str) -> Result<(), Box<Denial>> {
-        if self.body.is_idle() { Ok(()) } else { self.check(&self.body.now(), bytes, place) }
+        if self.body.is_idle() {
+            return Ok(());
+        }
+        self.check(&self.body.now().all, bytes, place)?;
+        self.pieces(bytes, place)
     }
 
     /// The stages of a stream in the clear.
     pub(crate) fn stream(&self, pipeline: &mut Pipeline, place: &'static str) {
-        if self.is_idle() {
-            return;
+        if !self.is_idle() {
+            pipeline.then(Scan::new(self, place, Can::Redact));
         }
-        match self.action {
-            DlpAction::Redact => pipeline.then(Redact {
-                watch: self.clone(),
-                scrubber: Scrubber::new(self.body.known()),
-                place,
-            }),
-            _ => pipeline.then(Scan::new(self, place)),
+    }
+
+    /// The stages of raw bytes, which cannot be rewritten: nobody knows which of them count the others.
+    pub(crate) fn raw(&self, pipeline: &mut Pipeline) {
+        if !self.is_idle() {
+            pipeline.then(Scan::new(self, "tcp", Can::OnlyBlock));
         }
     }
 
@@ -183,16 +147,30 @@ impl Watch {
         if self.is_idle() {
             return Ok(body);
         }
+        let messages = match envelope(headers) {
+            Ok(messages) => messages,
+            Err(name) => {
+                self.unreadable(&name)?;
+                None
+            }
+        };
+        let codings = match codings(headers) {
+            Ok(codings) => Some(codings),
+            Err(name) => {
+                self.unreadable(&name)?;
+                None
+            }
+        };
+        // What is coded, or counts its bytes, would be damaged by a stand-in.
+        let plain = messages.is_none() && codings.as_ref().is_some_and(Vec::is_empty);
+        let (can, unfolding) =
+            if plain { (Can::Redact, Unfolding::Inside) } else { (Can::OnlyBlock, Unfolding::Nothing) };
         let mut pipeline = Pipeline::default();
-        self.stream(&mut pipeline, "body");
-        if let Some(coding) = message_coding(headers) {
-            self.unreadable(&coding)?;
+        pipeline.then(Scan::beside(self, "body", can, unfolding));
+        if let Some(codings) = codings {
+            pipeline.then(Shadow::new(self, codings, messages));
         }
-        match codings(headers) {
-            Ok(codings) => pipeline.then(Shadow::new(self, codings)),
-            Err(name) => self.unreadable(&name)?,
-        }
-        Ok(Staged::body(body, pipeline, self.action != DlpAction::Redact, self.ledger.clone()))
+        Ok(Staged::body(body, pipeline, !self.verdicts.redacts(), self.ledger.clone()))
     }
 
     fn unreadable(&self, coding: &str) -> Result<(), Box<Denial>> {
@@ -203,19 +181,32 @@ impl Watch {
     }
 
     fn unreadable_because(&self, sentence: &str) -> Result<(), Box<Denial>> {
-        let action = if self.action == DlpAction::Warn { DlpAction::Warn } else { DlpAction::Block };
-        let finding = Finding {
-            rule: "unreadable".into(),
-            place: "body".into(),
-            name: "content-encoding".into(),
-            action: word_of(action).into(),
-        };
-        self.ledger.find(finding);
-        if action == DlpAction::Warn {
+        let action = self.verdicts.on_unreadable();
+        let word = if action == RuleAction::Warn { "warn" } else { "block" };
+        self.ledger.find(Finding::new(UNREADABLE, "body", "content-encoding", word));
+        if action == RuleAction::Warn {
             return Ok(());
         }
         Err(Box::new(Denial::new(DenialCode::Unreadable, sentence)))
     }
+}
+
+/// What the audit says of a hit; `None` when nothing was to be looked for.
+pub(crate) fn finding(hit: &Hit, place: &str, judged: &Judged) -> Option<Finding> {
+    let (word, reason) = match judged {
+        Judged::Off => return None,
+        Judged::Allowed(reason) => ("allow", Some(reason.to_string())),
+        Judged::Warn => ("warn", None),
+        Judged::Redact => ("redact", None),
+        Judged::Block => ("block", None),
+    };
+    Some(Finding {
+        length: Some(hit.length as u64),
+        fingerprint: Some(hit.fingerprint.to_string()),
+        layer: (&*hit.layer != "plain").then(|| hit.layer.to_string()),
+        reason,
+        ..Finding::new(&hit.rule, place, &hit.name, word)
+    })
 }
 
 /// Where the route replaces its own placeholder, or can swap it: a binding by place (a header, say) removes what the
@@ -240,118 +231,36 @@ pub(crate) fn body_kind(headers: &HeaderMap) -> Option<BodyKind> {
     BodyKind::of(content_type).filter(|_| plain)
 }
 
-fn word_of(action: DlpAction) -> &'static str {
-    match action {
-        DlpAction::Block => "block",
-        DlpAction::Redact => "redact",
-        DlpAction::Warn => "warn",
-    }
-}
-
-fn astray(name: &str, place: &str, own: bool) -> Box<Denial> {
-    let what = if own {
-        format!(
+fn sentence(hit: &Hit, place: &str, own: bool) -> String {
+    let (name, rule) = (&hit.name, &hit.rule);
+    let what = match &**rule {
+        ASTRAY if own => format!(
             "the {name} stands in the {place} of this request, where its value is not put: a far side could be made to \
              spell it; send it in a header, the query or the path, or let the operator write `in: [body]` (or \
              `in: [websocket]`) beside `scheme: placeholder`"
-        )
-    } else if name.starts_with(STRAY) {
-        format!("the {name} stands in the {place} of a request to a host or place that is not its own")
-    } else {
-        format!("the value of {name} stands in the {place} of this request and must stay inside the bottle")
+        ),
+        ASTRAY => {
+            format!("the {name} stands in the {place} of a request to a host or place that is not its own")
+        }
+        CANARY => format!(
+            "a fake credential of this bottle ({name}) stands in the {place} of this request; it belongs to nobody and \
+             never leaves"
+        ),
+        SPLIT => format!(
+            "enough pieces of {name} went to this host for it to be put together, the last one in the {place} of this request"
+        ),
+        KNOWN => format!(
+            "the value of {name} stands in the {place} of this request and must stay inside the bottle"
+        ),
+        UNREADABLE => format!(
+            "{name} stands in the {place} of this request, and what cannot be inspected does not pass; send it without, or \
+             in smaller parts"
+        ),
+        _ => format!(
+            "what looks like a secret ({name}, rule {rule}) stands in the {place} of this request; if it may go, the operator \
+             can allow this one value by its fingerprint {}",
+            hit.fingerprint
+        ),
     };
-    let sentence = format!("{what}; this is policy, do not try to send it in another way");
-    Box::new(Denial::new(DenialCode::SecretInRequest, sentence))
-}
-
-/// Looks for values in a stream; with `warn` it goes on after the first.
-struct Scan {
-    watch: Watch,
-    scanner: Option<Scanner>,
-    place: &'static str,
-}
-
-impl Scan {
-    fn new(watch: &Watch, place: &'static str) -> Scan {
-        Scan { watch: watch.clone(), scanner: Some(Scanner::new(watch.body.known())), place }
-    }
-    fn found(&mut self, hit: &dlp::Hit) -> Result<(), Box<Denial>> {
-        self.scanner = None;
-        self.watch.report(&hit.name, self.place, self.watch.action)
-    }
-    /// Looks without giving anything out; gives the number of bytes known to be clean.
-    fn look(&mut self, chunk: &[u8], last: bool) -> Result<u64, Box<Denial>> {
-        let mut clean = Vec::new();
-        match self.push(chunk, last, &mut clean) {
-            Some(hit) => self.found(&hit).map(|()| u64::MAX),
-            None if self.scanner.is_none() => Ok(u64::MAX),
-            None => Ok(clean.len() as u64),
-        }
-    }
-    fn push(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) -> Option<dlp::Hit> {
-        let scanner = self.scanner.as_mut()?;
-        if let Some(known) = self.watch.body.renewed() {
-            scanner.renew(known);
-        }
-        let pushed = scanner.push(chunk, out);
-        let finished = if last && pushed.is_ok() { scanner.finish(out) } else { Ok(()) };
-        pushed.and(finished).err()
-    }
-    fn warns(&self) -> bool {
-        self.watch.action == DlpAction::Warn
-    }
-}
-
-impl Stage for Scan {
-    fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
-        let chunk = std::mem::take(input);
-        if self.warns() {
-            self.look(&chunk, false)?;
-            out.extend_from_slice(&chunk);
-        } else if let Some(hit) = self.push(&chunk, false, out) {
-            self.found(&hit)?;
-        }
-        Ok(false)
-    }
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
-        if self.warns() {
-            self.look(&[], true)?;
-        } else if let Some(hit) = self.push(&[], true, out) {
-            self.found(&hit)?;
-        }
-        Ok(())
-    }
-    fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        self.watch.trailers(trailers)
-    }
-}
-
-/// Replaces values in a stream.
-struct Redact {
-    watch: Watch,
-    scrubber: Scrubber,
-    place: &'static str,
-}
-
-impl Redact {
-    fn count(&self, replaced: u64) -> Result<(), Box<Denial>> {
-        if replaced == 0 { Ok(()) } else { self.watch.report("a known value", self.place, DlpAction::Redact) }
-    }
-}
-
-impl Stage for Redact {
-    fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
-        if let Some(known) = self.watch.body.renewed() {
-            self.scrubber.renew(known);
-        }
-        let replaced = self.scrubber.push(&std::mem::take(input), out);
-        self.count(replaced).map(|()| false)
-    }
-    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
-        let replaced = self.scrubber.finish(out);
-        self.count(replaced)
-    }
-    fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        self.watch.trailers(trailers)
-    }
+    format!("{what}; this is policy, do not try to send it in another way")
 }

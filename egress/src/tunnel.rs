@@ -1,8 +1,13 @@
-//! Bytes that are not inspected: raw TCP routes and passed-through TLS.
+//! Bytes that are no requests: raw TCP routes, which are looked at where that is said, and passed-through TLS.
+use crate::body::Pipeline;
+use crate::budget::Purse;
 use crate::dial::{Dialer, Stream};
-use crate::record::blank;
+use crate::record::{Ledger, blank};
+use crate::screen::Watch;
 use audit::{Decision, Exchange};
+use bytes::Bytes;
 use policy::{Denial, DenialCode, PermittedTunnel};
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +47,42 @@ pub struct Tunnels {
     pub end: CancellationToken,
 }
 
+/// A tunnel whose bytes are read on their way out.
+pub(crate) struct Watched {
+    pipeline: Pipeline,
+    ledger: Ledger,
+}
+
+impl Watched {
+    pub(crate) fn new(watch: &Watch, ledger: Ledger) -> Watched {
+        let mut pipeline = Pipeline::default();
+        watch.raw(&mut pipeline);
+        Watched { pipeline, ledger }
+    }
+
+    /// What of these bytes may go on now.
+    fn read(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Box<Denial>> {
+        if self.pipeline.is_empty() {
+            return Ok(bytes.to_vec());
+        }
+        self.pipeline.feed(Bytes::copy_from_slice(bytes));
+        let mut out = Vec::with_capacity(bytes.len());
+        while let Some(piece) = self.pipeline.next()? {
+            out.extend_from_slice(&piece);
+        }
+        Ok(out)
+    }
+
+    /// What waited for more.
+    fn end(&mut self) -> Result<Vec<u8>, Box<Denial>> {
+        let mut out = Vec::new();
+        while let Some(piece) = self.pipeline.finish()? {
+            out.extend_from_slice(&piece);
+        }
+        Ok(out)
+    }
+}
+
 /// Connects and copies until both sides have ended, nothing moved for the idle time, or the engine ends. `client` gives
 /// first what was already read from it. The event is for the caller to record; `id` is the exchange's.
 pub async fn run<S>(
@@ -54,6 +95,21 @@ pub async fn run<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
+    run_watched(tunnels, permitted, carries, id, client, None).await
+}
+
+/// The same, with an eye on what leaves.
+pub(crate) async fn run_watched<S>(
+    tunnels: &Tunnels,
+    permitted: PermittedTunnel,
+    carries: Carries,
+    id: String,
+    client: S,
+    mut watched: Option<Watched>,
+) -> Exchange
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin,
+{
     let began = Instant::now();
     let moved = Moved::new();
     let mut exchange = event(&permitted, carries, id);
@@ -62,10 +118,15 @@ where
         Err(denial) => note(&mut exchange, Decision::Denied, &denial),
         Ok(dialled) => {
             exchange.upstream = Some(dialled.address.to_string());
-            if let Some(denial) = carry(tunnels, client, dialled.stream, &moved).await {
+            let purse = Purse::new(tunnels.dialer.books(), permitted.route());
+            let up = Up { purse: &purse, watched: watched.as_mut() };
+            if let Some(denial) = carry(tunnels, client, dialled.stream, &moved, up).await {
                 note(&mut exchange, Decision::Aborted, &denial);
             }
         }
+    }
+    if let Some(watched) = watched {
+        watched.ledger.note(|event| exchange.findings.append(&mut event.findings));
     }
     exchange.bytes_up = moved.up.load(Ordering::Relaxed);
     exchange.bytes_down = moved.down.load(Ordering::Relaxed);
@@ -74,44 +135,87 @@ where
 }
 
 /// Copies both ways; what broke it off, if anything did.
-async fn carry<S>(tunnels: &Tunnels, client: S, upstream: Stream, moved: &Moved) -> Option<Box<Denial>>
+async fn carry<S>(
+    tunnels: &Tunnels,
+    client: S,
+    upstream: Stream,
+    moved: &Moved,
+    up: Up<'_>,
+) -> Option<Box<Denial>>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
     let (client_reads, client_writes) = tokio::io::split(client);
     let (upstream_reads, upstream_writes) = tokio::io::split(upstream);
-    // A side that takes nothing more may have said its last words, and they may still be under way.
+    // A side that takes nothing more may have said its last words, and they may still be under way. A refusal waits for
+    // nothing.
     let both = async {
-        let (up, down) = tokio::join!(
-            copy(client_reads, upstream_writes, &moved.up, moved),
-            copy(upstream_reads, client_writes, &moved.down, moved),
-        );
-        up.and(down)
+        let (up, down) = tokio::try_join!(
+            copy(client_reads, upstream_writes, &moved.up, moved, Some(up)),
+            copy(upstream_reads, client_writes, &moved.down, moved, None),
+        )?;
+        Ok::<_, Box<Denial>>(up.and(down))
     };
     tokio::select! {
-        done = both => done.err().map(|error| broken(&error)),
+        done = both => match done {
+            Ok(ended) => ended.err().map(|error| broken(&error)),
+            Err(denial) => Some(denial),
+        },
         () = moved.silence(tunnels.idle) => Some(idle(tunnels.idle)),
         () = tunnels.end.cancelled() => Some(ending()),
     }
 }
 
 /// One direction. Its end is passed on as such, and the other direction goes on (half-close).
+/// # Errors
+/// When no more may leave.
 async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     count: &AtomicU64,
     moved: &Moved,
-) -> io::Result<()> {
+    mut up: Option<Up<'_>>,
+) -> Result<io::Result<()>, Box<Denial>> {
     let mut buffer = vec![0; BUFFER];
     loop {
-        let length = from.read(&mut buffer).await?;
-        if length == 0 {
-            return to.shutdown().await.or_else(already_gone);
+        let length = match from.read(&mut buffer).await {
+            Ok(length) => length,
+            Err(error) => return Ok(Err(error)),
+        };
+        let bytes = match &mut up {
+            Some(up) => up.take(&buffer[..length])?,
+            None => Cow::Borrowed(&buffer[..length]),
+        };
+        let written = async {
+            to.write_all(&bytes).await?;
+            to.flush().await
+        };
+        if let Err(error) = written.await {
+            return Ok(Err(error));
         }
-        to.write_all(&buffer[..length]).await?;
-        to.flush().await?;
-        count.fetch_add(length as u64, Ordering::Relaxed);
+        count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         moved.touch();
+        if length == 0 {
+            return Ok(to.shutdown().await.or_else(already_gone));
+        }
+    }
+}
+
+/// What leaves pays, and is looked at where the route says so.
+struct Up<'a> {
+    purse: &'a Purse,
+    watched: Option<&'a mut Watched>,
+}
+
+impl Up<'_> {
+    /// The bytes to go on with; none are the end.
+    fn take<'b>(&mut self, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, Box<Denial>> {
+        self.purse.bytes(bytes.len() as u64)?;
+        match &mut self.watched {
+            None => Ok(Cow::Borrowed(bytes)),
+            Some(watched) if bytes.is_empty() => watched.end().map(Cow::Owned),
+            Some(watched) => watched.read(bytes).map(Cow::Owned),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 pub mod frames;
 
 use crate::body::Pipeline;
+use crate::budget::Purse;
 use crate::engine::Shared;
-use crate::exchange::{Scrub, scrubbed};
+use crate::exchange::Inward;
 use crate::record::Ledger;
 use crate::screen::{Sought, Watch, Way};
 use crate::upstream::Duplex;
@@ -23,10 +24,15 @@ const FRAGMENT: Duration = Duration::from_millis(250);
 pub(crate) struct Bridge {
     stream: Option<Box<dyn Duplex>>,
     outward: Outward,
-    inward: Inward,
+    inward: Answers,
+    purse: Purse,
     ledger: Ledger,
     idle: Duration,
     end: CancellationToken,
+}
+
+struct Answers {
+    inward: Inward,
 }
 
 struct Outward {
@@ -34,22 +40,20 @@ struct Outward {
     swap: Option<(Placeholder, Secret)>,
 }
 
-struct Inward {
-    sought: Sought,
-    ledger: Ledger,
-}
-
 impl Bridge {
     pub(crate) fn new(
         engine: &Shared,
         watch: Watch,
         swap: Option<(Placeholder, Secret)>,
+        purse: Purse,
         ledger: &Ledger,
     ) -> Bridge {
+        let inward = Inward::new(engine, Sought::new(&engine.terms, Way::Inward), watch.route(), ledger);
         Bridge {
             stream: None,
             outward: Outward { watch, swap },
-            inward: Inward { sought: Sought::new(&engine.terms, Way::Inward), ledger: ledger.clone() },
+            inward: Answers { inward },
+            purse,
             ledger: ledger.clone(),
             idle: engine.limits.stream_idle_time,
             end: engine.cut.clone(),
@@ -61,22 +65,23 @@ impl Bridge {
     }
     /// Whether messages are read: then no extension may hide them.
     pub(crate) fn reads_frames(&self) -> bool {
-        !self.outward.watch.is_idle() || !self.inward.sought.is_idle()
+        !self.outward.watch.is_idle() || !self.inward.inward.is_idle()
     }
 
     /// Carries messages both ways until either side ends.
     pub(crate) async fn run(self, client: impl AsyncRead + AsyncWrite + Send + Unpin) {
         let reads = self.reads_frames();
-        let Bridge { stream: Some(server), outward, inward, ledger, idle, end } = self else { return };
+        let Bridge { stream: Some(server), outward, inward, purse, ledger, idle, end } = self else { return };
         let (mut from_client, mut to_client) = tokio::io::split(client);
         let (mut from_server, mut to_server) = tokio::io::split(server);
         let clock = Clock::default();
         let (mut up_relay, mut down_relay) =
             (Pass::new(reads, true, outward), Pass::new(reads, false, inward));
         let ended = {
-            let up =
-                carry(&mut from_client, &mut to_server, &mut up_relay, &clock, |bytes| ledger.sent(bytes));
-            let down = carry(&mut from_server, &mut to_client, &mut down_relay, &clock, |bytes| {
+            let up = carry(&mut from_client, &mut to_server, &mut up_relay, &clock, Some(&purse), |bytes| {
+                ledger.sent(bytes);
+            });
+            let down = carry(&mut from_server, &mut to_client, &mut down_relay, &clock, None, |bytes| {
                 ledger.received(bytes)
             });
             tokio::select! {
@@ -138,6 +143,7 @@ async fn carry<M: Messages>(
     to: &mut (impl AsyncWrite + Unpin),
     pass: &mut Pass<M>,
     clock: &Clock,
+    purse: Option<&Purse>,
     count: impl Fn(u64),
 ) -> Carried {
     let mut buffer = vec![0; READ_SIZE];
@@ -159,6 +165,7 @@ async fn carry<M: Messages>(
             let _gone = to.shutdown().await;
             return Ok(());
         }
+        purse.map_or(Ok(()), |purse| purse.bytes(read as u64)).map_err(Stopped::Denied)?;
         let bytes = pass.take(&buffer[..read]).map_err(Stopped::Denied)?;
         write(to, &bytes, &count).await?;
     }
@@ -224,17 +231,14 @@ impl Messages for Outward {
     }
 }
 
-impl Messages for Inward {
+impl Messages for Answers {
     fn pipeline(&self, _kind: Kind, _first: &[u8]) -> Pipeline {
         let mut pipeline = Pipeline::default();
-        if !self.sought.is_idle() {
-            pipeline.then(Scrub::new(&self.sought, &self.ledger));
-        }
+        self.inward.stream(&mut pipeline, "websocket, inward");
         pipeline
     }
     fn control(&self, payload: &mut Vec<u8>) -> Result<(), Box<Denial>> {
-        if let Some(clean) = self.sought.now().scrub(payload) {
-            scrubbed(&self.ledger, "websocket");
+        if let Some(clean) = self.inward.control(payload)? {
             *payload = clean;
             payload.truncate(frames::CONTROL);
         }

@@ -1,8 +1,11 @@
 //! The engine from outside: wire dialogues on loopback with upstreams of the tests' own.
 mod egress {
+    mod answers;
     mod backpressure;
     mod bombs;
+    mod budgets;
     mod ca;
+    mod codings;
     mod destination;
     mod dial;
     mod dns;
@@ -12,6 +15,7 @@ mod egress {
     mod idle;
     mod interim;
     mod legs;
+    mod rules;
     mod secrets;
     mod streams;
     mod told;

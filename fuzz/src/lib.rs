@@ -7,16 +7,22 @@ mod client_hello;
 mod decide;
 mod dns;
 mod framing;
+mod inspect;
 mod manifest;
+mod packed;
 mod request;
+mod rules;
 mod stream;
 
 pub use client_hello::client_hello;
 pub use decide::decide;
 pub use dns::dns;
 pub use framing::framing;
+pub use inspect::{codes, fragments, inspect};
 pub use manifest::manifest;
+pub use packed::packed;
 pub use request::request;
+pub use rules::{own_rule, rule_file};
 pub use stream::{placeholder_swap, scrub};
 
 /// The lines of a text; missing ones are empty.

@@ -8,6 +8,7 @@ const VALUES: [(&str, &[u8]); 3] =
 
 static KNOWN: LazyLock<KnownValues> = LazyLock::new(|| {
     let value = |(name, value): (&str, &'static [u8])| KnownValue {
+        rule: "known-secret".into(),
         name: name.into(),
         replacement: "[gone]".into(),
         value,

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod presets;
 pub mod problem;
 pub mod reference;
+pub mod rules;
 pub mod schema;
 mod shape;
 pub mod written;

@@ -2,7 +2,7 @@
 use crate::host::{Host as Machine, Registry};
 use crate::plan::Plan;
 use crate::problem::{Problem, Span};
-use crate::written::{Manifest, Route as Written};
+use crate::written::{Manifest, Route as Written, RouteDlp};
 use policy::{Host, HostPattern, PathPattern, Route};
 use std::path::Path;
 
@@ -67,7 +67,7 @@ pub(crate) fn uninspected(written: &Written, host: &HostPattern, problems: &mut 
         ("auth", written.auth.as_ref().map(|x| x.span)),
         ("paths", written.paths.as_ref().map(|x| x.span)),
         ("methods", written.methods.as_ref().map(|x| x.span)),
-        ("dlp", written.dlp.as_ref().map(|x| x.span)),
+        ("dlp", written.dlp.as_ref().filter(|dlp| !(tcp && reads(dlp))).map(|x| x.span)),
     ];
     for (key, span) in rules.into_iter().filter_map(|(key, span)| span.map(|span| (key, span))) {
         let message = format!("`{key}` cannot be enforced on a route with {what}: its bytes are not read");
@@ -81,6 +81,11 @@ pub(crate) fn uninspected(written: &Written, host: &HostPattern, problems: &mut 
     if tcp {
         raw(written, host, problems);
     }
+}
+
+/// Whether a raw route's bytes are to be read.
+fn reads(dlp: &RouteDlp) -> bool {
+    dlp.inspect.as_ref().is_some_and(|inspect| inspect.value)
 }
 
 fn raw(written: &Written, host: &HostPattern, problems: &mut Vec<Problem>) {

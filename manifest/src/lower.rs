@@ -4,6 +4,8 @@ mod agent;
 mod apart;
 mod auth;
 mod backend;
+mod budget;
+mod dlp;
 mod egress;
 mod paths;
 mod proxy;

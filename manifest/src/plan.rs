@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+mod budget;
+mod dlp;
+
+pub use budget::{BudgetPlan, RatePlan};
+pub use dlp::{
+    AllowancePlan, Canary, DlpAction, DlpPlan, DlpSecret, OwnRulePlan, RouteDlpPlan, RuleAction, RuleActions,
+};
+
 /// The whole of a bottle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
@@ -166,45 +174,12 @@ pub struct EgressPlan {
     pub upstream_roots: Vec<PathBuf>,
     /// The next hop, if any.
     pub upstream_proxy: Option<UpstreamProxyPlan>,
-}
-
-/// What is sought, and what is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DlpPlan {
-    /// For routes without an action of their own.
-    pub action: DlpAction,
-    /// Per-route actions.
-    pub routes: BTreeMap<RouteId, DlpAction>,
-    /// Exact values to keep inside, besides every token.
-    pub secrets: Vec<DlpSecret>,
-}
-
-/// What is done about a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DlpAction {
-    /// The exchange ends.
-    Block,
-    /// The value is replaced.
-    Redact,
-    /// Recorded only.
-    Warn,
-}
-
-/// Where exact values come from (absolute paths; a `.env`-like file gives every value in it).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DlpSecret {
-    /// A variable of the launcher.
-    Env {
-        /// Its name.
-        name: String,
-    },
-    /// A file: dotenv lines when they parse as such, else its whole trimmed content.
-    File {
-        /// Absolute.
-        path: PathBuf,
-    },
+    /// How much may leave by all routes together.
+    #[serde(default, skip_serializing_if = "BudgetPlan::is_empty")]
+    pub budget: BudgetPlan,
+    /// How much may leave by single routes, besides that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub route_budgets: BTreeMap<RouteId, BudgetPlan>,
 }
 
 /// The next hop.

@@ -88,6 +88,7 @@ fn values(property: &'static Value) -> String {
         Some("number") => "number".to_owned(),
         Some("boolean") => "`true`, `false`".to_owned(),
         Some("array") => format!("list of {}", schema.get("items").map(values).unwrap_or_default()),
+        _ if schema.pointer("/additionalProperties/anyOf").is_some() => "ids and actions".to_owned(),
         _ if schema.get("additionalProperties").is_some_and(Value::is_object) => "names and texts".to_owned(),
         _ => "keys, below".to_owned(),
     }

@@ -55,7 +55,10 @@ impl Shape<'_> {
             return None;
         };
         let checked = self.node(node, choice, name)?;
-        let listed = choices.iter().any(|c| kind(resolve(c)) == "array");
+        let list_of = |c: &'static Schema| {
+            c.get("items").is_some_and(|item| kind(resolve(item)) == kind(resolve(choice)))
+        };
+        let listed = choices.iter().any(|c| list_of(resolve(c)));
         match checked.value {
             Value::List(_) => Some(checked),
             _ if listed => Some(Node { span: checked.span, value: Value::List(vec![checked]) }),

@@ -6,6 +6,13 @@ use serde::Deserialize as Derive;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::borrow::Cow;
 
+mod dlp;
+
+pub use dlp::{
+    Allowance, Budget, Canaries, Canary, Dlp, DlpAction, DlpSecret, EntropyAction, InjectionAction, OwnRule,
+    Responses, RouteDlp, RuleAction, RuleChoice, RuleTable,
+};
+
 /// A bottle, as its user describes it: `bottle.yaml`. Every key has a default; an empty file is a bottle that reaches
 /// nothing. Unknown keys are errors. Relative paths start at the manifest's folder; `~` is the user's home.
 #[derive(Debug, Clone, Default, Derive, JsonSchema)]
@@ -166,6 +173,8 @@ pub struct Egress {
     pub routes: Vec<At<Route>>,
     /// The search for secrets in what leaves. Every token is always sought.
     pub dlp: Option<Dlp>,
+    /// How much may leave by all routes together.
+    pub budget: Option<Budget>,
     /// A proxy that everything goes through after it was allowed, but for its exceptions.
     pub upstream_proxy: Option<UpstreamProxy>,
     /// PEM files with more root certificates to trust upstream, besides this machine's. In the workspace they are
@@ -215,6 +224,8 @@ pub struct Route {
     pub auth: Option<At<AuthChoice>>,
     /// The search for secrets in what leaves by this route.
     pub dlp: Option<At<RouteDlp>>,
+    /// How much may leave by this route, besides what `egress.budget` says.
+    pub budget: Option<Budget>,
 }
 
 /// The scheme of a route.
@@ -355,49 +366,6 @@ pub enum Format {
     Npm,
     /// `hf_…`.
     Huggingface,
-}
-
-/// The search for secrets in what leaves.
-#[derive(Debug, Clone, Default, Derive, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Dlp {
-    /// What happens to a request in which a secret was found. Default: `block`.
-    pub action: Option<DlpAction>,
-    /// More values to keep inside, besides every token. Files in the workspace are write-protected, or the agent could
-    /// take out what is to be looked for; `unprotect` sets them free. Values of fewer than 8 bytes are not looked for:
-    /// they would be found everywhere; `bottle check` and the preflight name them.
-    #[serde(default)]
-    pub secrets: Vec<At<DlpSecret>>,
-}
-
-/// The search for secrets in what leaves by a route.
-#[derive(Debug, Clone, Derive, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RouteDlp {
-    /// What happens to a request in which a secret was found.
-    pub action: DlpAction,
-}
-
-/// What happens to a request in which a secret was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Derive, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DlpAction {
-    /// It is refused.
-    Block,
-    /// It goes out with the secret replaced.
-    Redact,
-    /// It goes out; the audit says what was found.
-    Warn,
-}
-
-/// Values to keep inside: exactly one of `env` and `file`.
-#[derive(Debug, Clone, Derive, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DlpSecret {
-    /// A variable of this machine's environment.
-    pub env: Option<At<String>>,
-    /// A file: every value when its lines are `NAME=value`, else its whole content.
-    pub file: Option<At<String>>,
 }
 
 /// A proxy that everything goes through after it was allowed, but for its exceptions. TLS, WebSockets and raw bytes go

@@ -16,3 +16,5 @@ mod pages;
 mod plans;
 #[path = "manifest/presets.rs"]
 mod presets;
+#[path = "manifest/searches.rs"]
+mod searches;

@@ -4,6 +4,7 @@ use crate::text::quoted;
 use crate::{Host, Protocol, Request, Route};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Stable codes of refusals; what `bottle-decision: denied; code=…` carries. Serialised in kebab-case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +36,10 @@ pub enum DenialCode {
     CredentialNeedsTls,
     /// A placeholder or a known secret stood where it must not.
     SecretInRequest,
+    /// Something stood in an answer that the manifest keeps out.
+    AnswerBlocked,
+    /// A budget of the manifest is used up (bytes sent, requests, new connections).
+    BudgetExceeded,
     /// A limit was passed (head size, connections, time).
     LimitExceeded,
     /// What must be inspected cannot be read (unknown content-encoding and the like).
@@ -68,6 +73,8 @@ impl DenialCode {
             DenialCode::CredentialUnavailable => "credential-unavailable",
             DenialCode::CredentialNeedsTls => "credential-needs-tls",
             DenialCode::SecretInRequest => "secret-in-request",
+            DenialCode::AnswerBlocked => "answer-blocked",
+            DenialCode::BudgetExceeded => "budget-exceeded",
             DenialCode::LimitExceeded => "limit-exceeded",
             DenialCode::Unreadable => "unreadable",
             DenialCode::UpstreamCertificate => "upstream-certificate",
@@ -113,12 +120,15 @@ pub struct Denial {
     pub host: Option<Host>,
     /// The port asked for, when known.
     pub port: Option<u16>,
+    /// When the same may go out after all; `None`: not by waiting.
+    pub opens_in: Option<Duration>,
 }
 
 impl Denial {
     /// A denial without a request.
     pub fn new(code: DenialCode, sentence: impl Into<String>) -> Denial {
-        Denial { code, sentence: sentence.into(), detail: None, request: None, host: None, port: None }
+        let sentence = sentence.into();
+        Denial { code, sentence, detail: None, request: None, host: None, port: None, opens_in: None }
     }
 
     /// A denial of a request that is at hand.

@@ -2,13 +2,14 @@
 use crate::engine;
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice, NoPlan};
+use crate::rules::{self, Rules};
 use crate::run::memory;
 use crate::say;
 use crate::style::{self, Style};
 use clap::Args;
 use credentials::reference::SlotPlan;
-use manifest::plan::{ImagePlan, NetworkLayout};
-use manifest::{Plan, Problems};
+use manifest::plan::{BudgetPlan, EgressPlan, ImagePlan, NetworkLayout, RuleAction, RuleActions};
+use manifest::{Loaded, Plan, Problem, Problems, Severity};
 use policy::{HostPattern, Method, Protocol, Route, TlsMode};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -38,6 +39,7 @@ pub struct CheckArgs {
 
 const AFTER_HELP: &str = "\
 Nothing is started. Of secrets in variables and files the length is looked at: what is too short is not looked for later.
+Files of rules are read: what of them cannot be used is an error, what is not used a warning.
 
 Examples:
   bottle check
@@ -57,19 +59,20 @@ pub fn run(args: &CheckArgs) -> Outcome {
     }
     let choice = Choice { manifest: args.manifest.as_deref(), presets: &args.preset, ..Choice::default() };
     memory::keep_secrets_in()?;
-    match load::load(&choice) {
-        Ok((_, loaded)) if args.json => {
+    match checked(&choice) {
+        Ok((loaded, rules)) if args.json => {
             let unsought = engine::unsought_on_host(&loaded.plan.egress);
             say::out(format!(
                 "{:#}\n",
-                json!({ "ok": true, "plan": loaded.plan, "problems": loaded.warnings.reports(), "unsought": unsought })
+                json!({ "ok": true, "plan": loaded.plan, "problems": loaded.warnings.reports(), "unsought": unsought,
+                        "rules": rules.json() })
             ))?;
             Ok(ExitCode::SUCCESS)
         }
-        Ok((_, loaded)) => {
+        Ok((loaded, rules)) => {
             warn(&loaded.warnings);
             let unsought = engine::unsought_on_host(&loaded.plan.egress);
-            say::out(text(&loaded.plan, &unsought, Style::stdout()))?;
+            say::out(text(&loaded.plan, &rules, &unsought, Style::stdout()))?;
             Ok(ExitCode::SUCCESS)
         }
         Err(no_plan) if args.json => {
@@ -78,6 +81,17 @@ pub fn run(args: &CheckArgs) -> Outcome {
         }
         Err(no_plan) => Err(Failure::from(no_plan).code(WRONG)),
     }
+}
+
+/// A plan whose rules can all be used. What is odd about the files of rules is among the warnings.
+fn checked(choice: &Choice<'_>) -> Result<(Loaded, Rules), NoPlan> {
+    let (_, mut loaded) = load::load(choice)?;
+    let rules = rules::read(&loaded.plan.egress.dlp)?;
+    for note in &rules.notes {
+        let message = note.clone();
+        loaded.warnings.push(Problem { severity: Severity::Warning, message, span: None, hint: None });
+    }
+    Ok((loaded, rules))
 }
 
 /// Warnings, for people.
@@ -99,7 +113,7 @@ pub(super) fn reports(no_plan: &NoPlan) -> Value {
 }
 
 /// The whole plan, for people.
-fn text(plan: &Plan, unsought: &[String], style: Style) -> String {
+fn text(plan: &Plan, rules: &Rules, unsought: &[String], style: Style) -> String {
     let mut out = format!("bottle {}\n", style.bold(&plan.name));
     let command = plan.agent.command.join(" ");
     let command = if command.is_empty() { "nothing yet: `bottle run -- CMD`" } else { &command };
@@ -109,7 +123,7 @@ fn text(plan: &Plan, unsought: &[String], style: Style) -> String {
     section(&mut out, style, "sees", &sight(plan));
     section(&mut out, style, "reaches", &reach(plan));
     section(&mut out, style, "tokens", &plan.egress.slots.iter().map(slot).collect::<Vec<_>>());
-    section(&mut out, style, "keeps", &keeps(plan, unsought));
+    section(&mut out, style, "keeps", &keeps(plan, rules, unsought));
     section(&mut out, style, "limits", &limits(plan));
     section(&mut out, style, "audit", &[plan.audit_file.display().to_string()]);
     out
@@ -170,6 +184,10 @@ fn reach(plan: &Plan) -> Vec<String> {
     let rows: Vec<Vec<String>> = routes.iter().map(|route| row(plan, route)).collect();
     let mut lines: Vec<String> = style::table(&rows).lines().map(str::to_owned).collect();
     lines.extend(engine::next_hop(egress));
+    let budget = egress.budget.lines();
+    if !budget.is_empty() {
+        lines.push(format!("at most {} all together", budget.join(", ")));
+    }
     lines.extend(egress.upstream_roots.iter().map(|root| format!("trusting {} too", root.display())));
     lines
 }
@@ -189,6 +207,11 @@ pub(super) fn address(route: &Route) -> String {
     format!("{scheme}://{}{port}", route.host)
 }
 
+/// Whether the bytes of a raw route are searched.
+pub(super) fn is_inspected(egress: &EgressPlan, route: &Route) -> bool {
+    egress.dlp.routes.get(&route.id).is_some_and(|own| own.inspect)
+}
+
 fn terms(plan: &Plan, route: &Route) -> String {
     let mut terms = Vec::new();
     if let Some(methods) = &route.methods {
@@ -198,7 +221,8 @@ fn terms(plan: &Plan, route: &Route) -> String {
         terms.push(paths.iter().cloned().map(String::from).collect::<Vec<_>>().join(" "));
     }
     if route.tls == TlsMode::Passthrough || route.protocol == Protocol::Tcp {
-        terms.push("not read".to_owned());
+        let read = if is_inspected(&plan.egress, route) { "read as it is" } else { "not read" };
+        terms.push(read.to_owned());
     }
     if route.allow_private {
         terms.push("may be private".to_owned());
@@ -208,9 +232,10 @@ fn terms(plan: &Plan, route: &Route) -> String {
     {
         terms.push(format!("at {address}, by `resolve`"));
     }
-    if let Some(action) = plan.egress.dlp.routes.get(&route.id) {
-        terms.push(format!("secrets: {}", word(action)));
+    if let Some(action) = plan.egress.dlp.routes.get(&route.id).and_then(|own| own.action) {
+        terms.push(format!("secrets: {}", word(&action)));
     }
+    terms.extend(plan.egress.route_budgets.get(&route.id).into_iter().flat_map(BudgetPlan::lines));
     if terms.is_empty() { "everything".to_owned() } else { terms.join("; ") }
 }
 
@@ -222,15 +247,25 @@ fn slot(slot: &SlotPlan) -> String {
     format!("{}  {}; {held}", slot.slot, engine::source(&slot.source))
 }
 
-fn keeps(plan: &Plan, unsought: &[String]) -> Vec<String> {
+fn keeps(plan: &Plan, rules: &Rules, unsought: &[String]) -> Vec<String> {
     let dlp = &plan.egress.dlp;
     let more = dlp.secrets.len();
     let more =
         if more == 0 { String::new() } else { format!(" and {}", style::count(more as u64, "more source")) };
     let mut lines =
         vec![format!("every token{more} inside; what is found on its way out: {}", word(&dlp.action))];
+    lines.push(format!("what looks like a secret, by {}", rules.count()));
+    lines.extend(dlp.rules.iter().flat_map(|(id, actions)| rule_lines(id, *actions)));
     lines.extend(unsought.iter().map(|name| format!("but not {name}: {}", engine::UNSOUGHT)));
     lines
+}
+
+/// What is said about one rule, each way.
+pub(super) fn rule_lines(id: &str, actions: RuleActions) -> Vec<String> {
+    let line = |way: &str, action: Option<RuleAction>| {
+        action.map(|action| format!("`{id}`{way}: {}", word(&action)))
+    };
+    [line("", actions.out), line(" in what comes back", actions.inward)].into_iter().flatten().collect()
 }
 
 fn limits(plan: &Plan) -> Vec<String> {
@@ -246,6 +281,6 @@ fn limits(plan: &Plan) -> Vec<String> {
 }
 
 /// A word of the manifest for a value of the plan.
-fn word<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn word<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

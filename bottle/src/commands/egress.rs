@@ -89,6 +89,7 @@ pub fn run(args: &EgressArgs) -> Outcome {
     }
     memory::keep_secrets_in()?;
     let mut plan = plan(args)?;
+    refuse_canaries(&plan)?;
     let vault = engine::resolve(&plan.egress)?;
     let ca = authority(args, &plan.name)?;
     let claim = Registry::open()?.claim(&plan.name)?;
@@ -105,6 +106,15 @@ fn plan(args: &EgressArgs) -> Result<Plan, Failure> {
         say::err(&format!("{}\n", loaded.warnings.render(load::colours())));
     }
     Ok(loaded.plan)
+}
+
+/// Whoever comes has a home of its own, in which nothing can be planted from here; and what nobody planted gives nobody away.
+fn refuse_canaries(plan: &Plan) -> Result<(), Failure> {
+    if plan.egress.dlp.canaries.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new("the manifest asks for canaries, and `bottle egress` can plant none: it does not hold its clients' homes")
+        .help("take `canaries` out of `egress.dlp`, or hold the agent with `bottle run`"))
 }
 
 fn authority(args: &EgressArgs, name: &str) -> Result<CertificateAuthority, Failure> {
@@ -152,7 +162,7 @@ impl Serving<'_> {
         let (slug, auditor) = (self.claim.slug(), self.auditor.clone());
         let supplies = Supplies::read(&self.plan.egress)?;
         let unsought = engine::unsought(&self.plan.egress, self.vault, &supplies);
-        let config = engine::config(&self.plan.egress, supplies, slug, self.vault.clone(), ca, auditor);
+        let config = engine::config(&self.plan.egress, supplies, slug, self.vault.clone(), ca, auditor)?;
         let started = Instant::now();
         let engine = start(&runtime, config, listeners)?;
         self.show_preflight(&unsought);

@@ -3,6 +3,7 @@ use super::check;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice};
+use crate::rules;
 use crate::say;
 use crate::style;
 use clap::Args;
@@ -48,7 +49,12 @@ Exit code: 0 when the request would go out, 1 when it would be refused, 2 when t
 /// When the manifest is wrong.
 pub fn run(args: &ExplainArgs) -> Outcome {
     let choice = Choice { manifest: args.manifest.as_deref(), presets: &args.preset, ..Choice::default() };
-    let (written, loaded) = match load::load(&choice) {
+    let loaded = load::load(&choice).and_then(|found| {
+        // What the engine would refuse to start with is no answer.
+        rules::read(&found.1.plan.egress.dlp)?;
+        Ok(found)
+    });
+    let (written, loaded) = match loaded {
         Ok(found) => found,
         Err(no_plan) if args.json => {
             say::out(format!("{:#}\n", json!({ "ok": false, "problems": check::reports(&no_plan) })))?;
@@ -119,11 +125,15 @@ impl Verdict {
             format!("  route       {} ({})", style::neutral(&route.name), check::address(route)),
         ];
         lines.extend(self.credential(egress));
+        lines.extend(self.search(egress));
         lines.extend(way(egress, url).map(|way| format!("  way         {}", style::neutral(&way))));
         if let Verdict::Unread { .. } = self {
-            lines.push(
-                "  inspection  none: method and path are not seen, and no credential is added".to_owned(),
-            );
+            let read = if self.is_read(egress) {
+                "its bytes as they are: method and path are not seen, and no credential is added"
+            } else {
+                "none: method and path are not seen, and no credential is added"
+            };
+            lines.push(format!("  inspection  {read}"));
         }
         lines.join("\n") + "\n"
     }
@@ -151,6 +161,32 @@ impl Verdict {
         ]
     }
 
+    /// Whether its bytes are searched.
+    fn is_read(&self, egress: &EgressPlan) -> bool {
+        match self {
+            Verdict::Allowed { .. } => true,
+            Verdict::Unread { route, .. } => check::is_inspected(egress, route),
+            Verdict::Denied(_) => false,
+        }
+    }
+
+    /// What is done about secrets in it.
+    fn search(&self, egress: &EgressPlan) -> Vec<String> {
+        let (Verdict::Allowed { route, .. } | Verdict::Unread { route, .. }) = self else {
+            return Vec::new();
+        };
+        if !self.is_read(egress) {
+            return Vec::new();
+        }
+        let dlp = &egress.dlp;
+        let mut lines =
+            vec![format!("  secrets     what is found in it: {}", check::word(&dlp.action_on(route.id)))];
+        let said =
+            dlp.rules_on(route.id).into_iter().flat_map(|(id, actions)| check::rule_lines(id, actions));
+        lines.extend(said.map(|line| format!("              {}", style::neutral(&line))));
+        lines
+    }
+
     fn json(&self, egress: &EgressPlan) -> Value {
         match self {
             Verdict::Denied(denial) => json!({
@@ -160,13 +196,20 @@ impl Verdict {
             Verdict::Allowed { route, url } => json!({
                 "ok": true, "decision": "allowed", "url": url, "inspected": true, "route": route,
                 "credential": egress.bindings.get(&route.id), "upstream_proxy": through(egress, url),
+                "secrets": secrets(egress, route),
             }),
             Verdict::Unread { route, url } => json!({
                 "ok": true, "decision": "allowed", "url": url, "inspected": false, "route": route, "credential": null,
                 "upstream_proxy": through(egress, url),
+                "secrets": self.is_read(egress).then(|| secrets(egress, route)),
             }),
         }
     }
+}
+
+/// What is done about secrets on a route.
+fn secrets(egress: &EgressPlan, route: &Route) -> Value {
+    json!({ "action": egress.dlp.action_on(route.id), "rules": egress.dlp.rules_on(route.id) })
 }
 
 /// The proxy that this request goes through; `None`: it goes direct.

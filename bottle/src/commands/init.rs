@@ -157,6 +157,7 @@ const TAIL: &str = r#"
 #       auth: { scheme: bearer, token: { env: EXAMPLE_TOKEN } }
 #   dlp:
 #     secrets: [{ file: .env }]   # values that must not leave, besides every token
+#   budget: { bytes_up: 100MiB/h }   # how much may leave
 
 # Servers inside that a browser on this machine may reach.
 # ports: [3000]

@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use wall::{filter, refuse_shown_engine, refuse_unkept};
+use wall::{filter, refuse_canaries, refuse_shown_engine, refuse_unkept};
 
 /// Another port for the egress, in the layout `internal`.
 const PORT: &str = "BOTTLE_EGRESS_PORT";
@@ -67,7 +67,8 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     yard.furnish(&created, found, &sidecar.ca_pem)?;
     let survey = places.as_ref().map(|places| places.survey.clone()).unwrap_or_default();
     let walls = preflight::Walls::of(&survey, Vec::new());
-    yard.show_preflight(&preflight::Walls { unsought: yard.unsought.clone(), ..walls });
+    let walls = preflight::Walls { unsought: yard.unsought.clone(), ..walls };
+    yard.show_preflight(&walls.with_canaries(run.planted));
     let mut inmate: Inmate = created.launch(size.flatten()).map_err(walls_failure)?;
     journal::step(run.auditor, "agent-started", None);
     let (broken, kill) = (sidecar.broken(), inmate.killer());
@@ -147,8 +148,10 @@ impl<'a> Yard<'a> {
     fn find(run: &'a Run<'a>, runtime: &'a Room) -> Result<Yard<'a>, Failure> {
         let docker = run.plan.docker.as_ref().ok_or_else(|| Failure::new("the plan has no containers"))?;
         let port = port()?;
-        let mut supplies = Supplies::read(&run.plan.egress)?;
+        let mut supplies = Supplies { canaries: run.planted.values(), ..Supplies::read(&run.plan.egress)? };
         let unsought = engine::unsought(&run.plan.egress, run.vault, &supplies);
+        // The sidecar puts them together; what it would refuse is told while nothing exists yet.
+        crate::rules::of(&run.plan.egress.dlp, &supplies.rules)?;
         // A sidecar has no machine of its own whose roots it could trust.
         supplies.roots_pem.extend(HostTrust::read().bundle_pem);
         let named = std::env::var(image::OVERRIDE).ok();
@@ -166,9 +169,10 @@ impl<'a> Yard<'a> {
                 Ok::<_, SandboxError>((engine, facts, ours, theirs))
             })
             .map_err(walls_failure)?;
-        let home = match facts.files {
+        let home = match &facts.files {
             Files::Shared => None,
-            Files::Apart(_) => {
+            Files::Apart(why) => {
+                refuse_canaries(run.plan, why)?;
                 let owner = crate::owner::identity()?;
                 let home = runtime.0.block_on(home::ensure(&engine, &run.plan.name, &owner));
                 Some(home.map_err(walls_failure)?)

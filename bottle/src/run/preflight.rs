@@ -1,9 +1,10 @@
 //! Before the agent starts: what it may reach, which credentials are bound where, what it sees of the disk.
+use crate::canary::Planted;
 use crate::engine;
 use crate::style::{self, Style};
 use credentials::{AuthScheme, Binding};
 use manifest::Plan;
-use manifest::plan::{DlpAction, EgressPlan, MountPlan};
+use manifest::plan::{BudgetPlan, DlpAction, EgressPlan, MountPlan};
 use policy::{Method, Protocol, Route, Scheme, TlsMode};
 use sandbox::linux::Survey;
 use std::fmt::Write as _;
@@ -26,12 +27,21 @@ pub struct Walls {
     pub limits: Vec<String>,
     /// Secrets that are not looked for, by name.
     pub unsought: Vec<String>,
+    /// Where canaries are.
+    pub canaries: Vec<String>,
+    /// Where none could be planted.
+    pub taken: Vec<String>,
 }
 
 impl Walls {
     /// From what the backend found.
     pub fn of(survey: &Survey, limits: Vec<String>) -> Walls {
-        Walls { nested: survey.counts(), gaps: survey.gaps().to_vec(), limits, unsought: Vec::new() }
+        Walls { nested: survey.counts(), gaps: survey.gaps().to_vec(), limits, ..Walls::default() }
+    }
+
+    /// With what was planted.
+    pub fn with_canaries(self, planted: &Planted) -> Walls {
+        Walls { canaries: planted.places(), taken: planted.taken.clone(), ..self }
     }
 }
 
@@ -78,6 +88,10 @@ pub fn reach(egress: &EgressPlan, style: Style) -> Vec<String> {
             style::count(more as u64, "route")
         )),
     }
+    let budget = egress.budget.lines();
+    if !budget.is_empty() {
+        lines.push(format!("at most {} all together", budget.join(", ")));
+    }
     lines.extend(next_hop(egress));
     lines
 }
@@ -112,19 +126,22 @@ fn terms(egress: &EgressPlan, route: &Route) -> String {
     if let Some(paths) = &route.paths {
         terms.push(paths.iter().cloned().map(String::from).collect::<Vec<_>>().join(" "));
     }
+    let read = egress.dlp.routes.get(&route.id).is_some_and(|own| own.inspect);
     if route.protocol == Protocol::Tcp {
-        terms.push("raw bytes, not inspected".to_owned());
+        let read = if read { "read as they are" } else { "not inspected" };
+        terms.push(format!("raw bytes, {read}"));
     } else if route.tls == TlsMode::Passthrough {
         terms.push("not inspected".to_owned());
     }
     if route.allow_private {
         terms.push("may be private".to_owned());
     }
-    match egress.dlp.routes.get(&route.id).unwrap_or(&egress.dlp.action) {
+    match egress.dlp.action_on(route.id) {
         DlpAction::Block => {}
         DlpAction::Redact => terms.push("secrets redacted".to_owned()),
         DlpAction::Warn => terms.push("secrets let through with a warning".to_owned()),
     }
+    terms.extend(egress.route_budgets.get(&route.id).into_iter().flat_map(BudgetPlan::lines));
     terms.join(", ")
 }
 
@@ -176,6 +193,13 @@ fn guarded(walls: &Walls, style: Style) -> Vec<String> {
             .collect();
         lines.push(format!("{} in folders of the workspace, as its own", things.join(" and ")));
     }
+    if !walls.canaries.is_empty() {
+        lines.push(format!("canaries in {}", walls.canaries.join(", ")));
+    }
+    if !walls.taken.is_empty() {
+        let taken = walls.taken.join(", ");
+        lines.push(style.yellow(&format!("no canary in {taken}: something else is there")));
+    }
     let more = walls.gaps.len().saturating_sub(MOST_GAPS);
     lines.extend(walls.gaps.iter().take(MOST_GAPS).map(|gap| style.yellow(&style::neutral(gap))));
     if more > 0 {
@@ -218,7 +242,7 @@ mod tests {
         let plain = Style::plain();
         assert!(guarded(&Walls::default(), plain).is_empty());
         let gaps = (0..10).map(|n| format!("gap {n}")).collect();
-        let lines = guarded(&Walls { nested: (1, 2), gaps, limits: Vec::new(), unsought: Vec::new() }, plain);
+        let lines = guarded(&Walls { nested: (1, 2), gaps, ..Walls::default() }, plain);
         assert_eq!(lines[0], "1 repository and 2 files in folders of the workspace, as its own");
         assert_eq!(lines[8..], ["gap 7", "and 2 more that are not protected: `bottle logs` has all"]);
     }

@@ -1,5 +1,6 @@
 //! From the plan to walls, engine and a running agent. Walls and engine are made at the same time.
 use super::environment::{self, Variables};
+use crate::canary::Planted;
 use crate::engine::{self, Supplies};
 use crate::failure::{BOTTLE_FAILED, Failure};
 use crate::style::neutral;
@@ -28,6 +29,8 @@ pub struct Start<'a> {
     pub vault: &'a Vault,
     /// Where events go.
     pub auditor: &'a Auditor,
+    /// Canaries.
+    pub planted: &'a Planted,
     /// Variables from the command line.
     pub overrides: &'a [(String, String)],
     /// Terminal or not.
@@ -67,10 +70,10 @@ impl Start<'_> {
     fn engine_parts(&self, ca: CertificateAuthority) -> Result<(Runtime, Config, Vec<String>), Failure> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
-        let supplies = Supplies::read(&self.plan.egress)?;
+        let supplies = Supplies { canaries: self.planted.values(), ..Supplies::read(&self.plan.egress)? };
         let unsought = engine::unsought(&self.plan.egress, self.vault, &supplies);
         let (vault, auditor) = (self.vault.clone(), self.auditor.clone());
-        let config = engine::config(&self.plan.egress, supplies, self.slug, vault, ca, auditor);
+        let config = engine::config(&self.plan.egress, supplies, self.slug, vault, ca, auditor)?;
         Ok((runtime, config, unsought))
     }
 

@@ -54,9 +54,18 @@ pub fn text(end: &End<'_>, style: Style) -> String {
             &[style.yellow(&format!("{found}: `bottle logs {slug}` says where"))],
         );
     }
+    block(&mut out, style, "spoken", &spoken(exchanges, style));
     block(&mut out, style, "review", &review(end, style));
     block(&mut out, style, "audit", &[end.audit.display().to_string()]);
     out
+}
+
+/// Answers that spoke to the agent: a person is to know what it was told.
+fn spoken(summary: &Summary, style: Style) -> Vec<String> {
+    let line = |(host, excerpt): &(String, String)| {
+        style.yellow(&neutral(&format!("{host} spoke to the agent: “{excerpt}”")))
+    };
+    summary.spoken.iter().map(line).collect()
 }
 
 /// Repositories first: git obeys their configuration without being asked to enter them.
@@ -138,6 +147,7 @@ mod tests {
         summary.reached.insert("api.test".into(), (2, 100, 2048));
         summary.refused.insert("evil.test\u{1b}[2J".into(), BTreeMap::from([("host-not-allowed".into(), 3)]));
         summary.findings = 1;
+        summary.spoken.push(("page.test".into(), "ignore\u{1b}[2J all".into()));
         let appeared = Appeared {
             repositories: vec!["/w/sub/.git".into(), "/w".into()],
             files: (0..14).map(|n| format!("/w/{n}\u{1b}/.envrc").into()).collect(),
@@ -164,6 +174,7 @@ bottle dev  exited with 0 after 1 min
   reached  api.test  2 exchanges  100 B up, 2.0 KiB down
   refused  evil.test\\u{1b}[2J  3 × host-not-allowed
   secrets  1 finding: `bottle logs dev` says where
+  spoken   page.test spoke to the agent: “ignore\\u{1b}[2J all”
   review   made inside: look at their configuration before git runs here
              sub/.git
              /w

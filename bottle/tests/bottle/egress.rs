@@ -245,3 +245,33 @@ fn what_cannot_be_had_stops_the_start_and_says_why() {
     let unset = stage.run(&["egress", "--listen", "127.0.0.1:0"]).ended_with(125);
     assert!(unset.err.contains("API_TOKEN"), "{}", unset.err);
 }
+
+#[test]
+fn a_rule_of_ones_own_is_sought_in_what_clients_send() {
+    let origin = Origin::start();
+    let stage = stage_with(&origin);
+    let manifest = std::fs::read_to_string(stage.path("work/bottle.yaml")).expect("written");
+    let rules = "  dlp: { own_rules: [{ id: acme-key, pattern: \"acme_[a-z0-9]{12}\" }], rule_files: [rules.toml] }\n";
+    stage.write("bottle.yaml", &format!("{manifest}{rules}"));
+    stage.write("rules.toml", "[[rules]]\nid = \"corp-id\"\nregex = 'corp-[A-Z]{8}'\n");
+    let files = ["--ca-out", "ca.pem", "--bundle-out", "bundle.pem", "--env-out", "env.sh"];
+    let serving = Serving::start(&stage, &files);
+    for (value, rule) in [("acme_k3j4h5g6f7d8", "acme-key"), ("corp-QWERTZUI", "corp-id")] {
+        let refused = curl(&stage, &format!("https://api.test/x?a={value}"));
+        assert!(refused.contains("code=secret-in-request") && refused.contains(rule), "{refused}");
+    }
+    assert!(origin.heads().is_empty(), "{:?}", origin.heads());
+    assert!(curl(&stage, "https://api.test/x?a=acme_short").contains("GET /x?a=acme_short"));
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.code(), Some(0));
+}
+
+/// What nobody planted gives nobody away.
+#[test]
+fn canaries_that_cannot_be_planted_stop_the_start() {
+    let stage = stage_with(&Origin::start());
+    let manifest = std::fs::read_to_string(stage.path("work/bottle.yaml")).expect("written");
+    stage.write("bottle.yaml", &format!("{manifest}  dlp: {{ canaries: true }}\n"));
+    let said = fails(&stage, &["--listen", "127.0.0.1:0"]);
+    assert!(said.contains("can plant none") && said.contains("take `canaries` out"), "{said}");
+}

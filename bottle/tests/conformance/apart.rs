@@ -7,6 +7,7 @@ use std::process::Command;
 
 pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("apart::at_an_engine_elsewhere_the_home_is_a_volume_of_the_users_own", home),
+    ("apart::canaries_that_would_not_be_there_stop_the_start", canaries),
     ("apart::prune_leaves_what_belongs_to_a_launcher_that_it_cannot_see", hidden),
     ("mounts::a_repository_at_another_path_is_protected_there", repository),
     ("mounts::what_is_mounted_below_something_read_only_does_not_come_along", below),
@@ -62,6 +63,16 @@ fn home(ground: Ground) {
     assert!(refused.err.contains("is another's"), "{}", refused.err);
     scene.nothing_is_left();
     engine.said(&["volume", "rm", &former, own, &others]);
+}
+
+/// What nobody planted gives nobody away.
+fn canaries(ground: Ground) {
+    let scene = ground.scene("  dlp: { canaries: true }\n");
+    let refused = sh_elsewhere(&scene, "true").ended_with(125).err;
+    assert!(refused.contains("none can be planted where files are the engine's own"), "{refused}");
+    assert!(refused.contains("take `canaries` out of `egress.dlp`"), "{refused}");
+    assert_eq!(homes(&scene), Vec::<String>::new());
+    scene.nothing_is_left();
 }
 
 fn hidden(ground: Ground) {

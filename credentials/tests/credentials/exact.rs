@@ -7,8 +7,8 @@ fn load(name: &str, content: &str) -> Result<Vec<(String, String)>, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
-    let loaded =
-        load_exact(&[ExactSource::File { path }]).map_err(|mut wrong| wrong.remove(0).to_string())?;
+    let loaded = load_exact(&[ExactSource::File { path, keys: None }])
+        .map_err(|mut wrong| wrong.remove(0).to_string())?;
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
     Ok(loaded.sought.into_iter().map(|secret| (secret.name, text(secret.value.dangerous_expose()))).collect())
 }
@@ -57,7 +57,7 @@ fn what_cannot_be_read_is_told_at_once() {
     let sources = [
         ExactSource::Env { name: "NOBODY_SETS_THIS".into() },
         ExactSource::Env { name: "CARGO_PKG_NAME".into() },
-        ExactSource::File { path: PathBuf::from("/no/such/file") },
+        ExactSource::File { path: PathBuf::from("/no/such/file"), keys: None },
     ];
     let wrong = load_exact(&sources).unwrap_err();
     assert_eq!(wrong.len(), 2);
@@ -72,7 +72,7 @@ fn values_that_are_not_sought_are_named() {
     let unsought = |name: &str, content: &str| {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
-        load_exact(&[ExactSource::File { path }]).unwrap().unsought
+        load_exact(&[ExactSource::File { path, keys: None }]).unwrap().unsought
     };
     let content = "PIN=1234567\nMODE=production\nEMPTY=\nDB_PASSWORD=12345678\n";
     assert_eq!(unsought(".env", content), [".env:PIN", ".env:MODE"]);

@@ -8,7 +8,12 @@ fn many_values() -> KnownValues {
     let texts: Vec<String> = (0..20).map(|n| format!("ghp_{}{n:02}", noise(n, 30))).collect();
     let values: Vec<KnownValue<'_>> = texts
         .iter()
-        .map(|text| KnownValue { name: "T".into(), replacement: "-".into(), value: text.as_bytes() })
+        .map(|text| KnownValue {
+            rule: "known-secret".into(),
+            name: "T".into(),
+            replacement: "-".into(),
+            value: text.as_bytes(),
+        })
         .collect();
     KnownValues::new(&values).0
 }

@@ -59,7 +59,12 @@ fn a_scrubbed_value_keeps_its_notation() {
 
 #[test]
 fn the_longer_of_two_values_counts() {
-    let value = |name: &str, value| KnownValue { name: name.into(), replacement: "-".into(), value };
+    let value = |name: &str, value| KnownValue {
+        rule: "known-secret".into(),
+        name: name.into(),
+        replacement: "-".into(),
+        value,
+    };
     let (values, _) = KnownValues::new(&[value("short", b"abcdefgh"), value("long", b"abcdefghijkl")]);
     assert_eq!(&*values.find(b"..abcdefghijkl").unwrap().name, "long");
     assert_eq!(values.scrub(b"abcdefghijkl abcdefgh").unwrap(), b"- -");
@@ -67,7 +72,12 @@ fn the_longer_of_two_values_counts() {
 
 #[test]
 fn short_values_are_named_and_not_sought() {
-    let value = |name: &str, value| KnownValue { name: name.into(), replacement: "-".into(), value };
+    let value = |name: &str, value| KnownValue {
+        rule: "known-secret".into(),
+        name: name.into(),
+        replacement: "-".into(),
+        value,
+    };
     let (values, short) = KnownValues::new(&[value("pin", b"1234567"), value("empty", b"")]);
     assert_eq!(short, ["pin".into(), "empty".into()]);
     assert!(values.is_empty());

@@ -6,7 +6,12 @@ use dlp::{KnownValue, KnownValues};
 pub(crate) const REPLACEMENT: &str = "ghp_standin";
 
 pub(crate) fn known(value: &str) -> KnownValues {
-    let value = KnownValue { name: "TOKEN".into(), replacement: REPLACEMENT.into(), value: value.as_bytes() };
+    let value = KnownValue {
+        rule: "known-secret".into(),
+        name: "TOKEN".into(),
+        replacement: REPLACEMENT.into(),
+        value: value.as_bytes(),
+    };
     let (values, short) = KnownValues::new(&[value]);
     assert!(short.is_empty());
     values
@@ -45,6 +50,11 @@ fn texts(value: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("html hex", value.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect()),
         ("html named", html_named(value)),
         ("zero-width", value.chars().map(|c| format!("{c}\u{200b}")).collect()),
+        ("look-alikes", value.chars().map(look_alike).collect()),
+        ("full-width", value.chars().map(|c| char::from_u32(u32::from(c) + 0xFEE0).unwrap()).collect()),
+        ("tags", value.chars().map(|c| char::from_u32(u32::from(c) + 0xE0000).unwrap()).collect()),
+        ("tags in json", utf16_of_tags(value)),
+        ("invisible in json", value.chars().map(|c| format!("{c}\\u200d")).collect()),
         ("hex lower", each(|byte| format!("{byte:02x}"))),
         ("hex upper", each(|byte| format!("{byte:02X}"))),
         ("hex colons", list(|byte| format!("{byte:02x}"), ":")),
@@ -58,6 +68,17 @@ fn texts(value: &str) -> Vec<(&'static str, Vec<u8>)> {
     let mut list: Vec<_> = texts.map(|(name, text)| (name, text.into_bytes())).into();
     list.push(("reversed", bytes.iter().rev().copied().collect()));
     list
+}
+
+fn look_alike(character: char) -> char {
+    let pairs = "aаeеoоpрcсxхyуiіjјsѕAАBВEЕKΚMΜHНOОPРCСTТXХ-\u{2011}/\u{2215}";
+    let letters: Vec<char> = pairs.chars().collect();
+    letters.chunks(2).find(|pair| pair[0] == character).map_or(character, |pair| pair[1])
+}
+
+fn utf16_of_tags(value: &str) -> String {
+    let tags: String = value.chars().map(|c| char::from_u32(u32::from(c) + 0xE0000).unwrap()).collect();
+    tags.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
 }
 
 fn base64s(value: &str) -> Vec<(&'static str, Vec<u8>)> {

@@ -2,6 +2,7 @@
 use super::{Outbound, Screened};
 use crate::body::{Body, Pipeline, Stage, Staged};
 use crate::coding::narrowed;
+use crate::config::RuleAction;
 use crate::engine::Shared;
 use crate::fresh;
 use crate::record::Ledger;
@@ -10,7 +11,7 @@ use crate::upstream::PoolIdentity;
 use bytes::Bytes;
 use credentials::{AuthScheme, Binding, BodySwapper, Placeholder, Secret, Slot};
 use http::{HeaderMap, HeaderValue, Uri, Version, header};
-use policy::{Denial, DenialCode, Permitted, Scheme};
+use policy::{Denial, DenialCode, Permitted, RouteId, Scheme};
 use std::sync::Arc;
 
 /// What asks for a part: `Range`, the name that Apache's server still takes for it, and Azure's.
@@ -41,7 +42,7 @@ pub(super) async fn inject(
         swap = matches!(binding.scheme, AuthScheme::Placeholder { places } if places.websocket)
             .then_some((placeholder, secret));
     }
-    ask_for_what_can_be_read(engine, &mut head.headers);
+    ask_for_what_can_be_read(engine, permitted.route().id, &mut head.headers);
     head.uri = target.parse::<Uri>().map_err(|_| unavailable_target(&permitted))?;
     // The version is the upstream leg's own business, whatever the agent's leg speaks.
     head.version = Version::HTTP_11;
@@ -139,8 +140,9 @@ impl Stage for Swap {
 
 /// Asks for nothing that the scrubber could not read: no foreign coding, no part of a whole (the half of a value is no
 /// value, and an origin may always answer with the whole, RFC 9110 section 14.2).
-fn ask_for_what_can_be_read(engine: &Shared, headers: &mut HeaderMap) {
-    if Sought::new(&engine.terms, Way::Inward).is_idle() {
+fn ask_for_what_can_be_read(engine: &Shared, route: RouteId, headers: &mut HeaderMap) {
+    let blocks = engine.terms.prompt_injection(route) == RuleAction::Block;
+    if !blocks && Sought::new(&engine.terms, Way::Inward).is_idle() {
         return;
     }
     for name in PARTS.iter().chain(&MESSAGE_CODINGS) {

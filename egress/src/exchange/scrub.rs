@@ -3,34 +3,39 @@ use super::Answered;
 use super::send::Heard;
 use crate::body::{Body, Pipeline, Stage, Staged};
 use crate::coding::{Decode, codings, message_coding};
+use crate::config::RuleAction;
 use crate::engine::Shared;
 use crate::headers;
+use crate::injection::Injection;
 use crate::record::Ledger;
-use crate::screen::{Sought, Way};
+use crate::screen::{Inspection, Sought, Verdicts, Way, fields, whole};
 use bytes::Bytes;
 use dlp::{KnownValues, Scrubber};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
 use hyper::ext::ReasonPhrase;
-use policy::{Denial, DenialCode};
+use policy::{Denial, DenialCode, RouteId};
+use std::sync::Arc;
 
 /// Takes the known values out of what comes back.
 pub(super) fn scrub(
     engine: &Shared,
     heard: Heard,
+    from: From,
     head_only: bool,
     ledger: &Ledger,
 ) -> Result<Answered, Box<Denial>> {
     let sought = Sought::new(&engine.terms, Way::Inward);
+    let inward = Inward { model: from.model, ..Inward::new(engine, sought, from.route, ledger) };
     match heard {
         Heard::Answer(answer) => {
             ledger.note(|event| event.upstream = Some(answer.address.to_string()));
-            scrub_answer(&sought, answer.response, head_only, ledger).map(Answered::Response)
+            scrub_answer(&inward, answer.response, head_only, ledger).map(Answered::Response)
         }
         Heard::Switched { mut head, bridge } => {
             if bridge.reads_frames() {
                 head.headers_mut().remove(header::SEC_WEBSOCKET_EXTENSIONS);
             }
-            clean_headers(&sought, head.headers_mut(), ledger);
+            inward.headers(head.headers_mut())?;
             head.extensions_mut().remove::<ReasonPhrase>();
             ledger.note(|event| event.status = Some(101));
             // The bridge has its own sense of when nothing moves.
@@ -41,7 +46,7 @@ pub(super) fn scrub(
 }
 
 fn scrub_answer(
-    sought: &Sought,
+    inward: &Inward,
     response: Response<Body>,
     head_only: bool,
     ledger: &Ledger,
@@ -54,9 +59,13 @@ fn scrub_answer(
     head.version = Version::HTTP_11;
     // Free text of the upstream's (RFC 9112 section 4), which says nothing that the status does not.
     head.extensions.remove::<ReasonPhrase>();
-    clean_headers(sought, &mut head.headers, ledger);
-    if !sought.is_idle() && !head_only && has_body(head.status) {
-        body = scrub_body(sought, &mut head, body, ledger)?;
+    inward.headers(&mut head.headers)?;
+    if !head_only && has_body(head.status) {
+        body = if inward.is_idle() {
+            inward.look_only(&head, body)
+        } else {
+            scrub_body(inward, &mut head, body, ledger)?
+        };
     }
     Ok(Response::from_parts(head, ledger.count_down(body)))
 }
@@ -72,7 +81,7 @@ fn has_body(status: StatusCode) -> bool {
 }
 
 fn scrub_body(
-    sought: &Sought,
+    inward: &Inward,
     head: &mut http::response::Parts,
     body: Body,
     ledger: &Ledger,
@@ -88,8 +97,9 @@ fn scrub_body(
         weaken(&mut head.headers);
     }
     let mut pipeline = Pipeline::default();
-    codings.into_iter().rev().for_each(|coding| pipeline.then(Decode::new(coding, sought.room())));
-    pipeline.then(Scrub::new(sought, ledger));
+    codings.into_iter().rev().for_each(|coding| pipeline.then(Decode::new(coding, inward.sought.room())));
+    inward.stream(&mut pipeline, "response body");
+    inward.injection(head).into_iter().for_each(|stage| pipeline.then(stage));
     head.headers.remove(header::CONTENT_LENGTH);
     Ok(Staged::body(body, pipeline, false, ledger.clone()))
 }
@@ -129,16 +139,7 @@ fn weaken(headers: &mut HeaderMap) {
     }
 }
 
-/// The headers of any answer, as the agent may see them.
-pub(super) fn clean_headers(sought: &Sought, headers: &mut HeaderMap, ledger: &Ledger) {
-    headers::strip_response(headers);
-    if !sought.is_idle() {
-        headers.remove(header::ACCEPT_RANGES);
-        scrub_headers(&sought.now(), headers, ledger);
-    }
-}
-
-fn scrub_headers(known: &KnownValues, headers: &mut HeaderMap, ledger: &Ledger) {
+pub(crate) fn scrub_headers(known: &KnownValues, headers: &mut HeaderMap, ledger: &Ledger) {
     drop_names(known, headers, ledger);
     for (name, value) in headers.iter_mut() {
         let Some(clean) = known.scrub(value.as_bytes()) else { continue };
@@ -158,12 +159,97 @@ fn drop_names(known: &KnownValues, headers: &mut HeaderMap, ledger: &Ledger) {
 }
 
 pub(crate) fn scrubbed(ledger: &Ledger, place: &str) {
-    ledger.find(audit::Finding {
-        rule: "known-secret".into(),
-        place: place.into(),
-        name: "a credential of this bottle".into(),
-        action: "scrub".into(),
-    });
+    ledger.find(audit::Finding::new("known-secret", place, "a credential of this bottle", "scrub"));
+}
+
+/// Whom an answer comes from.
+#[derive(Clone, Copy)]
+pub(super) struct From {
+    pub(super) route: RouteId,
+    /// A model, which speaks to agents and is to.
+    pub(super) model: bool,
+}
+
+/// What is sought in what comes back by a route, and what is done about it.
+pub(crate) struct Inward {
+    pub(crate) sought: Sought,
+    verdicts: Arc<Verdicts>,
+    prompt_injection: RuleAction,
+    model: bool,
+    ledger: Ledger,
+}
+
+impl Inward {
+    pub(crate) fn new(engine: &Shared, sought: Sought, route: RouteId, ledger: &Ledger) -> Inward {
+        let (verdicts, prompt_injection) = (engine.terms.inward(route), engine.terms.prompt_injection(route));
+        Inward { sought, verdicts, prompt_injection, model: false, ledger: ledger.clone() }
+    }
+
+    /// The headers of any answer, as the agent may see them.
+    /// # Errors
+    /// When something stands there at which the answer ends.
+    pub(super) fn headers(&self, headers: &mut HeaderMap) -> Result<(), Box<Denial>> {
+        headers::strip_response(headers);
+        if self.sought.is_idle() {
+            return Ok(());
+        }
+        headers.remove(header::ACCEPT_RANGES);
+        let sought = self.sought.now().all;
+        scrub_headers(sought.known(), headers, &self.ledger);
+        if self.sought.has_rules() {
+            fields(&sought, &self.verdicts, &self.ledger, "header", headers)?;
+        }
+        Ok(())
+    }
+
+    /// What a control frame of a WebSocket says; gives what goes on in place of it.
+    /// # Errors
+    /// When something stands there at which the answer ends.
+    pub(crate) fn control(&self, payload: &[u8]) -> Result<Option<Vec<u8>>, Box<Denial>> {
+        let sought = self.sought.now().all;
+        let clean = sought.known().scrub(payload);
+        if clean.is_some() {
+            scrubbed(&self.ledger, "websocket");
+        }
+        if !self.sought.has_rules() {
+            return Ok(clean);
+        }
+        let left = clean.as_deref().unwrap_or(payload);
+        Ok(whole(&sought, &self.verdicts, &self.ledger, "websocket, inward", left)?.or(clean))
+    }
+
+    /// Answers pass as they are. Warnings alone are no reason to change one.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.sought.is_idle() && self.prompt_injection != RuleAction::Block
+    }
+
+    fn injection(&self, head: &http::response::Parts) -> Option<Injection> {
+        if self.model {
+            return None;
+        }
+        Injection::of(self.prompt_injection, head.status, &head.headers, &self.ledger)
+    }
+
+    /// Text in no coding is looked at as it passes.
+    fn look_only(&self, head: &http::response::Parts, body: Body) -> Body {
+        let plain = codings(&head.headers).is_ok_and(|codings| codings.is_empty());
+        let Some(injection) = self.injection(head).filter(|_| plain) else { return body };
+        let mut pipeline = Pipeline::default();
+        pipeline.then(injection);
+        Staged::body(body, pipeline, true, self.ledger.clone())
+    }
+
+    /// The stages of a stream in the clear. Where no rule looks at answers, values alone are taken out.
+    pub(crate) fn stream(&self, pipeline: &mut Pipeline, place: &'static str) {
+        if self.sought.is_idle() {
+            return;
+        }
+        if self.sought.has_rules() {
+            pipeline.then(Inspection::new(&self.sought, &self.verdicts, &self.ledger, place));
+        } else {
+            pipeline.then(Scrub::new(&self.sought, &self.ledger, place));
+        }
+    }
 }
 
 /// Takes known values out of a stream that comes back.
@@ -171,21 +257,23 @@ pub(crate) struct Scrub {
     sought: Sought,
     scrubber: Scrubber,
     ledger: Ledger,
+    place: &'static str,
 }
 
 impl Scrub {
-    pub(crate) fn new(sought: &Sought, ledger: &Ledger) -> Scrub {
-        Scrub { sought: sought.clone(), scrubber: Scrubber::new(sought.known()), ledger: ledger.clone() }
+    fn new(sought: &Sought, ledger: &Ledger, place: &'static str) -> Scrub {
+        let scrubber = Scrubber::new(sought.known());
+        Scrub { sought: sought.clone(), scrubber, ledger: ledger.clone(), place }
     }
     /// A value that was rotated in meanwhile may come back on a stream that was open before.
     fn renew(&mut self) {
-        if let Some(known) = self.sought.renewed() {
-            self.scrubber.renew(known);
+        if let Some(sought) = self.sought.renewed() {
+            self.scrubber.renew(sought.known().clone());
         }
     }
     fn count(&self, replaced: u64) {
         if replaced > 0 {
-            scrubbed(&self.ledger, "response body");
+            scrubbed(&self.ledger, self.place);
         }
     }
 }
@@ -203,7 +291,7 @@ impl Stage for Scrub {
         Ok(())
     }
     fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        scrub_headers(&self.sought.now(), trailers, &self.ledger);
+        scrub_headers(self.sought.now().all.known(), trailers, &self.ledger);
         Ok(())
     }
 }

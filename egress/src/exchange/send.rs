@@ -1,6 +1,6 @@
 //! Out, and until the head of the answer: what comes before it is said to the agent on the way.
 use super::Outbound;
-use super::scrub::clean_headers;
+use super::scrub::Inward;
 use crate::engine::Shared;
 use crate::interim::{Hints, Teller};
 use crate::record::Ledger;
@@ -8,7 +8,7 @@ use crate::screen::{Sought, Way};
 use crate::upstream::{Abort, Answer, WsAnswer};
 use crate::websocket::Bridge;
 use http::{Response, header};
-use policy::{Denial, DenialCode};
+use policy::{Denial, DenialCode, RouteId};
 use std::sync::Arc;
 
 /// An upstream's answer, of either kind.
@@ -24,6 +24,7 @@ pub(super) async fn send(
     teller: Option<&Teller>,
     ledger: &Ledger,
 ) -> Result<Heard, Box<Denial>> {
+    let route = outbound.permitted.route().id;
     let mut hints = Hints::of(&mut outbound.request);
     outbound.request.extensions_mut().insert(Abort(ledger.stalled().clone()));
     let stalled = ledger.stalled();
@@ -32,14 +33,14 @@ pub(super) async fn send(
     let heard = loop {
         tokio::select! {
             biased;
-            hint = hints.next() => relay(engine, hint?, teller, ledger),
+            hint = hints.next() => relay(engine, route, hint?, teller, ledger),
             heard = &mut speaking => break heard,
             () = stalled.cancelled() => break Err(late()),
         }
     };
     // What came just before the head is said just before it.
     while let Some(hint) = hints.left()? {
-        relay(engine, hint, teller, ledger);
+        relay(engine, route, hint, teller, ledger);
     }
     // A request body that was broken off for a finding looks like a failed upstream from there.
     heard.map_err(|error| ledger.broken().map_or(error, Box::new))
@@ -49,11 +50,14 @@ fn late() -> Box<Denial> {
     Box::new(Denial::new(DenialCode::UpstreamTimeout, "the upstream did not begin an answer in time"))
 }
 
-/// Says an interim answer to the agent, clean like any other; where its leg cannot, it is let go: nothing depends on it.
-fn relay(engine: &Shared, mut hint: Response<()>, teller: Option<&Teller>, ledger: &Ledger) {
+/// Says an interim answer to the agent, clean like any other; where its leg cannot, or something stands in it that ends
+/// answers, it is let go: nothing depends on it.
+fn relay(engine: &Shared, route: RouteId, mut hint: Response<()>, teller: Option<&Teller>, ledger: &Ledger) {
     let Some(teller) = teller else { return };
-    clean_headers(&Sought::new(&engine.terms, Way::Inward), hint.headers_mut(), ledger);
-    teller.say(hint);
+    let inward = Inward::new(engine, Sought::new(&engine.terms, Way::Inward), route, ledger);
+    if inward.headers(hint.headers_mut()).is_ok() {
+        teller.say(hint);
+    }
 }
 
 async fn speak(engine: &Arc<Shared>, outbound: Outbound, ledger: &Ledger) -> Result<Heard, Box<Denial>> {
@@ -62,7 +66,8 @@ async fn speak(engine: &Arc<Shared>, outbound: Outbound, ledger: &Ledger) -> Res
         return engine.client.send(&permitted, identity, request).await.map(Heard::Answer);
     }
     let mut request = request.map(drop);
-    let bridge = Bridge::new(engine, watch, swap, ledger);
+    let purse = engine.purse(permitted.route());
+    let bridge = Bridge::new(engine, watch, swap, purse, ledger);
     if bridge.reads_frames() {
         request.headers_mut().remove(header::SEC_WEBSOCKET_EXTENSIONS);
     }

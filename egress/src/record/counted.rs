@@ -1,14 +1,17 @@
 //! A body that writes down what passes.
 use super::Ledger;
 use crate::body::{Body, BoxError};
+use crate::budget::Purse;
+use crate::headers::size_of_fields;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Which way a body goes.
 pub(super) enum Direction {
-    Up,
+    /// Out, as long as the purse lasts.
+    Up(Purse),
     Down,
 }
 
@@ -20,17 +23,23 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    fn count(&mut self, bytes: u64) {
-        match self.direction {
-            Direction::Up => self.ledger.sent(bytes),
+    fn count(&mut self, part: &Frame<Bytes>) -> Result<(), BoxError> {
+        let bytes = part.data_ref().map_or(0, |data| data.len() as u64);
+        match &self.direction {
+            Direction::Up(purse) => {
+                let trailers = part.trailers_ref().map_or(0, size_of_fields);
+                purse.bytes(bytes + trailers).inspect_err(|denial| self.ledger.break_off(denial))?;
+                self.ledger.sent(bytes);
+            }
             Direction::Down => self.ledger.received(bytes),
         }
         self.left = self.left.map(|left| left.saturating_sub(bytes));
+        Ok(())
     }
     fn note_end(&self, ended: bool) {
         match self.direction {
             Direction::Down if ended || self.left == Some(0) => self.ledger.complete(),
-            Direction::Up if ended => self.ledger.uploaded(),
+            Direction::Up(_) if ended => self.ledger.uploaded(),
             _ => {}
         }
     }
@@ -48,7 +57,9 @@ impl HttpBody for Counted {
         match &frame {
             Some(Ok(part)) => {
                 let trailers = part.is_trailers();
-                self.count(part.data_ref().map_or(0, |data| data.len() as u64));
+                if let Err(empty) = self.count(part) {
+                    return Poll::Ready(Some(Err(empty)));
+                }
                 self.note_end(trailers || self.inner.is_end_stream());
             }
             Some(Err(_)) => {}

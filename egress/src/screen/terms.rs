@@ -1,28 +1,55 @@
 //! What is sought: compiled once for each generation of the vault, and taken up by streams that were open before.
+use super::verdicts::{ASTRAY, CANARY, KNOWN, StandIns, Verdicts};
 use crate::coding::Room;
-use crate::config::{DlpAction, DlpTerms};
+use crate::config::{DlpTerms, RuleAction};
 use audit::{Decision, Exchange, Finding};
-use credentials::{Slot, Vault};
-use dlp::{KnownValue, KnownValues};
-use policy::RouteId;
+use credentials::{Secret, Slot, Vault};
+use dlp::fragments::Memory;
+use dlp::{Collector, Fragments, KnownValue, KnownValues, RuleSet, Verdict};
+use policy::{Route, RouteId};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Begins the name of a placeholder.
 pub(super) const STRAY: &str = "placeholder of ";
+/// The place of a finding in the name of a host.
+pub(super) const HOST: &str = "host";
+
+/// Hosts (or `*.` routes) of which pieces are remembered.
+const HOSTS: usize = 256;
+/// Seconds that they are remembered, twice that at most.
+const REMEMBERED: u64 = 600;
 
 /// Everything that is sought.
 pub(crate) struct Terms {
     vault: Vault,
     dlp: DlpTerms,
+    /// Rules that are not off everywhere, by the way that they look.
+    outward: RuleSet,
+    inward: RuleSet,
     compiled: Mutex<Compiled>,
+    verdicts: Mutex<HashMap<(RouteId, bool), Arc<Verdicts>>>,
+    stand_ins: StandIns,
+    /// The pieces of values that went to each host of late.
+    memory: Memory,
+    began: Instant,
     room: Room,
 }
 
 #[derive(Default)]
 struct Compiled {
     generation: Option<u64>,
-    known: HashMap<Way, KnownValues>,
+    sought: HashMap<Way, Both>,
+    fragments: Option<Fragments>,
+}
+
+/// What is sought one way: all of it, and what is known alone.
+#[derive(Clone)]
+pub(crate) struct Both {
+    pub(crate) all: dlp::Sought,
+    /// For parts that are put together: what only looks like a credential is made of any parts by chance.
+    pub(crate) known: dlp::Sought,
 }
 
 /// Which way bytes go.
@@ -36,11 +63,44 @@ pub(crate) enum Way {
 
 impl Terms {
     pub(crate) fn new(vault: Vault, dlp: DlpTerms, decoders: usize) -> Terms {
-        Terms { vault, dlp, compiled: Mutex::default(), room: Room::new(decoders) }
+        let outward = dlp.rules.only(|rule| is_used_outward(&dlp, rule.id()));
+        let inward = dlp.rules.only(|rule| is_used_inward(&dlp, rule.id()));
+        let stand_in = |slot: &Slot| Some(dlp.key.fingerprint(vault.placeholder(*slot)?.as_str().as_bytes()));
+        let stand_ins = Arc::new(vault.slots().iter().filter_map(stand_in).collect());
+        let (compiled, verdicts, room) = (Mutex::default(), Mutex::default(), Room::new(decoders));
+        let (memory, began) = (Memory::new(HOSTS, REMEMBERED), Instant::now());
+        Terms { vault, dlp, outward, inward, compiled, verdicts, stand_ins, memory, began, room }
     }
-    /// What is done about a finding on this route.
-    pub(crate) fn action(&self, route: RouteId) -> DlpAction {
-        self.dlp.routes.get(&route).copied().unwrap_or(self.dlp.action)
+    /// What is done about findings in what leaves by this route.
+    pub(crate) fn outward(&self, route: RouteId) -> Arc<Verdicts> {
+        self.verdicts(route, true, Verdicts::outward)
+    }
+    /// What is done about findings in what comes back by this route.
+    pub(crate) fn inward(&self, route: RouteId) -> Arc<Verdicts> {
+        self.verdicts(route, false, Verdicts::inward)
+    }
+    fn verdicts(
+        &self,
+        route: RouteId,
+        out: bool,
+        make: fn(&DlpTerms, &StandIns, RouteId) -> Verdicts,
+    ) -> Arc<Verdicts> {
+        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            verdicts.entry((route, out)).or_insert_with(|| Arc::new(make(&self.dlp, &self.stand_ins, route))),
+        )
+    }
+    /// What is done about random text in what leaves by this route.
+    fn entropy(&self, route: RouteId) -> RuleAction {
+        self.dlp.routes.get(&route).and_then(|own| own.entropy).unwrap_or(self.dlp.entropy)
+    }
+    /// What is done about an answer by this route that speaks to an agent.
+    pub(crate) fn prompt_injection(&self, route: RouteId) -> RuleAction {
+        self.dlp.routes.get(&route).and_then(|own| own.prompt_injection).unwrap_or(self.dlp.prompt_injection)
+    }
+    /// Whether the bytes of a raw route are read.
+    pub(crate) fn reads(&self, route: RouteId) -> bool {
+        self.dlp.routes.get(&route).is_some_and(|own| own.inspect)
     }
     /// Where decoders find their place.
     pub(crate) fn room(&self) -> &Room {
@@ -63,49 +123,86 @@ impl Terms {
         }
         for finding in &mut event.findings {
             finding.place = self.clean(&finding.place);
+            finding.excerpt = finding.excerpt.as_deref().map(|excerpt| self.clean(excerpt));
         }
     }
 
     fn find_in_host(&self, event: &mut Exchange) {
         let host = event.host.as_deref().unwrap_or_default();
-        let known = self.known(Way::Outward(None));
-        let Some(hit) = known.find(host.as_bytes()) else { return };
+        let hits = self.both(Way::Outward(None)).all.find_all(host.as_bytes());
+        let Some(hit) = hits.first() else { return };
         if event.findings.iter().all(|finding| finding.place != HOST) {
             let action = if event.decision == Decision::Denied { "block" } else { "warn" };
-            let (rule, action) = (rule_of(&hit.name).into(), action.into());
-            event.findings.push(Finding { rule, place: HOST.into(), name: hit.name.to_string(), action });
+            let finding = Finding::new(&hit.rule, HOST, &hit.name, action);
+            let fingerprint = Some(hit.fingerprint.to_string());
+            event.findings.push(Finding { length: Some(hit.length as u64), fingerprint, ..finding });
         }
     }
 
     fn cleaned(&self, text: &str) -> Option<String> {
-        let known = self.known(Way::Outward(None));
-        let scrubbed = if known.is_empty() { None } else { known.scrub(text.as_bytes()) };
-        scrubbed.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        let sought = self.both(Way::Outward(None)).all;
+        let redacted = sought.redact(text.as_bytes(), &mut |_| Verdict::Redact).ok().flatten();
+        redacted.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn known(&self, way: Way) -> KnownValues {
+    fn both(&self, way: Way) -> Both {
         let generation = Some(self.vault.generation());
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if compiled.generation != generation {
             *compiled = Compiled { generation, ..Compiled::default() };
         }
-        compiled.known.entry(way).or_insert_with(|| self.compile(way)).clone()
+        compiled.sought.entry(way).or_insert_with(|| self.compile(way)).clone()
     }
 
-    fn compile(&self, way: Way) -> KnownValues {
+    /// Gathers the pieces of values that leave in one exchange, with those that went to the hosts of its route before.
+    pub(super) fn collector(&self, route: &Route) -> Collector {
+        let generation = Some(self.vault.generation());
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if compiled.generation != generation {
+            *compiled = Compiled { generation, ..Compiled::default() };
+        }
+        let fragments = compiled.fragments.get_or_insert_with(|| self.fragments()).clone();
+        self.memory.collector(fragments, &route.host.to_string(), self.began.elapsed().as_secs())
+    }
+
+    fn fragments(&self) -> Fragments {
+        let held = self.vault.expose_to_scanner();
+        let slots: Vec<(String, &Secret)> =
+            held.iter().map(|(slot, _, secret)| (slot.to_string(), secret)).collect();
+        let slots = slots.iter().map(|(name, secret)| (name, *secret));
+        let own = self.dlp.secrets.iter().chain(&self.dlp.canaries).map(|(name, secret)| (name, secret));
+        let values: Vec<KnownValue<'_>> = slots
+            .chain(own)
+            .map(|(name, secret)| known(KNOWN, name, None, secret.dangerous_expose()))
+            .collect();
+        Fragments::new(&values, &self.dlp.key)
+    }
+
+    fn compile(&self, way: Way) -> Both {
+        let known = self.known(way);
+        let rules = if way == Way::Inward { &self.inward } else { &self.outward };
+        let sought = |rules| dlp::Sought::new(known.clone(), rules, self.dlp.key.clone());
+        Both { all: sought(rules.clone()), known: sought(RuleSet::none()) }
+    }
+
+    fn known(&self, way: Way) -> KnownValues {
         let held = self.vault.expose_to_scanner();
         let mut values: Vec<KnownValue<'_>> = Vec::new();
         for (slot, placeholder, secret) in &held {
             let (name, stand_in) = (slot.to_string(), placeholder.as_str());
             let replacement = (way == Way::Inward).then_some(stand_in);
-            values.push(known(&name, replacement, secret.dangerous_expose()));
+            values.push(known(KNOWN, &name, replacement, secret.dangerous_expose()));
             if matches!(way, Way::Outward(exempt) if exempt != Some(*slot)) {
-                values.push(known(&format!("{STRAY}{slot}"), None, stand_in.as_bytes()));
+                values.push(known(ASTRAY, &format!("{STRAY}{slot}"), None, stand_in.as_bytes()));
             }
         }
         if way != Way::Inward {
-            let own = self.dlp.secrets.iter();
-            values.extend(own.map(|(name, secret)| known(name, None, secret.dangerous_expose())));
+            for (name, secret) in &self.dlp.secrets {
+                values.push(known(KNOWN, name, None, secret.dangerous_expose()));
+            }
+            for (place, secret) in &self.dlp.canaries {
+                values.push(known(CANARY, place, None, secret.dangerous_expose()));
+            }
         }
         let (known, short) = KnownValues::new(&values);
         if !short.is_empty() {
@@ -115,16 +212,24 @@ impl Terms {
     }
 }
 
-/// The place of a finding in the name of a host.
-pub(super) const HOST: &str = "host";
-
-fn known<'a>(name: &str, replacement: Option<&str>, value: &'a [u8]) -> KnownValue<'a> {
-    let replacement = replacement.map_or_else(|| format!("[redacted:{name}]"), str::to_owned);
-    KnownValue { name: name.into(), replacement: replacement.into(), value }
+/// Not off everywhere: a route may want what the others do not.
+fn is_used_outward(terms: &DlpTerms, id: &str) -> bool {
+    let mut said = terms.routes.values().filter_map(|route| route.actions.get(id)?.out);
+    let off = terms.actions.get(id).and_then(|actions| actions.out) == Some(RuleAction::Off);
+    !off || said.any(|action| action != RuleAction::Off)
 }
 
-pub(super) fn rule_of(name: &str) -> &'static str {
-    if name.starts_with(STRAY) { "placeholder-astray" } else { "known-secret" }
+fn is_used_inward(terms: &DlpTerms, id: &str) -> bool {
+    let everywhere = std::iter::once(&terms.actions);
+    let mut all = everywhere.chain(terms.routes.values().map(|route| &route.actions));
+    all.any(|actions| {
+        actions.get(id).and_then(|one| one.inward).is_some_and(|action| action != RuleAction::Off)
+    })
+}
+
+fn known<'a>(rule: &str, name: &str, replacement: Option<&str>, value: &'a [u8]) -> KnownValue<'a> {
+    let replacement = replacement.map_or_else(|| format!("[redacted:{name}]"), str::to_owned);
+    KnownValue { rule: rule.into(), name: name.into(), replacement: replacement.into(), value }
 }
 
 /// What is sought one way, as of the last look at the vault.
@@ -133,38 +238,53 @@ pub(crate) struct Sought {
     terms: Arc<Terms>,
     way: Way,
     generation: u64,
-    known: KnownValues,
+    both: Both,
 }
 
 impl Sought {
     pub(crate) fn new(terms: &Arc<Terms>, way: Way) -> Sought {
         // Read before the values: one that comes in between is looked for twice, never not at all.
         let generation = terms.vault.generation();
-        Sought { terms: Arc::clone(terms), way, generation, known: terms.known(way) }
+        Sought { terms: Arc::clone(terms), way, generation, both: terms.both(way) }
     }
-    /// The values, when there are others than at the last look.
-    pub(crate) fn renewed(&mut self) -> Option<KnownValues> {
+    /// What is sought, when it is other than at the last look.
+    pub(crate) fn renewed(&mut self) -> Option<dlp::Sought> {
         if self.terms.vault.generation() == self.generation {
             return None;
         }
         *self = Sought::new(&self.terms, self.way);
-        Some(self.known.clone())
+        Some(self.both.all.clone())
+    }
+    /// What is sought, as of the last look.
+    pub(crate) fn sought(&self) -> dlp::Sought {
+        self.both.all.clone()
     }
     /// The values as of the last look.
     pub(crate) fn known(&self) -> KnownValues {
-        self.known.clone()
+        self.both.all.known().clone()
     }
-    /// The values as they are now.
-    pub(crate) fn now(&self) -> KnownValues {
-        self.clone().renewed().unwrap_or_else(|| self.known.clone())
+    /// What is sought, as it is now.
+    pub(crate) fn now(&self) -> Both {
+        if self.terms.vault.generation() == self.generation {
+            return self.both.clone();
+        }
+        self.terms.both(self.way)
     }
     /// Everything that may not go out, whatever may stand in other places.
-    pub(crate) fn all_outward(&self) -> KnownValues {
-        self.terms.known(Way::Outward(None))
+    pub(crate) fn all_outward(&self) -> Both {
+        self.terms.both(Way::Outward(None))
     }
     /// There is nothing to seek, and there will be nothing.
     pub(crate) fn is_idle(&self) -> bool {
-        self.known.is_empty() && self.terms.vault.slots().is_empty()
+        self.both.all.is_empty() && self.terms.vault.slots().is_empty()
+    }
+    /// As [`Terms::entropy`].
+    pub(super) fn entropy(&self, route: RouteId) -> RuleAction {
+        self.terms.entropy(route)
+    }
+    /// Whether rules look at what comes back, besides the values.
+    pub(crate) fn has_rules(&self) -> bool {
+        !self.both.all.rules().is_empty()
     }
     /// Where decoders find their place.
     pub(crate) fn room(&self) -> &Room {

@@ -154,10 +154,39 @@ async fn messages_that_are_compressed_by_themselves_do_not_pass() {
         let answer = world.say(HOST, request("/plain")).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{name}: {answer}");
         let before = origin.heard().len();
-        let answer = world.say(HOST, post(HOST, &format!("{name}: gzip\r\n"), b"x")).await;
+        let answer = world.say(HOST, post(HOST, &format!("{name}: snappy\r\n"), b"x")).await;
         assert!(answer.contains("code=unreadable"), "{name}: {answer}");
         assert_eq!(origin.heard().len(), before);
     }
+}
+
+/// A message and the five bytes before it.
+async fn message(compressed: bool, payload: &[u8]) -> Vec<u8> {
+    let payload = if compressed { super::secrets::gzip(payload).await } else { payload.to_vec() };
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&[u8::from(compressed)][..], &length, &payload].concat()
+}
+
+#[tokio::test]
+async fn messages_on_their_way_out_are_read_one_by_one_and_together() {
+    let origin = Origin::ok().await;
+    let world = World::with_credential(&origin).await;
+    let headers = "Content-Type: application/grpc\r\nGrpc-Encoding: gzip\r\n";
+    let harmless = [message(true, b"nothing of note").await, message(false, b"here").await].concat();
+    assert!(world.say(HOST, post(HOST, headers, &harmless)).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(origin.heard().pop().unwrap().body, harmless, "what is sent is what was said");
+    let (start, end) = SECRET.as_bytes().split_at(11);
+    for body in [
+        message(true, SECRET.as_bytes()).await,
+        [message(true, b"one").await, message(true, format!("a {SECRET} b").as_bytes()).await].concat(),
+        [message(false, start).await, message(false, end).await].concat(),
+        [message(true, start).await, message(false, end).await].concat(),
+    ] {
+        let answer = world.say(HOST, post(HOST, headers, &body)).await;
+        assert!(answer.contains("code=secret-in-request"), "{answer}");
+    }
+    let unnamed = post(HOST, "Content-Type: application/grpc+proto\r\n", &message(true, b"what is it").await);
+    assert!(world.say(HOST, unnamed).await.contains("code=unreadable"));
 }
 
 /// A token in a file that the test writes anew; the next request brings the new value in.

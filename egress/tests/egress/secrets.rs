@@ -37,7 +37,7 @@ macro_rules! into_bytes {
         })*
     };
 }
-into_bytes!(GzipEncoder, BrotliEncoder, ZstdEncoder, ZlibEncoder);
+into_bytes!(GzipEncoder, BrotliEncoder, ZstdEncoder, ZlibEncoder, DeflateEncoder);
 
 pub(crate) fn post(host: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head =

@@ -66,7 +66,7 @@ async fn a_value_does_not_leave_as_the_name_of_a_tunnel() {
 }
 
 /// The first bytes of a TLS client that asks for this host.
-fn client_hello(host: &str) -> Vec<u8> {
+pub(crate) fn client_hello(host: &str) -> Vec<u8> {
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

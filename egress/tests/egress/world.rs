@@ -4,8 +4,8 @@ use credentials::{
     AuthScheme, Binding, Placeholder, PlaceholderFormat, Places, Secret, Slot, TokenRef, Vault,
 };
 use egress::{
-    CertificateAuthority, Config, DlpAction, DlpTerms, Engine, Limits, Listeners, ProxyAuth, Upstream,
-    UpstreamProxy,
+    Budgets, CertificateAuthority, Config, DlpAction, DlpTerms, Engine, Limits, Listeners, ProxyAuth,
+    Upstream, UpstreamProxy,
 };
 use policy::{HostPattern, Policy, Protocol, Route, RouteId, Scheme, TlsMode};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -189,6 +189,12 @@ pub(crate) struct Setup {
     pub(crate) proxy: Option<SocketAddr>,
     /// What must stay inside besides the credential.
     pub(crate) secrets: Vec<(&'static str, &'static str)>,
+    /// What else is sought, and what is done about it; action and secrets are those above.
+    pub(crate) terms: DlpTerms,
+    /// The look of the credential's placeholder.
+    pub(crate) format: PlaceholderFormat,
+    /// How much may leave in a time.
+    pub(crate) budgets: Budgets,
     /// Where the credential comes from; `None`: [`SECRET`], for the whole run.
     pub(crate) token_file: Option<std::path::PathBuf>,
 }
@@ -207,6 +213,9 @@ impl Default for Setup {
             limits: Limits::default(),
             proxy: None,
             secrets: Vec::new(),
+            terms: DlpTerms::default(),
+            format: PlaceholderFormat::Opaque,
+            budgets: Budgets::default(),
             token_file: None,
         }
     }
@@ -233,7 +242,10 @@ fn vault(setup: &Setup) -> Vault {
         let source = TokenRef::File { path: path.clone(), json_pointer: None };
         return Vault::resolve(&[credentials::SlotSpec { source, ..held(0, SECRET).0 }]).unwrap();
     }
-    let bound = setup.auth.iter().map(|_| held(0, SECRET));
+    let bound = setup.auth.iter().map(|_| {
+        let (spec, secret, _) = held(0, SECRET);
+        (spec, secret, Placeholder::random(setup.format))
+    });
     Vault::from_values(bound.chain(setup.proxy.iter().map(|_| held(1, PROXY_SECRET))).collect())
 }
 
@@ -274,11 +286,12 @@ impl World {
             bottle: "test".into(),
             policy: Arc::new(Policy::new(setup.routes, BTreeMap::from(pins))),
             bindings: setup.auth.into_iter().map(binding).collect(),
-            dlp: DlpTerms { action: setup.action, secrets, ..DlpTerms::default() },
+            dlp: DlpTerms { action: setup.action, secrets, ..setup.terms },
             ca: ca.clone(),
             upstream: Upstream {
                 extra_roots_pem: vec![origin.root_pem.clone()],
                 proxy: setup.proxy.map(|at| upstream_proxy(at, &vault)),
+                budgets: setup.budgets,
                 ..Upstream::default()
             },
             vault,

@@ -263,7 +263,7 @@ impl Lower<'_> {
 
     /// A command of this machine: its program is looked up now, once and for all. Whatever it or an argument names by
     /// its whole path must not be what the agent wrote.
-    fn program_on_the_host(&mut self, written: &At<Vec<At<String>>>) -> Option<Vec<String>> {
+    pub(super) fn program_on_the_host(&mut self, written: &At<Vec<At<String>>>) -> Option<Vec<String>> {
         let mut argv = self.command(written)?;
         let program = self.program(written.first()?)?;
         if let Some(path) = &program {

@@ -1,20 +1,10 @@
 //! What the bottle reaches.
-use super::apart::Purpose;
 use super::{Layer, Lower};
-use crate::at::At;
-use crate::plan::{DlpAction, DlpPlan, DlpSecret, EgressPlan};
+use crate::plan::EgressPlan;
 use crate::problem::Span;
-use crate::written::{self, Egress, Manifest};
+use crate::written::{self, Egress};
 use policy::Policy;
 use std::path::{Path, PathBuf};
-
-pub(super) fn action(action: written::DlpAction) -> DlpAction {
-    match action {
-        written::DlpAction::Block => DlpAction::Block,
-        written::DlpAction::Redact => DlpAction::Redact,
-        written::DlpAction::Warn => DlpAction::Warn,
-    }
-}
 
 impl Lower<'_> {
     pub(super) fn egress(
@@ -35,7 +25,8 @@ impl Lower<'_> {
             );
         }
         let resolve = self.resolve(user, &routes.list);
-        let dlp = self.dlp(layers, routes.dlp);
+        let dlp = self.dlp(layers, &routes);
+        let budget = self.budget(user.budget.as_ref());
         let upstream_proxy = user.upstream_proxy.as_ref().map(|proxy| self.proxy(proxy, &mut routes.slots));
         if let Some(Some(proxy)) = &upstream_proxy {
             self.resolved_elsewhere(user, proxy);
@@ -53,35 +44,8 @@ impl Lower<'_> {
                 Some(proxy) => Some(proxy?),
                 None => None,
             },
+            budget,
+            route_budgets: routes.budgets,
         })
-    }
-
-    fn dlp(
-        &mut self,
-        layers: &[Layer],
-        routes: std::collections::BTreeMap<policy::RouteId, DlpAction>,
-    ) -> DlpPlan {
-        let dlp = |manifest: &Manifest| manifest.egress.as_ref().and_then(|egress| egress.dlp.clone());
-        let user = layers.first().and_then(|layer| dlp(&layer.manifest)).unwrap_or_default();
-        let secrets = user.secrets.iter().filter_map(|secret| match (&secret.env, &secret.file) {
-            (Some(name), None) => self.variable(name).then(|| DlpSecret::Env { name: name.value.clone() }),
-            (None, Some(file)) => self.trusted(file, "the file").map(|path| DlpSecret::File { path }),
-            _ => {
-                self.error(
-                    secret.span,
-                    "a secret to keep inside needs exactly one of the keys `env` and `file`",
-                );
-                None
-            }
-        });
-        let secrets = secrets.collect();
-        DlpPlan { action: user.action.map_or(DlpAction::Block, action), routes, secrets }
-    }
-
-    /// A file that is there and is believed.
-    pub(super) fn trusted(&mut self, written: &At<String>, what: &str) -> Option<PathBuf> {
-        let path = self.existing(written, what)?;
-        self.apart(Some(written.span), &path, Purpose::Trusted);
-        Some(path)
     }
 }

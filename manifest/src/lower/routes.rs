@@ -4,7 +4,7 @@ use super::{Layer, Lower};
 use crate::at::At;
 use crate::host::{Registries, Registry};
 use crate::lint;
-use crate::plan::DlpAction;
+use crate::plan::{BudgetPlan, RouteDlpPlan};
 use crate::problem::{Problem, Span};
 use crate::written::{self, Route as Written};
 use credentials::Binding;
@@ -20,7 +20,8 @@ const MOST_ROUTES: usize = 50_000;
 pub(super) struct Routes {
     pub(super) list: Vec<Route>,
     pub(super) bindings: BTreeMap<RouteId, Binding>,
-    pub(super) dlp: BTreeMap<RouteId, DlpAction>,
+    pub(super) dlp: BTreeMap<RouteId, RouteDlpPlan>,
+    pub(super) budgets: BTreeMap<RouteId, BudgetPlan>,
     pub(super) slots: Slots,
     /// For each route: where the user wrote it; `None` for those of presets.
     spans: Vec<Option<Span>>,
@@ -30,7 +31,8 @@ pub(super) struct Routes {
 struct Understood {
     route: Route,
     wanted: Option<Wanted>,
-    dlp: Option<DlpAction>,
+    dlp: Option<RouteDlpPlan>,
+    budget: BudgetPlan,
     span: Option<Span>,
 }
 
@@ -81,7 +83,10 @@ impl Lower<'_> {
             let binding = routes.slots.bind(wanted);
             routes.bindings.insert(id, binding);
         }
-        routes.dlp.extend(new.dlp.map(|action| (id, action)));
+        routes.dlp.extend(new.dlp.map(|own| (id, own)));
+        if !new.budget.is_empty() {
+            routes.budgets.insert(id, new.budget);
+        }
         routes.list.push(Route { id, ..new.route });
         routes.spans.push(new.span);
     }
@@ -112,11 +117,12 @@ impl Lower<'_> {
             paths,
             allow_private: written.allow_private.as_ref().is_some_and(|allow| allow.value),
         };
-        let dlp = written.dlp.as_ref().map(|dlp| super::egress::action(dlp.action));
+        let dlp = written.dlp.as_ref().map(|dlp| self.route_dlp(dlp, is_tcp(written)));
+        let budget = self.budget(written.budget.as_ref());
         let span = preset.is_none().then_some(written.host.span);
         // What is wrong in a route was told; half a route would only make others look wrong.
         let after = self.problems.iter().filter(|p| p.is_error()).count();
-        (before == after).then_some(Understood { route, wanted, dlp, span })
+        (before == after).then_some(Understood { route, wanted, dlp, budget, span })
     }
 
     fn bad_host(&mut self, host: &At<String>, why: &policy::HostError) {
@@ -247,7 +253,7 @@ fn registry_route(registry: &Registry) -> Understood {
         // never this machine, its link or a metadata service.
         allow_private: registry.configured,
     };
-    Understood { route, wanted, dlp: None, span: None }
+    Understood { route, wanted, dlp: None, budget: BudgetPlan::default(), span: None }
 }
 
 fn hidden(span: Span, earlier: &Route) -> Problem {

@@ -1,5 +1,6 @@
 //! The wall that an engine's container is: what it is to be made of, and what would be a way through it.
 use crate::failure::Failure;
+use manifest::Plan;
 use manifest::plan::{LimitsPlan, SandboxPlan};
 use sandbox::SandboxError;
 use sandbox::docker::connect::Endpoint;
@@ -23,6 +24,18 @@ pub(super) fn filter(facts: &Facts) -> Result<Option<String>, Failure> {
             Ok(Some(path.to_string_lossy().into_owned()))
         }
     }
+}
+
+/// Where files are the engine's own the home is a volume there, and canaries are planted in folders of this machine: what is asked
+/// for and not there gives nobody away.
+pub(super) fn refuse_canaries(plan: &Plan, why: &str) -> Result<(), Failure> {
+    if plan.egress.dlp.canaries.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "the manifest asks for canaries, and none can be planted where files are the engine's own ({why})"
+    );
+    Err(Failure::new(what).help("take `canaries` out of `egress.dlp`, or use an engine on this machine"))
 }
 
 /// A limit that is written down is kept or refused. An engine takes every number, and drops what it cannot keep.

@@ -1,0 +1,179 @@
+//! How fast clean bytes pass: `cargo run --release -p dlp --example speed`.
+//!
+//! Each in MB (a million bytes) for each second of one core, and as a share of `memchr` over the same bytes and of a plain copy.
+mod bodies;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bodies::BODY;
+use dlp::{FingerprintKey, Hit, Inspector, KnownValue, KnownValues, RuleSet, Scrubber, Sought, Verdict};
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::time::Instant;
+
+/// What reads and writes on a connection usually have.
+const CHUNK: usize = 64 * 1024;
+const ROUNDS: usize = 40;
+const KNOWN: u32 = 10;
+
+fn main() {
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let bodies = [
+        ("conversation", bodies::conversation()),
+        ("code", bodies::code()),
+        ("prose", bodies::prose()),
+        ("lock file", bodies::lock_file()),
+        ("hex", bodies::hex()),
+        ("base64", STANDARD.encode(bodies::noise(BODY * 3 / 4)).into_bytes()),
+        ("noise", bodies::noise(BODY)),
+    ];
+    for (name, body) in &bodies {
+        if only.is_empty() || only.iter().any(|only| only == name) {
+            measure(name, body);
+        }
+    }
+    if only.is_empty() {
+        compressed(&bodies[0].1);
+        small_chunks();
+    }
+}
+
+fn measure(name: &str, body: &[u8]) {
+    let memchr = speed(body, |chunk| {
+        black_box(memchr::memchr(0xFF, chunk));
+    });
+    let mut copied = Vec::with_capacity(CHUNK);
+    let copy = speed(body, |chunk| {
+        copied.clear();
+        copied.extend_from_slice(chunk);
+        black_box(&copied);
+    });
+    println!("{name}: memchr {memchr:.0} MB/s, copy {copy:.0} MB/s");
+    for (what, known, rules) in [
+        ("known values", known(KNOWN), RuleSet::none()),
+        ("rules", known(0), RuleSet::built_in()),
+        ("both", known(KNOWN), RuleSet::built_in()),
+    ] {
+        let speed = inspect(&Sought::new(known, rules, FingerprintKey::new([1; 32])), body);
+        let (of_memchr, of_copy) = (speed / memchr, speed / copy);
+        println!("  {what:14} {speed:6.0} MB/s  {of_memchr:.4} of memchr, {of_copy:.4} of a copy");
+    }
+    let mut scrubber = Scrubber::new(known(KNOWN));
+    let mut out = Vec::with_capacity(2 * CHUNK);
+    let scrub = speed(body, |chunk| {
+        out.clear();
+        assert_eq!(scrubber.push(chunk, &mut out), 0);
+    });
+    println!("  {:14} {scrub:6.0} MB/s", "scrubber");
+}
+
+/// Of every chunk the best of several rounds: on a busy machine the others measure its neighbours.
+fn speed(body: &[u8], mut pass: impl FnMut(&[u8])) -> f64 {
+    let mut best = vec![f64::MAX; body.len().div_ceil(CHUNK)];
+    for _ in 0..ROUNDS {
+        for (best, chunk) in best.iter_mut().zip(body.chunks(CHUNK)) {
+            let begun = Instant::now();
+            pass(black_box(chunk));
+            *best = best.min(begun.elapsed().as_secs_f64());
+        }
+    }
+    body.len() as f64 / best.iter().sum::<f64>() / 1e6
+}
+
+fn inspect(sought: &Sought, body: &[u8]) -> f64 {
+    let mut inspector = Inspector::new(sought.clone());
+    let mut out = Vec::with_capacity(2 * CHUNK);
+    let mut found = |hit: &Hit| -> Verdict { panic!("a clean body holds {hit:?}") };
+    speed(body, |chunk| {
+        out.clear();
+        assert!(inspector.push(chunk, &mut out, &mut found).is_ok());
+    })
+}
+
+/// A body that travels as gzip: read as its receiver reads it, and searched. Bytes are those behind the decoder.
+fn compressed(body: &[u8]) {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let packed = packer.write_all(body).and_then(|()| packer.finish()).unwrap_or_default();
+    let mut plain = vec![0; CHUNK];
+    let mut read = |seen: &mut dyn FnMut(&[u8])| {
+        let mut best = f64::MAX;
+        for _ in 0..ROUNDS {
+            let begun = Instant::now();
+            let mut decoder = flate2::read::GzDecoder::new(packed.as_slice());
+            while let Ok(count @ 1..) = decoder.read(&mut plain) {
+                seen(&plain[..count]);
+            }
+            best = best.min(begun.elapsed().as_secs_f64());
+        }
+        body.len() as f64 / best / 1e6
+    };
+    let decoded = read(&mut |bytes| {
+        black_box(bytes);
+    });
+    let sought = Sought::new(known(KNOWN), RuleSet::built_in(), FingerprintKey::new([1; 32]));
+    let mut inspector = Inspector::new(sought);
+    let mut out = Vec::with_capacity(2 * CHUNK);
+    let mut found = |hit: &Hit| -> Verdict { panic!("a clean body holds {hit:?}") };
+    let both = read(&mut |bytes| {
+        out.clear();
+        assert!(inspector.push(bytes, &mut out, &mut found).is_ok());
+    });
+    println!(
+        "gzip of the conversation ({} bytes): decoded {decoded:.0} MB/s, decoded and searched {both:.0} MB/s",
+        packed.len()
+    );
+}
+
+/// What an event of a stream costs.
+fn small_chunks() {
+    let sought = Sought::new(known(KNOWN), RuleSet::built_in(), FingerprintKey::new([1; 32]));
+    let mut inspector = Inspector::new(sought);
+    let mut out = Vec::with_capacity(1 << 16);
+    let mut pass = |_: &Hit| Verdict::Pass;
+    for event in [
+        "data: {\"type\":\"delta\",\"text\":\" some words\"}\n\n",
+        "and a part of a sentence that ends in a wor",
+    ] {
+        let begun = Instant::now();
+        for _ in 0..10_000 {
+            out.clear();
+            assert!(inspector.push(event.as_bytes(), &mut out, &mut pass).is_ok());
+        }
+        println!("an event of {} bytes: {:.2} µs", event.len(), begun.elapsed().as_secs_f64() * 100.0);
+    }
+    first_byte();
+}
+
+/// A head of a request, or the first event of an answer, seen for the first time by a stream of its own.
+fn first_byte() {
+    let sought = Sought::new(known(KNOWN), RuleSet::built_in(), FingerprintKey::new([1; 32]));
+    let mut out = Vec::with_capacity(1 << 16);
+    let body = bodies::conversation();
+    for size in [64, 1024, 16 * 1024] {
+        let mut best = f64::MAX;
+        for begin in body.chunks(size).take(400) {
+            out.clear();
+            let begun = Instant::now();
+            let mut inspector = Inspector::new(sought.clone());
+            assert!(inspector.push(begin, &mut out, &mut |_| Verdict::Pass).is_ok());
+            best = best.min(begun.elapsed().as_secs_f64());
+        }
+        println!("the first {size} bytes of a stream: {:.2} µs", best * 1e6);
+    }
+}
+
+fn known(count: u32) -> KnownValues {
+    let texts: Vec<String> = (0..count).map(token).collect();
+    let known = |text| KnownValue {
+        rule: "known-secret".into(),
+        name: "T".into(),
+        replacement: "ghp_x".into(),
+        value: String::as_bytes(text),
+    };
+    KnownValues::new(&texts.iter().map(known).collect::<Vec<_>>()).0
+}
+
+fn token(number: u32) -> String {
+    let mixed = (0..5).map(|n| format!("{:08x}", (number + 1).wrapping_mul(0x9E37_79B1).rotate_left(n * 5)));
+    format!("ghp_{}", mixed.collect::<String>())
+}

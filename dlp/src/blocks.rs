@@ -1,0 +1,309 @@
+//! Sixty-four bytes at a time: which of them are of a kind, as one bit each.
+use std::ops::Range;
+use wide::u8x16;
+
+/// Bytes that are looked at at once.
+pub(crate) const BLOCK: usize = 64;
+
+/// Bytes that the processor looks at at once.
+pub(crate) const PART: usize = 16;
+
+/// Which of sixteen bytes are of a kind: all bits of those, and no bit of the others.
+pub(crate) trait Kind: Fn(u8x16) -> u8x16 {}
+impl<K: Fn(u8x16) -> u8x16> Kind for K {}
+
+/// Between two bytes, those included. SSE2 compares no unsigned bytes: how far they are from the first one, less how far the last
+/// one is, is nothing for those in between.
+#[inline(always)]
+pub(crate) fn between(bytes: u8x16, first: u8, last: u8) -> u8x16 {
+    at_most(bytes - u8x16::splat(first), last - first)
+}
+
+/// No more than this byte.
+#[inline(always)]
+pub(crate) fn at_most(bytes: u8x16, last: u8) -> u8x16 {
+    bytes.saturating_sub(u8x16::splat(last)).simd_eq(u8x16::splat(0))
+}
+
+/// This byte.
+#[inline(always)]
+pub(crate) fn is(bytes: u8x16, byte: u8) -> u8x16 {
+    bytes.simd_eq(u8x16::splat(byte))
+}
+
+/// What base64, base64url, base32 and base16 are made of.
+#[inline(always)]
+pub(crate) fn are_letters(bytes: u8x16) -> u8x16 {
+    let either_case = between(bytes | u8x16::splat(0x20), b'a', b'z');
+    let signs = is(bytes, b'+') | is(bytes, b'/') | is(bytes, b'-') | is(bytes, b'_');
+    either_case | between(bytes, b'0', b'9') | signs
+}
+
+/// Whether all of these bytes are of a kind.
+#[inline(always)]
+pub(crate) fn all_are(part: &[u8; PART], kind: impl Kind) -> bool {
+    kind(u8x16::new(*part)).to_bitmask() & 0xFFFF == 0xFFFF
+}
+
+/// One bit for each byte of a block: the lowest for the first one.
+#[inline(always)]
+pub(crate) fn bits_of(block: &[u8; BLOCK], kind: impl Kind) -> u64 {
+    let bits = |part: &[u8; PART]| u64::from(kind(u8x16::new(*part)).to_bitmask() & 0xFFFF);
+    let (parts, _) = block.as_chunks::<PART>();
+    let [first, second, third, fourth] = parts else { return 0 };
+    bits(first) | bits(second) << 16 | bits(third) << 32 | bits(fourth) << 48
+}
+
+/// The block that begins here; bytes behind the end are of no kind.
+#[inline(always)]
+pub(crate) fn bits_at(bytes: &[u8], begin: usize, kind: impl Kind) -> u64 {
+    let rest = bytes.get(begin..).unwrap_or_default();
+    match rest.first_chunk::<BLOCK>() {
+        Some(block) => bits_of(block, kind),
+        None => bits_of(&padded(rest), kind) & !(u64::MAX << rest.len()),
+    }
+}
+
+#[cold]
+fn padded(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = [0_u8; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+/// So many bytes of a kind these begin with.
+pub(crate) fn beginning(bytes: &[u8], kind: impl Kind) -> usize {
+    let mut at = 0;
+    loop {
+        let count = bits_at(bytes, at, &kind).trailing_ones() as usize;
+        at += count;
+        if count < BLOCK {
+            return at;
+        }
+    }
+}
+
+/// So many bytes of a kind these end with, those before `from` not counted.
+pub(crate) fn ending(bytes: &[u8], from: usize, kind: impl Kind) -> usize {
+    let mut left = bytes;
+    while left.len() > from {
+        let bits = match left.last_chunk() {
+            Some(block) => bits_of(block, &kind),
+            // Nothing of the kind is behind them: their bits are moved there.
+            None => bits_at(left, 0, &kind) << (BLOCK - left.len()),
+        };
+        let count = bits.leading_ones() as usize;
+        left = &left[..left.len() - count];
+        if count < BLOCK {
+            break;
+        }
+    }
+    bytes.len() - left.len().max(from)
+}
+
+/// Whether all bytes of this part are of a kind.
+pub(crate) fn are_all(bytes: &[u8], mut part: Range<usize>, kind: impl Kind) -> bool {
+    while part.start < part.end {
+        let count = bits_at(bytes, part.start, &kind).trailing_ones() as usize;
+        part.start += count;
+        if count < BLOCK {
+            break;
+        }
+    }
+    part.start >= part.end
+}
+
+/// Every byte of a kind, left to right.
+pub(crate) fn each(bytes: &[u8], kind: impl Kind) -> impl Iterator<Item = usize> {
+    let (mut begin, mut bits) = (0, bits_at(bytes, 0, &kind));
+    std::iter::from_fn(move || {
+        while bits == 0 {
+            begin += BLOCK;
+            if begin >= bytes.len() {
+                return None;
+            }
+            bits = bits_at(bytes, begin, &kind);
+        }
+        let at = begin + bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        Some(at)
+    })
+}
+
+/// Every byte of a kind that one of another kind follows, left to right.
+pub(crate) fn each_before<'a>(
+    bytes: &'a [u8],
+    kind: impl Kind + 'a,
+    next: impl Kind + 'a,
+) -> impl Iterator<Item = usize> + 'a {
+    let (mut begin, mut bits) = (0, 0);
+    std::iter::from_fn(move || {
+        while bits == 0 {
+            if begin >= bytes.len() {
+                return None;
+            }
+            bits = bits_at(bytes, begin, &kind);
+            if bits != 0 {
+                bits &= bits_at(bytes, begin + 1, &next);
+            }
+            begin += BLOCK;
+        }
+        let at = begin - BLOCK + bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        Some(at)
+    })
+}
+
+/// Runs of at least so many bytes of a kind (no more than [`BLOCK`] of them), left to right.
+pub(crate) struct Runs<'a, K> {
+    bytes: &'a [u8],
+    end: usize,
+    least: usize,
+    kind: K,
+    /// The block that is looked at, what is left of it, and where the run began that goes on into it.
+    begin: usize,
+    bits: u64,
+    open: Option<usize>,
+}
+
+impl<'a, K: Kind> Runs<'a, K> {
+    pub(crate) fn new(bytes: &'a [u8], within: Range<usize>, least: usize, kind: K) -> Runs<'a, K> {
+        let mut runs = Runs { bytes, end: within.end, least, kind, begin: within.start, bits: 0, open: None };
+        runs.bits = runs.bits_here();
+        runs
+    }
+
+    fn bits_here(&self) -> u64 {
+        let left = self.end.saturating_sub(self.begin);
+        let mask = if left < BLOCK { !(u64::MAX << left) } else { u64::MAX };
+        bits_at(self.bytes, self.begin, &self.kind) & mask
+    }
+
+    /// The rest of the bits of this block with those cleared that are in no run that is long enough, but for the first bits of it,
+    /// which end a run, and the last ones, which may begin one.
+    fn next_in_block(&mut self) -> Option<Range<usize>> {
+        loop {
+            if let Some(start) = self.open {
+                let end = self.begin + self.bits.trailing_ones() as usize;
+                if end == self.begin + BLOCK {
+                    return None;
+                }
+                self.open = None;
+                self.bits &= u64::MAX << (end - self.begin);
+                if end - start >= self.least {
+                    return Some(start..end);
+                }
+            }
+            let long = long_runs(self.bits, self.least);
+            let at = if long == 0 {
+                BLOCK - self.bits.leading_ones() as usize
+            } else {
+                long.trailing_zeros() as usize
+            };
+            if at == BLOCK {
+                return None;
+            }
+            self.open = Some(self.begin + at);
+            self.bits |= !(u64::MAX << at);
+        }
+    }
+}
+
+impl<K: Kind> Iterator for Runs<'_, K> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        while self.begin < self.end {
+            if let Some(run) = self.next_in_block() {
+                return Some(run);
+            }
+            self.begin += BLOCK;
+            self.bits = self.bits_here();
+        }
+        let start = self.open.take()?;
+        (self.end - start >= self.least).then_some(start..self.end)
+    }
+}
+
+/// Where so many bits in a row are set, all of them here.
+#[inline(always)]
+pub(crate) fn long_runs(bits: u64, least: usize) -> u64 {
+    let (mut all, mut width) = (bits, 1);
+    while width < least && all != 0 {
+        let more = width.min(least - width);
+        all &= all >> more;
+        width += more;
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slowly(bytes: &[u8], from: usize, least: usize) -> Vec<Range<usize>> {
+        let (mut runs, mut at) = (Vec::new(), from);
+        while at < bytes.len() {
+            let run = bytes[at..].iter().take_while(|byte| byte.is_ascii_lowercase()).count();
+            if run >= least {
+                runs.push(at..at + run);
+            }
+            at += run + 1;
+        }
+        runs
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn runs_are_those_that_a_slow_look_finds(
+            parts in prop::collection::vec(prop_oneof!["[a-z]{0,30}", "[a-z]{50,140}", "[ A-Z]{0,3}", "[ A-Z]{40,90}"], 0..12),
+            from in 0_usize..80, short in 0_usize..70, least in 1_usize..64,
+        ) {
+            let text = parts.concat().into_bytes();
+            let from = from.min(text.len());
+            let end = from.max(text.len().saturating_sub(short));
+            let runs: Vec<Range<usize>> = Runs::new(&text, from..end, least, |bytes| between(bytes, b'a', b'z')).collect();
+            prop_assert_eq!(runs, slowly(&text[..end], from, least));
+        }
+
+        #[test]
+        fn runs_at_either_end_are_counted(bytes in "[a-z]{0,200}[ A-Z]{0,2}[a-z]{0,200}", from in 0_usize..300) {
+            let (bytes, letter) = (bytes.as_bytes(), |byte: &&u8| byte.is_ascii_lowercase());
+            let kind = |bytes| between(bytes, b'a', b'z');
+            prop_assert_eq!(beginning(bytes, kind), bytes.iter().take_while(letter).count());
+            let count = bytes.iter().rev().take_while(letter).count();
+            prop_assert_eq!(ending(bytes, 0, kind), count);
+            let from = from.min(bytes.len());
+            prop_assert_eq!(are_all(bytes, from..bytes.len(), kind), count >= bytes.len() - from);
+            prop_assert_eq!(ending(bytes, from, kind), count.min(bytes.len() - from));
+        }
+
+        #[test]
+        fn ranges_hold_what_is_between_their_ends(one in any::<u8>(), other in any::<u8>()) {
+            let (first, last) = (one.min(other), one.max(other));
+            for byte in 0..=u8::MAX {
+                prop_assert_eq!(all_are(&[byte; PART], |bytes| between(bytes, first, last)), (first..=last).contains(&byte));
+                prop_assert_eq!(all_are(&[byte; PART], |bytes| at_most(bytes, last)), byte <= last);
+            }
+        }
+
+        #[test]
+        fn each_byte_has_its_bit(bytes in prop::collection::vec(any::<u8>(), 0..150), begin in 0_usize..160) {
+            let bits = bits_at(&bytes, begin, |bytes| between(bytes, 0x81, 0xFF));
+            let rest = bytes.get(begin..).unwrap_or_default();
+            for at in 0..BLOCK {
+                prop_assert_eq!(bits >> at & 1 == 1, rest.get(at).is_some_and(|byte| *byte > 0x80));
+            }
+            let high = |byte: &&u8| **byte > 0x80;
+            prop_assert_eq!(beginning(rest, |bytes| between(bytes, 0x81, 0xFF)), rest.iter().take_while(high).count());
+            let slowly: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] > 0x80).collect();
+            prop_assert_eq!(each(&bytes, |bytes| between(bytes, 0x81, 0xFF)).collect::<Vec<_>>(), slowly.clone());
+            let before = |at: &usize| bytes.get(at + 1).is_some_and(|next| *next < 0x60);
+            let slowly: Vec<usize> = slowly.into_iter().filter(before).collect();
+            let fast = each_before(&bytes, |bytes| between(bytes, 0x81, 0xFF), |bytes| between(bytes, 0, 0x5F));
+            prop_assert_eq!(fast.collect::<Vec<_>>(), slowly);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Quoted-printable (RFC 2045): `=41` for a byte, and an equals sign at the end of a line that goes on.
+use super::Layer;
+use super::reading::{Map, Reading};
+use crate::blocks::{self, between, is};
+use std::ops::Range;
+use wide::u8x16;
+
+/// Escapes that belong together stand at most so many bytes apart: a line of mail has 76.
+const NEAR: usize = 80;
+
+/// Every reading of these bytes.
+pub(super) fn each(bytes: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
+    let mut escapes = each_sign(bytes).filter_map(|at| escape(bytes, at)).peekable();
+    while let Some(first) = escapes.next() {
+        let (begin, mut end) = (first.start, first.end);
+        let mut sure = first.sure;
+        while let Some(next) = escapes.next_if(|next| next.start <= end + NEAR) {
+            end = next.end;
+            sure = true;
+        }
+        if sure {
+            let part = begin.saturating_sub(NEAR)..bytes.len().min(end + NEAR);
+            let open = !last && part.end == bytes.len();
+            show(decoded(bytes, part, open));
+        }
+    }
+}
+
+/// Equals signs with something behind that may be the rest of an escape.
+fn each_sign(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    blocks::each_before(bytes, |part| is(part, b'='), go_on)
+}
+
+/// Hexadecimal digits, line breaks, and the signs of what escapes those.
+#[inline(always)]
+fn go_on(bytes: u8x16) -> u8x16 {
+    let digits = between(bytes, b'0', b'9') | between(bytes | u8x16::splat(0x20), b'a', b'f');
+    digits | is(bytes, b'\n') | is(bytes, b'\r') | is(bytes, b'\\') | is(bytes, b'%')
+}
+
+struct Escape {
+    start: usize,
+    end: usize,
+    /// Nothing else looks so.
+    sure: bool,
+    byte: Option<u8>,
+}
+
+fn escape(bytes: &[u8], start: usize) -> Option<Escape> {
+    let of = |length: usize, sure, byte| Some(Escape { start, end: start + length, sure, byte });
+    match *bytes.get(start + 1..)? {
+        [b'\n', ..] => of(2, true, None),
+        [b'\r', b'\n', ..] => of(3, true, None),
+        // The same line breaks, as JSON and forms escape them.
+        [b'\\', b'n', ..] => of(3, true, None),
+        [b'\\', b'r', b'\\', b'n', ..] => of(5, true, None),
+        [b'%', b'0', b'A' | b'a', ..] => of(4, true, None),
+        [b'%', b'0', b'D' | b'd', b'%', b'0', b'A' | b'a', ..] => of(7, true, None),
+        [b'3', b'D', ..] => of(3, true, Some(b'=')),
+        [high, low, ..] => of(3, false, Some(digit(high)? << 4 | digit(low)?)),
+        _ => None,
+    }
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// Bytes of the longest escape, and one more that may be the rest of it: `=%0D%0A`.
+const LONGEST: usize = 7;
+
+/// Where the last escape begins that does not end here.
+fn whole(bytes: &[u8], part: &Range<usize>) -> usize {
+    let tail = part.end.saturating_sub(LONGEST - 1).max(part.start);
+    let begun = (tail..part.end).find(|at| bytes[*at] == b'=' && escape(bytes, *at).is_none());
+    begun.unwrap_or(part.end)
+}
+
+fn decoded(bytes: &[u8], part: Range<usize>, open: bool) -> Reading {
+    let part = part.start..if open { whole(bytes, &part) } else { part.end };
+    let (mut text, mut places) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len()));
+    let mut at = part.start;
+    while at < part.end {
+        let escaped = if bytes[at] == b'=' { escape(bytes, at) } else { None };
+        let (byte, end) = match escaped {
+            Some(escape) => (escape.byte, escape.end),
+            None => (Some(bytes[at]), at + 1),
+        };
+        if let Some(byte) = byte {
+            text.push(byte);
+            places.push(at..end);
+        }
+        at = end;
+    }
+    Reading { layer: Layer::Quoted, bytes: text, open, map: Map::Places(places) }
+}

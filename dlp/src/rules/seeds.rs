@@ -1,0 +1,298 @@
+//! Seed phrases of wallets: 12 to 24 words of the English list of BIP-39 in a row, the last of which holds a checksum.
+//!
+//! Ordinary prose uses such words too, two or three in a row. A phrase is a row that has as many words as phrases have and
+//! ends there, so the list itself is none. Nothing is looked at but one word in every few, which no phrase can slip through.
+use crate::blocks::{all_are, between, bits_at, is};
+use bip39::{Language, Mnemonic};
+use std::ops::Range;
+use std::sync::LazyLock;
+use wide::u8x16;
+
+/// A phrase of twelve words of three letters has 47 bytes: wherever it begins, one of these steps leads into it, with
+/// [`LOOK`] bytes of it behind, and two whole words.
+const STEP: usize = 32;
+const LETTERS: Range<usize> = 3..9;
+const SEPARATOR: usize = 4;
+const WORDS: Range<usize> = 12..25;
+
+/// So many words go on before anything is held back, so that not every word of prose has to wait. They are of no use: what
+/// is left has a hundred bits and more.
+const GIVEN: usize = 2;
+/// Bytes that they take, with what stands between.
+const GIVEN_BYTES: usize = GIVEN * (LETTERS.end - 1 + SEPARATOR);
+
+/// What a row of words is.
+pub(super) enum Row {
+    /// A phrase: its bytes, but for the first words.
+    Phrase(Range<usize>),
+    /// It may become one, of which this would be the first byte.
+    Open(usize),
+    Other,
+}
+
+/// The words by their first four letters, which no two of them share.
+static LIST: LazyLock<List> = LazyLock::new(List::new);
+const SLOTS: usize = 1 << 13;
+const BEGINNINGS: usize = 1 << 16;
+
+struct List {
+    /// One bit for each beginning, by its hash: what most words of other texts are told by.
+    bits: Box<[u64; BEGINNINGS / 64]>,
+    slots: Box<[Slot; SLOTS]>,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    beginning: u32,
+    word: &'static str,
+}
+
+impl List {
+    fn new() -> List {
+        let mut slots = Box::new([Slot { beginning: 0, word: "" }; SLOTS]);
+        let mut bits = Box::new([0_u64; BEGINNINGS / 64]);
+        for word in Language::English.word_list() {
+            let beginning = beginning(word.as_bytes());
+            let places = slot_of(beginning)..;
+            let free = places.map(|at| at % SLOTS).find(|at| slots[*at].word.is_empty()).unwrap_or(0);
+            slots[free] = Slot { beginning, word };
+            let bit = bit_of(beginning);
+            bits[bit / 64] |= 1 << (bit % 64);
+        }
+        List { bits, slots }
+    }
+
+    /// Whether a word of so many letters may be one of them.
+    #[inline(always)]
+    fn may_hold(&self, text: &[u8], start: usize, count: usize) -> bool {
+        let Some(four) = text.get(start..).and_then(<[u8]>::first_chunk) else { return true };
+        let bit = bit_of(u32::from_be_bytes(*four) >> (8 * 4_usize.saturating_sub(count).min(3)));
+        self.bits[bit / 64 % (BEGINNINGS / 64)] >> (bit % 64) & 1 == 1
+    }
+
+    fn holds(&self, word: &[u8]) -> bool {
+        let beginning = beginning(word);
+        let slots =
+            (slot_of(beginning)..).map(|at| &self.slots[at % SLOTS]).take_while(|slot| !slot.word.is_empty());
+        slots.into_iter().any(|slot| slot.beginning == beginning && slot.word.as_bytes() == word)
+    }
+}
+
+fn bit_of(beginning: u32) -> usize {
+    (beginning.wrapping_mul(0x85EB_CA6B) >> 16) as usize
+}
+
+/// Bytes of a phrase that are looked at first: nothing but small letters and what stands between words.
+const LOOK: usize = crate::blocks::PART;
+
+/// Beginnings of rows, in which a word was seen, and another one behind it: as the places that are looked at are nearer to each
+/// other than half a phrase is long, one of them sees two.
+pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
+    let list = &*LIST;
+    let mut at = from;
+    while let Some(look) = text.get(at..).and_then(<[u8]>::first_chunk::<LOOK>) {
+        let place = at;
+        at += STEP;
+        if !all_are(look, may_be_row) {
+            continue;
+        }
+        let word = word_behind(text, place);
+        // What is true of texts as often as not is asked at once: each branch would be guessed wrong.
+        if word.is_some() & list.may_hold(text, word.start, word.count)
+            && list.holds(&text[word.start..word.start + word.count])
+            && goes_on(text, word.start + word.count)
+        {
+            found(row_begin(text, word.start));
+        }
+    }
+}
+
+/// Whether the next word is listed too, or is not whole, or not there yet.
+fn goes_on(text: &[u8], end: usize) -> bool {
+    let Some(next) = behind(text, end) else { return end == text.len() };
+    let letters = letters_at(text, next);
+    next + letters == text.len() || is_listed(&text[next..next + letters])
+}
+
+/// Where the row that the text ends with begins; a word that is not over counts when it may become one.
+pub(super) fn begun(text: &[u8]) -> Option<usize> {
+    let letters =
+        text.iter().rev().take(LETTERS.end + 1).take_while(|byte| byte.is_ascii_lowercase()).count();
+    let mut last = text.len() - letters;
+    let escaped = text[..last].ends_with(b"\\") && text[last..].starts_with(b"n");
+    last += usize::from(escaped);
+    if last == text.len() {
+        return behind_word(text);
+    }
+    let begins = text.len() - last < LETTERS.end && may_become(&text[last..]);
+    (begins && (escaped || !follows_letter(text, last))).then(|| row_begin(text, last))
+}
+
+/// The row ends in a listed word and something between words, or the beginning of that.
+fn behind_word(text: &[u8]) -> Option<usize> {
+    let previous = match text.strip_suffix(b"\\") {
+        Some(word) => {
+            let letters =
+                word.iter().rev().take(LETTERS.end).take_while(|byte| byte.is_ascii_lowercase()).count();
+            word.len() - letters..word.len()
+        }
+        None => word_before(text, text.len())?,
+    };
+    is_listed(&text[previous.clone()]).then(|| row_begin(text, previous.start))
+}
+
+/// The row that begins here. What stands before `from` was given out: of a row that is still open, only its first words.
+pub(super) fn row(text: &[u8], from: usize, begin: usize, last: bool) -> Row {
+    if begin + GIVEN_BYTES < from || word_before(text, begin).is_some_and(|word| is_listed(&text[word])) {
+        return Row::Other;
+    }
+    let (mut words, mut at, mut end, mut held) = (Vec::new(), begin, begin, text.len());
+    loop {
+        let letters = letters_at(text, at);
+        if at + letters == text.len()
+            && !last
+            && letters < LETTERS.end
+            && (letters == 0 || may_become(&text[at..]))
+        {
+            let held = if words.len() == GIVEN { at } else { held };
+            return if words.len() < WORDS.end { Row::Open(held) } else { Row::Other };
+        }
+        if !LETTERS.contains(&letters) || !is_listed(&text[at..at + letters]) {
+            break;
+        }
+        if words.len() == GIVEN {
+            held = at;
+        }
+        words.push(&text[at..at + letters]);
+        end = at + letters;
+        if words.len() >= WORDS.end {
+            return Row::Other;
+        }
+        let Some(next) = behind(text, end) else { break };
+        at = next;
+    }
+    let open = !last && end == text.len();
+    if open {
+        Row::Open(held)
+    } else if is_phrase(&words) {
+        Row::Phrase(held..end)
+    } else {
+        Row::Other
+    }
+}
+
+fn is_phrase(words: &[&[u8]]) -> bool {
+    if !WORDS.contains(&words.len()) || !words.len().is_multiple_of(3) {
+        return false;
+    }
+    let text: Option<Vec<&str>> = words.iter().map(|word| std::str::from_utf8(word).ok()).collect();
+    text.is_some_and(|words| Mnemonic::parse_in_normalized(Language::English, &words.join(" ")).is_ok())
+}
+
+/// Back over listed words, not further than a phrase goes.
+fn row_begin(text: &[u8], word: usize) -> usize {
+    let mut begin = word;
+    for _ in 0..WORDS.end {
+        match word_before(text, begin) {
+            Some(previous) if is_listed(&text[previous.clone()]) => begin = previous.start,
+            _ => return begin,
+        }
+    }
+    begin
+}
+
+/// Some letters in a row.
+struct Letters {
+    start: usize,
+    count: usize,
+    /// They begin before the next look.
+    is_near: bool,
+}
+
+impl Letters {
+    /// As many as words have.
+    fn is_some(&self) -> bool {
+        self.is_near & LETTERS.contains(&self.count)
+    }
+}
+
+/// The first whole word behind this place.
+#[inline(always)]
+fn word_behind(text: &[u8], at: usize) -> Letters {
+    let letters = bits_at(text, at, |bytes| between(bytes, b'a', b'z'));
+    let others = letters & letters.wrapping_add(1);
+    let begin = others.trailing_zeros();
+    let count = (letters >> (begin % 64)).trailing_ones();
+    // `\n` inside of a string is no letter of a word.
+    let before = (at + begin as usize).saturating_sub(1);
+    let escaped = u32::from(text.get(before) == Some(&b'\\'));
+    let start = at + (begin + escaped) as usize;
+    Letters { start, count: count.saturating_sub(escaped) as usize, is_near: (begin as usize) < STEP }
+}
+
+#[inline(always)]
+fn may_be_row(bytes: u8x16) -> u8x16 {
+    let blanks = is(bytes, b' ') | is(bytes, b',') | between(bytes, b'\t', b'\r');
+    between(bytes, b'a', b'z') | blanks | is(bytes, b'"') | is(bytes, b'\'') | is(bytes, b'\\')
+}
+
+fn letters_at(text: &[u8], at: usize) -> usize {
+    text[at..].iter().take(LETTERS.end).take_while(|byte| byte.is_ascii_lowercase()).count()
+}
+
+/// The word before, with something between words in between.
+fn word_before(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let head = &text[..at];
+    let between = separator_behind(head);
+    let end = at - between;
+    let letters =
+        text[..end].iter().rev().take(LETTERS.end).take_while(|byte| byte.is_ascii_lowercase()).count();
+    let escaped = letters < LETTERS.end && text[..end - letters].ends_with(b"\\");
+    let letters = letters - usize::from(escaped && letters > 0);
+    (between > 0 && LETTERS.contains(&letters)).then(|| end - letters..end)
+}
+
+fn separator_behind(head: &[u8]) -> usize {
+    if head.ends_with(b"\\n") {
+        return 2;
+    }
+    head.iter().rev().take(SEPARATOR).take_while(|byte| separates(**byte)).count()
+}
+
+/// Where the next word begins, behind something between words; the end of the text when only that is left.
+fn behind(text: &[u8], at: usize) -> Option<usize> {
+    if text[at..].starts_with(b"\\n") {
+        return Some(at + 2);
+    }
+    if text[at..] == *b"\\" {
+        return Some(text.len());
+    }
+    let between = text[at..].iter().take(SEPARATOR).take_while(|byte| separates(**byte)).count();
+    (between > 0).then_some(at + between)
+}
+
+fn separates(byte: u8) -> bool {
+    matches!(byte, b' ' | b',' | b'\n' | b'\r' | b'\t' | b'"' | b'\'')
+}
+
+fn follows_letter(text: &[u8], at: usize) -> bool {
+    at > 0 && text[at - 1].is_ascii_alphanumeric()
+}
+
+fn is_listed(word: &[u8]) -> bool {
+    LIST.holds(word)
+}
+
+fn may_become(letters: &[u8]) -> bool {
+    let list = Language::English.word_list();
+    let at = list.partition_point(|word| word.as_bytes() < letters);
+    list.get(at).is_some_and(|word| word.as_bytes().starts_with(letters))
+}
+
+fn beginning(word: &[u8]) -> u32 {
+    word.iter().take(4).fold(0, |four, byte| four << 8 | u32::from(*byte))
+}
+
+fn slot_of(beginning: u32) -> usize {
+    (beginning.wrapping_mul(0x9E37_79B1) >> 19) as usize
+}

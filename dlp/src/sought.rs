@@ -1,0 +1,329 @@
+//! Everything that is sought one way, and one look at some bytes.
+use crate::find::{Find, How, Text, What};
+use crate::hit::{FingerprintKey, Hit, Verdict};
+use crate::known::Find as KnownFind;
+use crate::layers::{self, Found, Layer, Layers, Searched, Seen, Sight, escapes};
+use crate::packed::{self, Packed, Unfolding};
+use crate::view::{Before, View};
+use crate::{Inspector, KnownValues, RuleSet};
+use std::sync::Arc;
+
+/// Everything sought one way, compiled once. Cheap to clone.
+#[derive(Clone)]
+pub struct Sought {
+    known: KnownValues,
+    rules: RuleSet,
+    key: FingerprintKey,
+    names: Names,
+}
+
+/// What the commonest ways of reading are called, made once.
+#[derive(Clone)]
+struct Names {
+    plain: Arc<str>,
+    escaped: Arc<str>,
+}
+
+/// Bytes to look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Window<'a> {
+    /// What to look at, and what stands before it.
+    pub(crate) text: Text<'a>,
+    /// What stands before all of it.
+    pub(crate) before: Before,
+}
+
+/// What a look gave.
+pub(crate) struct Look {
+    /// What stands surely there, left to right, all of it before `hold`.
+    pub(crate) finds: Vec<Find>,
+    /// From here on something may have begun.
+    pub(crate) hold: usize,
+    view: Option<View>,
+    before: Before,
+}
+
+impl Sought {
+    /// Known values first: where a rule sees one of them too, both are told, the known value before.
+    pub fn new(known: KnownValues, rules: RuleSet, key: FingerprintKey) -> Sought {
+        let names = Names { plain: "plain".into(), escaped: "escaped".into() };
+        Sought { known, rules, key, names }
+    }
+
+    /// The known values.
+    pub fn known(&self) -> &KnownValues {
+        &self.known
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// Nothing to seek.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.rules.is_empty()
+    }
+
+    /// Everything in these whole bytes (headers, paths, queries, messages), left to right; behind it what stands in something
+    /// compressed.
+    pub fn find_all(&self, whole: &[u8]) -> Vec<Hit> {
+        let look = self.look(Window::whole(whole));
+        let mut hits: Vec<Hit> = look.finds.iter().map(|find| self.hit(find, 0)).collect();
+        if !self.is_empty() && packed::begins_in(whole) {
+            let text = Text { bytes: whole, from: 0, last: true };
+            let mut note = |hit: &Hit| {
+                hits.push(hit.clone());
+                Verdict::Pass
+            };
+            // Whoever lets everything pass is never told to stop.
+            let _never = Packed::new(Unfolding::Everything).push(text, 0, self, &mut note);
+        }
+        hits
+    }
+
+    /// Whole bytes with stand-ins where the judge wants them; `None` when nothing changes.
+    /// # Errors
+    /// The hit at which the judge said stop.
+    pub fn redact(
+        &self,
+        whole: &[u8],
+        judge: &mut dyn FnMut(&Hit) -> Verdict,
+    ) -> Result<Option<Vec<u8>>, Hit> {
+        let mut out = Vec::with_capacity(whole.len());
+        let mut changed = false;
+        let mut judged = |hit: &Hit| {
+            let verdict = judge(hit);
+            changed |= verdict == Verdict::Redact;
+            verdict
+        };
+        let mut inspector = Inspector::new(self.clone());
+        inspector.push(whole, &mut out, &mut judged)?;
+        inspector.finish(&mut out, &mut judged)?;
+        Ok(changed.then_some(out))
+    }
+
+    /// As the bytes stand there, unescaped, and through every layer.
+    pub(crate) fn look(&self, window: Window<'_>) -> Look {
+        let mut look = self.look_undecoded(window);
+        if !self.is_empty() {
+            self.seek_in_layers(window.text, &mut look);
+            look.settle(window.text.from);
+        }
+        look
+    }
+
+    fn look_undecoded(&self, window: Window<'_>) -> Look {
+        let Window { text, before } = window;
+        let mut look = Look { finds: Vec::new(), hold: text.bytes.len(), view: None, before };
+        if self.is_empty() {
+            return look;
+        }
+        look.view = View::of(text.bytes, before, text.last);
+        self.seek_known(text, &mut look);
+        self.seek_by_rules(text, &mut look);
+        look.settle(text.from);
+        look
+    }
+
+    /// What went out already is looked at once more: a code may have begun there.
+    fn seek_in_layers(&self, text: Text<'_>, look: &mut Look) {
+        let mut seek = |bytes: &[u8], layers: Layers, last: bool, sights: &mut Vec<Sight<What>>| {
+            self.search(Text { bytes, from: 0, last }, layers, sights)
+        };
+        let seen: Seen<What> = layers::look(text.bytes, look.view.as_ref(), text.last, &mut seek);
+        look.hold = look.hold.min(seen.hold.max(text.from));
+        for found in seen.finds.into_iter().filter(|found| found.end > text.from) {
+            let find = decoded(found, text.from);
+            if !look.finds.iter().any(|other| self.are_one(other, &find)) {
+                look.finds.push(find);
+            }
+        }
+    }
+
+    /// Of one reading. Known values have spellings of their own for what is reversed.
+    fn search(&self, text: Text<'_>, layers: Layers, sights: &mut Vec<Sight<What>>) -> Searched {
+        let look = if layers.last() == Some(Layer::Reversed) {
+            let mut finds = Vec::new();
+            let hold = self.rules.sweep(text, &mut finds);
+            Look { finds, hold, view: None, before: Before::default() }
+        } else {
+            self.look_undecoded(Window { text, before: Before::default() })
+        };
+        sights.extend(look.finds.into_iter().map(|find| self.sight(find, text.bytes)));
+        Searched { hold: look.hold, view: look.view }
+    }
+
+    fn sight(&self, find: Find, bytes: &[u8]) -> Sight<What> {
+        let mut replacement = Vec::new();
+        self.put_replacement(&find, bytes, &mut replacement);
+        Sight { start: find.value.start, end: find.value.end, what: find.what, replacement }
+    }
+
+    /// The same rule or value in the same place, read in two ways.
+    fn are_one(&self, one: &Find, other: &Find) -> bool {
+        let same = match (&one.what, &other.what) {
+            (What::Rule(one, _), What::Rule(other, _)) => one == other,
+            (What::Known(first), What::Known(second)) => {
+                std::ptr::eq(self.known.owner(known(one, *first)), self.known.owner(known(other, *second)))
+            }
+            _ => false,
+        };
+        same && one.value.start < other.value.end && other.value.start < one.value.end
+    }
+
+    fn seek_known(&self, text: Text<'_>, look: &mut Look) {
+        let (finds, hold) = self.known.sweep_read(text, look.view.as_ref());
+        let found = |find: KnownFind| Find {
+            start: find.start,
+            value: find.start..find.end,
+            what: What::Known(find.target),
+            layer: How::Plain,
+            stand_in: None,
+        };
+        look.finds.extend(finds.into_iter().map(found));
+        look.hold = look.hold.min(hold);
+    }
+
+    /// A view that is the same as the bytes, all of them, shows nothing else.
+    fn seek_by_rules(&self, text: Text<'_>, look: &mut Look) {
+        let Some(view) = look.view.as_ref().filter(|view| view.differs_from(text.bytes)) else {
+            let hold = self.rules.sweep(text, &mut look.finds);
+            look.hold = look.hold.min(hold);
+            return;
+        };
+        let read = Text { bytes: view.text(text.bytes), from: view.place(text.from), last: text.last };
+        let [(mut finds, hold), (mut read, hold_read)] = self.rules.sweep_both(text, read, view);
+        look.hold = look.hold.min(hold).min(view.source(hold_read));
+        for find in &mut read {
+            find.start = view.source(find.start).max(text.from);
+            find.value = view.source(find.value.start).max(text.from)..view.source_end(find.value.end);
+            find.layer = How::Escaped;
+        }
+        look.finds.append(&mut finds);
+        look.finds.append(&mut read);
+    }
+
+    /// As it is told; `base` is the place of the first byte that was looked at.
+    pub(crate) fn hit(&self, find: &Find, base: u64) -> Hit {
+        let (rule, name, fingerprint) = match &find.what {
+            What::Known(target) => {
+                let owner = self.known.owner(known(find, *target));
+                (owner.rule.clone(), owner.name.clone(), self.key.fingerprint(&owner.value))
+            }
+            What::Rule(number, value) => {
+                let rule = self.rules.rule(*number);
+                let (id, about) =
+                    rule.map(|rule| (rule.shared_id(), rule.shared_about())).unwrap_or_default();
+                (id, about, self.key.fingerprint(value))
+            }
+        };
+        let layer = match find.layer {
+            How::Plain => self.names.plain.clone(),
+            How::Escaped => self.names.escaped.clone(),
+            How::Decoded(layers) => layers.to_string().into(),
+        };
+        let offset = base + find.value.start as u64;
+        Hit { rule, name, offset, length: find.value.len(), fingerprint, layer, packed: false }
+    }
+
+    /// What goes on instead of a value.
+    pub(crate) fn put_replacement(&self, find: &Find, bytes: &[u8], out: &mut Vec<u8>) {
+        if let Some((_, stand_in)) = &find.stand_in {
+            return out.extend_from_slice(stand_in);
+        }
+        match &find.what {
+            What::Known(target) => self.known.put_replacement(known(find, *target), bytes, out),
+            What::Rule(number, _) => {
+                let id = self.rules.rule(*number).map(crate::Rule::id).unwrap_or_default();
+                put_typed(id, &bytes[find.value.clone()], out);
+            }
+        }
+    }
+}
+
+/// `[redacted:RULE]`, with brackets and colon percent-encoded where the value was.
+fn put_typed(id: &str, value: &[u8], out: &mut Vec<u8>) {
+    out.extend(escapes::like(value, format!("[redacted:{id}]").as_bytes()));
+}
+
+fn known(find: &Find, target: u32) -> KnownFind {
+    KnownFind { start: find.value.start, end: find.value.end, target }
+}
+
+/// `from`: what stands before it went out already.
+fn decoded(found: Found<What>, from: usize) -> Find {
+    let (range, bytes) = found.replacement();
+    let stand_in = (range.start >= from).then(|| (range, bytes.to_vec()));
+    let start = found.start.max(from);
+    Find { start, value: start..found.end, what: found.what, layer: How::Decoded(found.layers), stand_in }
+}
+
+impl<'a> Window<'a> {
+    pub(crate) fn whole(bytes: &'a [u8]) -> Window<'a> {
+        Window { text: Text { bytes, from: 0, last: true }, before: Before::default() }
+    }
+}
+
+impl Look {
+    /// Brings everything in order. What is not over yet at `hold` waits for the next look, which begins where it can be found
+    /// again; so where a stream is cut makes no difference.
+    fn settle(&mut self, from: usize) {
+        if let Some(view) = &self.view {
+            self.hold = view.floor(self.hold.min(view.read));
+        }
+        self.hold = self.hold.max(from);
+        while let Some(earlier) = self.unsettled() {
+            self.hold = self.floor(earlier).max(from);
+        }
+        let hold = self.hold;
+        self.finds.retain(|find| find.value.end <= hold);
+        for find in &mut self.finds {
+            // The rest of its group waits: then the code cannot be kept whole.
+            find.stand_in.take_if(|(range, _)| range.end > hold);
+        }
+        self.finds.sort_by_key(Find::order);
+        self.drop_repeats();
+    }
+
+    /// From this place on everything waits.
+    pub(crate) fn hold_from(&mut self, at: usize, from: usize) {
+        if at < self.hold {
+            self.hold = at;
+            self.settle(from);
+        }
+    }
+
+    /// Nothing before this place waits any longer.
+    pub(crate) fn hold_less(&mut self, least: usize) {
+        if self.hold < least {
+            self.hold = self.floor(least).max(self.hold);
+        }
+    }
+
+    fn unsettled(&self) -> Option<usize> {
+        let crossing = self.finds.iter().filter(|find| find.start < self.hold && find.value.end > self.hold);
+        crossing.map(|find| find.start).min()
+    }
+
+    fn drop_repeats(&mut self) {
+        let mut kept: Vec<Find> = Vec::with_capacity(self.finds.len());
+        for find in self.finds.drain(..) {
+            let part = kept.iter().rev().take_while(|before| before.value.end > find.value.start);
+            if !part.into_iter().any(|before| before.holds(&find)) {
+                kept.push(find);
+            }
+        }
+        self.finds = kept;
+    }
+
+    /// Back to the beginning of an escape.
+    pub(crate) fn floor(&self, at: usize) -> usize {
+        self.view.as_ref().map_or(at, |view| view.floor(at))
+    }
+
+    /// What stands before this place, which is no middle of an escape.
+    pub(crate) fn before(&self, bytes: &[u8], at: usize) -> Before {
+        self.view.as_ref().map_or_else(|| self.before.after(&bytes[..at]), |view| view.before(bytes, at))
+    }
+}

@@ -1,0 +1,129 @@
+//! Where something may be that a view changes: found for sixty-four bytes at once.
+use super::cursor::{is_break, may_be_entity};
+use super::{alike, is_letter};
+use crate::blocks::{BLOCK, are_letters, between, bits_at, is};
+use wide::u8x16;
+
+/// The bytes that may be more than themselves: what surely is not, by the byte behind it or what stands before it, needs no look.
+pub(super) struct Signs<'a> {
+    source: &'a [u8],
+    /// The block that is looked at.
+    begin: usize,
+    /// What is left of its signs, but for line breaks behind too few letters.
+    bits: u64,
+    breaks: u64,
+    /// Those of base64, as soon as they were asked for.
+    letters: Option<u64>,
+    /// As told last.
+    read: usize,
+}
+
+impl Signs<'_> {
+    /// Of all of these bytes.
+    pub(super) fn of(source: &[u8]) -> Signs<'_> {
+        let mut signs = Signs { source, begin: 0, bits: 0, breaks: 0, letters: None, read: 0 };
+        signs.load(0);
+        signs
+    }
+
+    fn load(&mut self, begin: usize) {
+        self.begin = begin;
+        self.bits = bits_at(self.source, begin, are_signs);
+        self.breaks = bits_at(self.source, begin, are_breaks);
+        self.letters = None;
+        if self.follow_letters() {
+            self.bits |= self.breaks & self.behind_wrapped();
+        }
+    }
+
+    /// Whether any line break stands right behind a letter: few lines of programs end in one.
+    fn follow_letters(&self) -> bool {
+        let mut breaks = self.breaks;
+        while breaks != 0 {
+            let at = self.begin + breaks.trailing_zeros() as usize;
+            if at.checked_sub(1).is_none_or(|before| is_letter(self.source[before])) {
+                return true;
+            }
+            breaks &= breaks - 1;
+        }
+        false
+    }
+
+    fn letters(&mut self) -> u64 {
+        let (source, begin) = (self.source, self.begin);
+        *self.letters.get_or_insert_with(|| bits_at(source, begin, are_letters))
+    }
+
+    /// Behind so many letters that they may be a wrapped line, or behind letters that the block begins with.
+    fn behind_wrapped(&mut self) -> u64 {
+        let letters = self.letters();
+        let first = letters & !letters.wrapping_add(1);
+        let many = [1, 2, 4, 8].into_iter().fold(letters, |run, more| run & run << more);
+        let before = self.begin.checked_sub(1).is_none_or(|before| is_letter(self.source[before]));
+        (first | many) << 1 | u64::from(before)
+    }
+
+    /// The next one behind what was read. Letters right behind an escape may go on what is spelled by it.
+    #[inline]
+    pub(super) fn next(&mut self, read: usize) -> Option<usize> {
+        if read > self.read {
+            self.read = read;
+            if read >= self.begin + BLOCK {
+                self.load(read - read % BLOCK);
+            }
+            let inside = read.saturating_sub(self.begin) % BLOCK;
+            self.bits &= u64::MAX << inside;
+            if self.breaks >> inside != 0 {
+                let run = inside + (self.letters() >> inside).trailing_ones() as usize;
+                self.bits |= if run < BLOCK { self.breaks & 1 << run } else { 0 };
+            }
+        }
+        while self.begin < self.source.len() {
+            while self.bits != 0 {
+                let at = self.begin + self.bits.trailing_zeros() as usize;
+                self.bits &= self.bits - 1;
+                if may_be_special(self.source, at) {
+                    return Some(at);
+                }
+            }
+            self.load(self.begin + BLOCK);
+        }
+        None
+    }
+}
+
+/// Whether it can begin an escape, a line break, or a character that nobody sees or that looks like another. Nothing else begins
+/// what a view changes.
+pub(crate) fn is_sign(byte: u8) -> bool {
+    matches!(byte, b'%' | b'\\' | b'&' | b'\n' | b'\r' | alike::FIRST_LEAD..)
+}
+
+/// As [`is_sign`], but for line breaks.
+#[inline(always)]
+fn are_signs(bytes: u8x16) -> u8x16 {
+    is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | between(bytes, alike::FIRST_LEAD, u8::MAX)
+}
+
+#[inline(always)]
+fn are_breaks(bytes: u8x16) -> u8x16 {
+    is(bytes, b'\n') | is(bytes, b'\r')
+}
+
+#[inline]
+fn may_be_special(source: &[u8], at: usize) -> bool {
+    let Some(next) = source.get(at + 1) else {
+        return source[at] < alike::FIRST_LEAD || alike::is_lead(source[at]);
+    };
+    match source[at] {
+        b'\\' => true,
+        b'\n' | b'\r' => at.checked_sub(1).is_none_or(|before| may_be_wrapped(source[before])),
+        b'%' => next.is_ascii_hexdigit() || *next == b'%',
+        b'&' => may_be_entity(&source[at + 1..]),
+        lead => alike::may_be(lead, *next),
+    }
+}
+
+/// What may stand before a line break that is dropped: a letter, spelled in any way, or the other sign.
+fn may_be_wrapped(byte: u8) -> bool {
+    is_letter(byte) || matches!(byte, b';' | b'\\') || is_break(byte) || byte >= 0x80
+}
