@@ -19,6 +19,7 @@ use letters::Letters;
 pub(crate) use signs::begins_in;
 use signs::{LONGEST_SIGN, SEARCH};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use unfold::{Kind, Unfold};
 
 /// The rule of what cannot be looked at.
@@ -27,8 +28,9 @@ pub const UNREADABLE: &str = "unreadable";
 /// Codes and compressions inside of one another: an archive in base64 in an archive in base64.
 pub const DEPTH: usize = 4;
 
-/// Streams of compressed data that are followed at once, each inside of the others or of what looks like them.
-const AT_ONCE: usize = 6;
+/// Streams of compressed data that are followed at once, at all depths together: one within the other, or within what looks like
+/// them. Ordinary data has two for each depth, letters and what they spell; whoever wants more wants our memory.
+const AT_ONCE: usize = 8;
 
 /// What a stream may unfold to: so much, and so many times what it takes itself. A deflate stream of zeros has 1000 times.
 const UNFOLDED: u64 = 64 << 20;
@@ -64,6 +66,8 @@ pub enum Unfolding {
 pub(crate) struct Packed {
     unfolding: Unfolding,
     depth: usize,
+    /// How many are open, at every depth.
+    seats: Arc<AtomicUsize>,
     open: Vec<Member>,
     /// Nothing came yet, and what comes was spelled in letters: zlib may begin right there.
     may_be_zlib: bool,
@@ -80,6 +84,23 @@ struct Member {
     layer: Arc<str>,
     source: Source,
     inside: Inspector,
+    _seat: Seat,
+}
+
+/// One of those that may be open.
+struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(all: &Arc<AtomicUsize>) -> Option<Seat> {
+        let free = |taken: usize| (taken < AT_ONCE).then_some(taken + 1);
+        all.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok().map(|_| Seat(Arc::clone(all)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 enum Source {
@@ -102,13 +123,21 @@ enum Fed {
 
 impl Packed {
     pub(crate) fn new(unfolding: Unfolding) -> Packed {
-        Packed { unfolding, depth: 0, open: Vec::new(), may_be_zlib: false, ended: None }
+        Packed {
+            unfolding,
+            depth: 0,
+            seats: Arc::default(),
+            open: Vec::new(),
+            may_be_zlib: false,
+            ended: None,
+        }
     }
 
     fn inside(&self, letters: bool) -> Packed {
         Packed {
             unfolding: Unfolding::Everything,
             depth: self.depth + 1,
+            seats: Arc::clone(&self.seats),
             open: Vec::new(),
             may_be_zlib: letters,
             ended: None,
@@ -137,13 +166,14 @@ impl Packed {
         }
         if self.depth < DEPTH && self.unfolding != Unfolding::Nothing {
             for (begin, way) in self.begins(text, base) {
-                let going = still.len() + ends.iter().filter(|end| **end > begin).count();
-                if going >= AT_ONCE {
+                // What was over before this chunk's end was followed just as well.
+                let overlapping = ends.iter().filter(|end| **end > begin).count();
+                let Some(seat) = Seat::take(&self.seats).filter(|_| overlapping < AT_ONCE) else {
                     let name = "more compressed data in one another than is looked at";
                     unreadable(base + begin as u64, name, judge)?;
                     continue;
-                }
-                let mut member = self.member(way, base + begin as u64, sought);
+                };
+                let mut member = self.member(way, base + begin as u64, sought, seat);
                 match member.feed(&text.bytes[begin..], base + begin as u64, text.last, judge) {
                     Fed::Going => still.push(member),
                     Fed::Ended(at) => ends.push(begin + at),
@@ -192,7 +222,7 @@ impl Packed {
         all
     }
 
-    fn member(&self, way: Way, begin: u64, sought: &Sought) -> Member {
+    fn member(&self, way: Way, begin: u64, sought: &Sought, seat: Seat) -> Member {
         let (source, layer) = match way {
             Way::Plain(kind) => (Source::Data(Box::new(Unfold::new(kind))), kind.word()),
             Way::Base64 | Way::Base64Begin => (Source::Letters(Letters::base64()), "base64"),
@@ -200,7 +230,7 @@ impl Packed {
         };
         let letters = matches!(source, Source::Letters(_));
         let inside = Inspector::inside(sought.clone(), self.inside(letters));
-        Member { begin, settled: begin, layer: layer.into(), source, inside }
+        Member { begin, settled: begin, layer: layer.into(), source, inside, _seat: seat }
     }
 }
 

@@ -8,7 +8,7 @@ use compression_codecs::{DecodeV2, DeflateDecoder, GzipDecoder, ZlibDecoder, Zst
 /// Bytes that come out at once.
 const OUT: usize = 16 * 1024;
 /// 8 MiB, as RFC 9659 has it and all but the `--ultra` levels of the tool keep to; with [`super::AT_ONCE`] of them a stream has
-/// 48 MiB at most.
+/// 64 MiB at most.
 const ZSTD_WINDOW: u32 = 23;
 
 /// A format of compressed data.
