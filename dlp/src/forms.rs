@@ -22,11 +22,13 @@
 //! What is encoded otherwise or deeper is decoded first (`layers`), values cut in pieces and sent apart are put together
 //! (`fragments`). Not sought: other alphabets (base58), ciphers.
 
-const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const BASE64URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-const HEX: &[u8] = b"0123456789abcdef";
-const HEX_UPPER: &[u8] = b"0123456789ABCDEF";
+use crate::alphabets;
+
+const BASE64: &[u8] = alphabets::BASE64[0];
+const BASE64URL: &[u8] = alphabets::BASE64[1];
+const BASE32: &[u8] = alphabets::BASE32[0];
+const HEX: &[u8] = alphabets::BASE16[0];
+const HEX_UPPER: &[u8] = alphabets::BASE16[1];
 
 /// Stands around a replacement inside base64: with whatever bits of its neighbours it still decodes to printable text.
 const FILL: u8 = b'.';

@@ -7,6 +7,7 @@
 //! [`Collector`] puts together what leaves in pieces. Inward a [`Scrubber`] seeks known values alone.
 #![forbid(unsafe_code)]
 
+mod alphabets;
 mod blocks;
 mod find;
 mod forms;

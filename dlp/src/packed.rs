@@ -12,6 +12,7 @@ mod letters;
 mod signs;
 mod unfold;
 
+use crate::alphabets::is_letter;
 use crate::find::Text;
 use crate::hit::{Fingerprint, Hit, Verdict};
 use crate::{Inspector, Sought};
@@ -211,7 +212,7 @@ impl Packed {
         let from = text.from.saturating_sub(LONGEST_SIGN - 1);
         SEARCH.each(&text.bytes[from..], |sign, found| {
             let (begin, end, way) = (from + found.start, from + found.end, sign.way);
-            let inside = begin.checked_sub(1).is_some_and(|before| letters::is_letter(text.bytes[before]));
+            let inside = begin.checked_sub(1).is_some_and(|before| is_letter(text.bytes[before]));
             let first = base == 0 && begin == 0 && matches!(way, Way::Plain(_));
             let others = first && self.unfolding == Unfolding::Inside;
             if end > text.from && !(way == Way::Base64Begin && inside) && !others {

@@ -11,6 +11,7 @@ pub(crate) mod alike;
 mod cursor;
 mod signs;
 
+use crate::alphabets::is_letter;
 use cursor::Cursor;
 use signs::Signs;
 pub(crate) use signs::is_sign;
@@ -337,11 +338,6 @@ fn lettered(value: &[u8]) -> Vec<u8> {
 fn letters_behind(bytes: &[u8], before: usize) -> usize {
     let run = bytes.iter().rev().take(WRAPPED).take_while(|byte| is_letter(**byte)).count();
     if run == bytes.len() { WRAPPED.min(run + before) } else { run }
-}
-
-/// What lines of base64, base64url, base32 and hex are made of.
-fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
 #[cfg(test)]

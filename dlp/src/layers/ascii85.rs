@@ -9,6 +9,7 @@ use super::Layer;
 use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
+use crate::alphabets::NONE;
 use crate::blocks::{BLOCK, Kind, Runs, bits_at, long_runs};
 use kinds::{
     are_firsts_of_adobe, are_firsts_of_rfc_1924, are_firsts_of_zero_mq, are_of_adobe, are_of_rfc_1924,
@@ -30,7 +31,6 @@ enum Whose {
     ZeroMq,
 }
 
-const NO_LETTER: u8 = 0xFF;
 const GROUP: usize = 5;
 const GROUPS_LEAST: usize = 5;
 /// Groups of other bytes that do not end a stretch.
@@ -58,7 +58,7 @@ const fn adobe() -> [u8; 85] {
 }
 
 const fn alphabet(whose: Whose, letters: &[u8; 85]) -> Alphabet {
-    let (mut values, mut known) = ([NO_LETTER; 256], [false; 256]);
+    let (mut values, mut known) = ([NONE; 256], [false; 256]);
     let mut value = 0_u8;
     while value < 85 {
         let letter = letters[value as usize] as usize;
@@ -249,7 +249,7 @@ impl Alphabet {
         let mut number = 0_u64;
         for letter in group {
             let value = self.values[usize::from(*letter)];
-            if value == NO_LETTER {
+            if value == NONE {
                 return None;
             }
             number = number * 85 + u64::from(value);

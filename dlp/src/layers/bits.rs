@@ -7,6 +7,7 @@ mod base64;
 
 use super::Layer;
 use super::reading::{Map, Reading, Spelled};
+use crate::alphabets::{self, values};
 use crate::blocks::{self, Kind, Runs, between, bits_at};
 use base64::in_base64;
 use std::ops::Range;
@@ -29,7 +30,6 @@ pub(super) struct Code {
     second: [bool; 256],
 }
 
-const NO_LETTER: u8 = 0xFF;
 /// Of printable characters in a row, for a stretch to be worth a look.
 const PRINTABLE_LEAST: usize = 8;
 
@@ -39,14 +39,8 @@ static BASE64: Code = Code {
     group: 4,
     groups_least: 3,
     gap: 4,
-    values: values([
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-    ]),
-    alphabets: [
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-    ],
+    values: values(alphabets::BASE64),
+    alphabets: alphabets::BASE64,
     second: table(b"-_"),
 };
 
@@ -56,8 +50,8 @@ static BASE32: Code = Code {
     group: 8,
     groups_least: 2,
     gap: 2,
-    values: values([b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"]),
-    alphabets: [b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567"],
+    values: values(alphabets::BASE32),
+    alphabets: alphabets::BASE32,
     second: table(b"abcdefghijklmnopqrstuvwxyz"),
 };
 
@@ -67,8 +61,8 @@ static BASE16: Code = Code {
     group: 2,
     groups_least: 8,
     gap: 3,
-    values: values([b"0123456789abcdef", b"0123456789ABCDEF"]),
-    alphabets: [b"0123456789abcdef", b"0123456789ABCDEF"],
+    values: values(alphabets::BASE16),
+    alphabets: alphabets::BASE16,
     second: table(b"ABCDEF"),
 };
 
@@ -91,20 +85,6 @@ const fn table(letters: &[u8]) -> [bool; 256] {
         at += 1;
     }
     table
-}
-
-const fn values(alphabets: [&[u8]; 2]) -> [u8; 256] {
-    let mut values = [NO_LETTER; 256];
-    let mut which = 0;
-    while which < 2 {
-        let mut value = 0_u8;
-        while (value as usize) < alphabets[which].len() {
-            values[alphabets[which][value as usize] as usize] = value;
-            value += 1;
-        }
-        which += 1;
-    }
-    values
 }
 
 /// Every reading of a run of letters. `open`: more letters may follow.

@@ -1,32 +1,9 @@
 //! Letters of base64 or hex, one after the other, as formats wrap and escape them.
 
-const NONE: u8 = 0xFF;
+use crate::alphabets::{self, NONE, values};
 
-static BASE64: [u8; 256] = table(&[
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-]);
-static HEX: [u8; 256] = table(&[b"0123456789abcdef", b"0123456789ABCDEF"]);
-
-/// A value for each letter of any of these alphabets.
-const fn table(alphabets: &[&[u8]]) -> [u8; 256] {
-    let mut table = [NONE; 256];
-    let mut which = 0;
-    while which < alphabets.len() {
-        let mut value = 0_u8;
-        while (value as usize) < alphabets[which].len() {
-            table[alphabets[which][value as usize] as usize] = value;
-            value += 1;
-        }
-        which += 1;
-    }
-    table
-}
-
-/// What may stand before another letter of base64.
-pub(super) fn is_letter(byte: u8) -> bool {
-    BASE64[usize::from(byte)] != NONE
-}
+static BASE64: [u8; 256] = values(alphabets::BASE64);
+static HEX: [u8; 256] = values(alphabets::BASE16);
 
 /// Reads letters to bytes. Line breaks between them, also those that JSON and forms escape, are nothing.
 pub(super) struct Letters {

@@ -1,6 +1,7 @@
 //! Where something may be that a view changes: found for sixty-four bytes at once.
+use super::alike;
 use super::cursor::{is_break, may_be_entity};
-use super::{alike, is_letter};
+use crate::alphabets::is_letter;
 use crate::blocks::{BLOCK, are_letters, between, bits_at, is};
 use wide::u8x16;
 
