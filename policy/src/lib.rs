@@ -23,6 +23,7 @@ pub mod address;
 pub mod decide;
 pub mod denial;
 pub mod exception;
+pub mod proposal;
 
 pub mod special;
 pub mod text;
@@ -33,6 +34,7 @@ pub use denial::{Denial, DenialCode};
 pub use exception::ProxyException;
 pub use host::{Authority, Host, HostError, HostName, HostPattern};
 pub use path::{NormalPath, PathPattern};
+pub use proposal::Proposal;
 pub use request::{Method, Request, Scheme};
 pub use route::{Protocol, Route, RouteId, TlsMode};
 pub use text::neutral;
