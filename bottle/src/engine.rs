@@ -169,6 +169,7 @@ pub fn config(
         },
         limits: Limits::default(),
         audit,
+        asking: egress::Asking::default(),
     })
 }
 

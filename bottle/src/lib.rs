@@ -9,6 +9,7 @@ pub mod attack;
 pub mod canary;
 pub mod cli;
 pub mod commands;
+pub mod control;
 pub mod demo;
 pub mod detect;
 pub mod engine;

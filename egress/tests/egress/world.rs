@@ -283,6 +283,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = listener.local_addr().unwrap();
         let config = Config {
+            asking: egress::Asking::default(),
             bottle: "test".into(),
             policy: Arc::new(Policy::new(setup.routes, BTreeMap::from(pins))),
             bindings: setup.auth.into_iter().map(binding).collect(),
