@@ -93,7 +93,8 @@ impl Room {
         let ca_pem = ca.certificate_pem().to_owned();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
-        let config = engine::config(&egress, supplies, &slug, vault, ca, auditor.clone())?;
+        let config =
+            engine::config(&egress, supplies, &slug, vault, ca, auditor.clone(), engine::Posture::default())?;
         let Ears { listeners, tether } = listen(inner)?;
         let engine = {
             let _on = runtime.enter();

@@ -237,8 +237,14 @@ fn what_is_not_built_is_refused_as_such() {
 #[test]
 fn where_bottles_are_steered_from_is_out_of_the_agents_reach() {
     all_told(&[
-        ("mounts: [{ path: /run/user/1000, mode: ro, optional: true }]\n", "the agent could answer its own requests"),
-        ("mounts: [{ path: ~/.local/state/bottle, mode: rw, optional: true }]\n", "where the agent could rewrite it"),
+        (
+            "mounts: [{ path: /run/user/1000, mode: ro, optional: true }]\n",
+            "the agent could answer its own requests",
+        ),
+        (
+            "mounts: [{ path: ~/.local/state/bottle, mode: rw, optional: true }]\n",
+            "where the agent could rewrite it",
+        ),
     ]);
 }
 
