@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod at;
+pub mod edit;
 pub mod host;
 mod lint;
 pub mod lower;

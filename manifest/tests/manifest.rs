@@ -4,6 +4,8 @@ mod support;
 
 #[path = "manifest/containers.rs"]
 mod containers;
+#[path = "manifest/edits.rs"]
+mod edits;
 #[path = "manifest/errors.rs"]
 mod errors;
 #[path = "manifest/hostile.rs"]
