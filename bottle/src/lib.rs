@@ -15,6 +15,7 @@ pub mod engine;
 pub mod failure;
 pub mod find;
 pub mod holder;
+pub mod keep;
 pub mod launcher_label;
 pub mod leftovers;
 pub mod load;
