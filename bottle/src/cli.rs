@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, prune, ps,
-    run, scan, stop,
+    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, policy,
+    prune, ps, run, scan, stop,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -35,6 +35,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Say whether a request would go out, by which route, and why.
     Explain(explain::ExplainArgs),
+    /// Compare policies: what a manifest allows, and what another one changes.
+    Policy(policy::PolicyArgs),
     /// Look for secrets in files, as the engine does in what leaves.
     Scan(scan::ScanArgs),
     /// Run the egress engine alone, as an explicit proxy for sandboxes that exist already.
@@ -75,6 +77,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Policy(args) => policy::run(&args),
             Command::Scan(args) => scan::run(&args),
             Command::Egress(args) => egress::run(&args),
             Command::Engine(args) => engine::run(&args),

@@ -76,7 +76,8 @@ impl Kept {
                 .help("nothing was changed; see whether you may write the file and its folder")
         };
         // Two that write at once: the later one sees what the earlier one wrote.
-        let options = OpenOptions::new().read(true).write(how == How::InPlace).custom_flags(NOFOLLOW).open(&self.file);
+        let options =
+            OpenOptions::new().read(true).write(how == How::InPlace).custom_flags(NOFOLLOW).open(&self.file);
         let mut file = options.map_err(failed)?;
         flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
         self.unchanged(&mut file)?;

@@ -91,7 +91,8 @@ fn wrong_after(problems: &Problems) -> EditError {
 /// One route: of the ways to write it, the first that reads as it was meant.
 fn add(text: &str, addition: &Addition) -> Result<String, EditError> {
     let tree = node::parse(text, 0).map_err(|problem| by_hand(&problem.message))?;
-    let wanted = with_route(&tree, addition).ok_or_else(|| by_hand("`egress` or `routes` is something else"))?;
+    let wanted =
+        with_route(&tree, addition).ok_or_else(|| by_hand("`egress` or `routes` is something else"))?;
     let reads = |new: &String| node::parse(new, 0).is_ok_and(|read| same(&read.value, &wanted));
     let ways = insert::ways(text, &tree, addition)?;
     ways.into_iter().find(reads).ok_or_else(|| by_hand("it is written in an unusual way"))
@@ -147,7 +148,8 @@ fn same(one: &Value, other: &Value) -> bool {
             one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same(&a.value, &b.value))
         }
         (Value::Map(one), Value::Map(other)) => {
-            let has = |key: &str, value: &Value| other.iter().any(|(k, v)| k.text == key && same(value, &v.value));
+            let has =
+                |key: &str, value: &Value| other.iter().any(|(k, v)| k.text == key && same(value, &v.value));
             one.len() == other.len() && one.iter().all(|(key, value)| has(&key.text, &value.value))
         }
         (one, other) => one == other,

@@ -1,7 +1,8 @@
 //! Whether a new plan is the old one and these routes, and nothing else.
 use super::{Addition, EditError};
+use crate::meet;
 use crate::plan::{EgressPlan, Plan};
-use policy::{HostPattern, PathPattern, Policy, Route, RouteId};
+use policy::{Policy, Route, RouteId};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -9,19 +10,25 @@ use std::net::SocketAddr;
 pub(super) fn only_added(before: &Plan, after: &Plan, additions: &[Addition]) -> Result<(), EditError> {
     let (old, new) = (before.egress.policy.routes(), after.egress.policy.routes());
     let fits = |at: usize| {
-        additions.iter().zip(new.get(at..).unwrap_or_default()).all(|(addition, route)| {
-            **route == addition.proposal.route(route.id, route.name.clone())
-        })
+        additions
+            .iter()
+            .zip(new.get(at..).unwrap_or_default())
+            .all(|(addition, route)| **route == addition.proposal.route(route.id, route.name.clone()))
     };
     // Presets stand after the user's routes and may say the same: the last place that fits is not always ours.
-    let place = (0..=old.len()).find(|at| new.len() == old.len() + additions.len() && fits(*at) && is(before, after, *at, additions.len()));
+    let place = (0..=old.len()).find(|at| {
+        new.len() == old.len() + additions.len() && fits(*at) && is(before, after, *at, additions.len())
+    });
     let Some(place) = place else { return Err(another(before, after)) };
     let added = &new[place..place + additions.len()];
     let later = &new[place + additions.len()..];
     for route in added {
         if let Some(taken) = later.iter().find(|later| takes_from(route, later, &after.egress)) {
             return Err(EditError::new(
-                format!("the route would decide requests that `{}` decides now, with its credential or checks", taken.name),
+                format!(
+                    "the route would decide requests that `{}` decides now, with its credential or checks",
+                    taken.name
+                ),
                 "narrow its methods or paths, or write it by hand where you want it",
             ));
         }
@@ -53,8 +60,12 @@ fn shifted(before: &EgressPlan, after: &EgressPlan, place: usize, count: usize) 
     let moved = |id: RouteId| shift(id, place, count);
     let old = before.policy.routes().iter().map(|route| Route { id: moved(route.id), ..Route::clone(route) });
     let mut routes: Vec<Route> = old.collect();
-    routes.splice(place.min(routes.len())..place.min(routes.len()), new.iter().map(|route| Route::clone(route)));
-    let mut egress = EgressPlan { policy: Policy::new(routes, resolve(before, after, new)), ..before.clone() };
+    routes.splice(
+        place.min(routes.len())..place.min(routes.len()),
+        new.iter().map(|route| Route::clone(route)),
+    );
+    let mut egress =
+        EgressPlan { policy: Policy::new(routes, resolve(before, after, new)), ..before.clone() };
     egress.bindings = rekeyed(&before.bindings, moved);
     egress.route_budgets = rekeyed(&before.route_budgets, moved);
     egress.dlp.routes = rekeyed(&before.dlp.routes, moved);
@@ -75,32 +86,29 @@ fn rekeyed<T: Clone>(map: &BTreeMap<RouteId, T>, moved: impl Fn(RouteId) -> Rout
 }
 
 /// The old table, and entries that a `resolve` without ports has for the new routes' ports.
-fn resolve(before: &EgressPlan, after: &EgressPlan, new: &[std::sync::Arc<Route>]) -> BTreeMap<String, SocketAddr> {
-    let mut table = pins(&before.policy);
+fn resolve(
+    before: &EgressPlan,
+    after: &EgressPlan,
+    new: &[std::sync::Arc<Route>],
+) -> BTreeMap<String, SocketAddr> {
+    let mut table = before.policy.names().clone();
     let names = |key: &str, route: &Route| {
         key.rsplit_once(':').is_some_and(|(host, port)| {
-            port == route.port.to_string() && policy::Host::parse(host).is_ok_and(|host| route.host.matches(&host))
+            port == route.port.to_string()
+                && policy::Host::parse(host).is_ok_and(|host| route.host.matches(&host))
         })
     };
-    for (key, address) in pins(&after.policy) {
-        if new.iter().any(|route| names(&key, route)) {
-            table.entry(key).or_insert(address);
+    for (key, address) in after.policy.names() {
+        if new.iter().any(|route| names(key, route)) {
+            table.entry(key.clone()).or_insert(*address);
         }
     }
     table
 }
 
-/// The operator's name table of a policy.
-pub(crate) fn pins(policy: &Policy) -> BTreeMap<String, SocketAddr> {
-    policy.names().clone()
-}
-
 /// Whether a route that now stands before another takes requests away from it to which that one does something.
 fn takes_from(route: &Route, later: &Route, egress: &EgressPlan) -> bool {
-    if route.port != later.port || !hosts_meet(&route.host, &later.host) {
-        return false;
-    }
-    if route.protocol != later.protocol || route.tls != later.tls {
+    if meet::connections(route, later) && (route.protocol != later.protocol || route.tls != later.tls) {
         return true;
     }
     let id = later.id;
@@ -108,69 +116,5 @@ fn takes_from(route: &Route, later: &Route, egress: &EgressPlan) -> bool {
         || egress.dlp.routes.contains_key(&id)
         || egress.route_budgets.contains_key(&id)
         || later.allow_private;
-    does && route.scheme == later.scheme && methods_meet(route, later) && paths_meet(route, later)
-}
-
-fn hosts_meet(one: &HostPattern, other: &HostPattern) -> bool {
-    match (one, other) {
-        (HostPattern::Exact(host), pattern) | (pattern, HostPattern::Exact(host)) => pattern.matches(host),
-        (HostPattern::Below(one), HostPattern::Below(other)) => {
-            let below = |inner: &str, outer: &str| inner.strip_suffix(outer).is_some_and(|rest| rest.ends_with('.'));
-            one == other || below(one, other) || below(other, one)
-        }
-    }
-}
-
-fn methods_meet(one: &Route, other: &Route) -> bool {
-    match (&one.methods, &other.methods) {
-        (Some(one), Some(other)) => one.iter().any(|method| other.contains(method)),
-        _ => true,
-    }
-}
-
-fn paths_meet(one: &Route, other: &Route) -> bool {
-    match (&one.paths, &other.paths) {
-        (Some(one), Some(other)) => one.iter().any(|a| other.iter().any(|b| patterns_meet(a, b))),
-        _ => true,
-    }
-}
-
-/// Whether some path may be covered by both; in doubt it is.
-fn patterns_meet(one: &PathPattern, other: &PathPattern) -> bool {
-    let segments = |pattern: &PathPattern| pattern.as_str().split('/').skip(1).map(str::to_owned).collect::<Vec<_>>();
-    let (one, other) = (segments(one), segments(other));
-    // What is left of `one` from its i-th segment on, against every rest of `other`; filled from the ends.
-    let mut rests = vec![false; other.len() + 1];
-    for i in (0..=one.len()).rev() {
-        let below = std::mem::replace(&mut rests, vec![false; other.len() + 1]);
-        for j in (0..=other.len()).rev() {
-            let next = rests.get(j + 1).copied().unwrap_or(false);
-            let both = below.get(j + 1).copied().unwrap_or(false);
-            rests[j] = match (one.get(i).map(String::as_str), other.get(j).map(String::as_str)) {
-                (None, None) => true,
-                (Some("**"), Some("**")) => below[j] || next || both,
-                (Some("**"), _) => below[j] || next,
-                (_, Some("**")) => next || (i < one.len() && below[j]),
-                (Some(a), Some(b)) => both && (a == b || a.contains('*') || b.contains('*')),
-                _ => false,
-            };
-        }
-    }
-    rests[0]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_meet_where_a_path_is_in_both() {
-        let meet = |a: &str, b: &str| {
-            let (a, b) = (PathPattern::parse(a).expect("one"), PathPattern::parse(b).expect("one"));
-            assert_eq!(patterns_meet(&a, &b), patterns_meet(&b, &a), "{a:?} {b:?}");
-            patterns_meet(&a, &b)
-        };
-        assert!(meet("/a/**", "/a/b/c") && meet("/**", "/x") && meet("/a/*/c", "/a/b/*") && meet("/**/z", "/a/**"));
-        assert!(!meet("/a/**", "/b/c") && !meet("/a/*", "/a/b/c") && !meet("/a", "/b"));
-    }
+    does && meet::requests(route, later)
 }

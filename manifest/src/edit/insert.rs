@@ -1,7 +1,8 @@
 //! Where a route goes in the text, and how it looks there. Several ways, best first; whoever calls reads each of them.
 use super::flow::Flow;
 use super::text::{
-    after_key, column, content_start, feed, indent, last_dash, line_end, line_start, sequence_ends, value_start,
+    after_key, column, content_start, feed, indent, last_dash, line_end, line_start, sequence_ends,
+    value_start,
 };
 use super::{Addition, EditError, by_hand, item, map};
 use crate::node::{Key, Node};
@@ -14,7 +15,7 @@ pub(super) fn ways(text: &str, tree: &Node, addition: &Addition) -> Result<Vec<S
     let root_flow = start.filter(|at| text[*at..].starts_with('{'));
     let Some((key, egress)) = entry(root, "egress") else {
         return match root_flow {
-            Some(open) => edit.into_flow(open, open, &edit.whole_flow()),
+            Some(open) => edit.to_flow(open, open, &edit.whole_flow()),
             None => Ok(edit.at_the_end(root)),
         };
     };
@@ -23,16 +24,18 @@ pub(super) fn ways(text: &str, tree: &Node, addition: &Addition) -> Result<Vec<S
     let entries = map(egress).unwrap_or_default();
     let Some((routes_key, _)) = entry(entries, "routes") else {
         return match flow {
-            Some(outermost) if root_flow.is_none() => edit.empty_or_flow(egress_at, outermost, Kind::Egress(key)),
-            Some(outermost) => edit.into_flow(egress_at, outermost, &edit.routes_flow()),
+            Some(outermost) if root_flow.is_none() => {
+                edit.empty_or_flow(egress_at, outermost, Kind::Egress(key))
+            }
+            Some(outermost) => edit.to_flow(egress_at, outermost, &edit.routes_flow()),
             None => Ok(edit.first_in(key, entries)),
         };
     };
     let routes_at = value_of(text, routes_key)?;
     match (text.as_bytes()[routes_at], flow) {
-        (b'[', Some(outermost)) => edit.into_flow(routes_at, outermost, &edit.item_flow()),
+        (b'[', Some(outermost)) => edit.to_flow(routes_at, outermost, &edit.item_flow()),
         (b'[', None) => edit.empty_or_flow(routes_at, routes_at, Kind::Routes(routes_key)),
-        (b'-', _) => edit.into_block(routes_key, routes_at, next_key(root, entries, routes_at)),
+        (b'-', _) => edit.to_block(routes_key, routes_at, next_key(root, entries, routes_at)),
         _ => Err(by_hand("`routes` is no list that is written there")),
     }
 }
@@ -51,7 +54,9 @@ fn entry<'t>(entries: &'t [(Key, Node)], name: &str) -> Option<&'t (Key, Node)> 
 /// Where the value of a key begins.
 fn value_of(text: &str, key: &Key) -> Result<usize, EditError> {
     let unusual = || by_hand(&format!("`{}` is written in an unusual way", key.text));
-    let at = after_key(text, key.span.start, &key.text).and_then(|at| value_start(text, at)).ok_or_else(unusual)?;
+    let at = after_key(text, key.span.start, &key.text)
+        .and_then(|at| value_start(text, at))
+        .ok_or_else(unusual)?;
     match text.as_bytes()[at] {
         b'*' => Err(by_hand(&format!("`{}` is an alias of what stands elsewhere", key.text))),
         _ => Ok(at),
@@ -84,7 +89,8 @@ impl Edit<'_> {
     /// Comments and item of a block sequence.
     fn block_item(&self, dashes: usize, gap: usize, in_brackets: bool) -> Vec<String> {
         let pad = " ".repeat(dashes);
-        let mut lines: Vec<String> = item::comments(self.addition).iter().map(|line| format!("{pad}{line}")).collect();
+        let mut lines: Vec<String> =
+            item::comments(self.addition).iter().map(|line| format!("{pad}{line}")).collect();
         let keys = if in_brackets { vec![item::flow(self.addition)] } else { item::lines(self.addition) };
         for (i, key) in keys.iter().enumerate() {
             let lead = if i == 0 { "-" } else { " " };
@@ -93,7 +99,7 @@ impl Edit<'_> {
         lines
     }
 
-    fn into_block(&self, key: &Key, first: usize, next: Option<usize>) -> Result<Vec<String>, EditError> {
+    fn to_block(&self, key: &Key, first: usize, next: Option<usize>) -> Result<Vec<String>, EditError> {
         let text = self.text;
         let dashes = column(text, first).ok_or_else(|| by_hand("`routes` begins in an unusual place"))?;
         let ends = sequence_ends(text, first, dashes, indent(text, key.span.start));
@@ -175,7 +181,7 @@ impl Edit<'_> {
             };
             ways.push(self.unbracketed(flow, &lines));
         }
-        ways.extend(self.into_flow(open, outermost, &entry)?);
+        ways.extend(self.to_flow(open, outermost, &entry)?);
         Ok(ways)
     }
 
@@ -188,7 +194,7 @@ impl Edit<'_> {
     }
 
     /// One more entry in brackets; comments stand above the outermost of them, or above a line of its own.
-    fn into_flow(&self, open: usize, outermost: usize, entry: &str) -> Result<Vec<String>, EditError> {
+    fn to_flow(&self, open: usize, outermost: usize, entry: &str) -> Result<Vec<String>, EditError> {
         let text = self.text;
         let flow = Flow::at(text, open).ok_or_else(|| by_hand("a bracket is not closed"))?;
         let last_line = line_end(text, flow.last);

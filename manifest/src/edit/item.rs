@@ -50,7 +50,11 @@ pub(super) fn flow(addition: &Addition) -> String {
 
 /// `# allowed …`, one line each.
 pub(super) fn comments(addition: &Addition) -> Vec<String> {
-    addition.comments.iter().map(|line| format!("# {}", neutral(line, LONGEST_COMMENT)).trim_end().to_owned()).collect()
+    addition
+        .comments
+        .iter()
+        .map(|line| format!("# {}", neutral(line, LONGEST_COMMENT)).trim_end().to_owned())
+        .collect()
 }
 
 /// The same as the tree it is read as.
@@ -74,7 +78,9 @@ fn written(said: &Said) -> String {
     match said {
         Said::Text(text) => scalar(text),
         Said::Number(number) => number.to_string(),
-        Said::List(list) => format!("[{}]", list.iter().map(|text| scalar(text)).collect::<Vec<_>>().join(", ")),
+        Said::List(list) => {
+            format!("[{}]", list.iter().map(|text| scalar(text)).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
@@ -82,7 +88,8 @@ fn written(said: &Said) -> String {
 fn scalar(text: &str) -> String {
     const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let safe = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b);
-    let name = text.contains('.') && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(safe);
+    let name =
+        text.contains('.') && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(safe);
     if name || METHODS.contains(&text) || ["http", "tcp", "passthrough"].contains(&text) {
         return text.to_owned();
     }

@@ -31,7 +31,9 @@ pub(super) fn feed(text: &str) -> &'static str {
 /// What follows the `:` of a key that begins here.
 pub(super) fn after_key(text: &str, start: usize, name: &str) -> Option<usize> {
     let rest = text.get(start..)?;
-    let quoted = ['"', '\''].iter().find_map(|quote| rest.strip_prefix(*quote)?.strip_prefix(name)?.strip_prefix(*quote));
+    let quoted = ['"', '\'']
+        .iter()
+        .find_map(|quote| rest.strip_prefix(*quote)?.strip_prefix(name)?.strip_prefix(*quote));
     let rest = quoted.or_else(|| rest.strip_prefix(name))?;
     let rest = rest.trim_start_matches([' ', '\t']).strip_prefix(':')?;
     Some(text.len() - rest.len())

@@ -22,7 +22,10 @@ fn add_all(text: &str, additions: &[Addition]) -> Result<String, EditError> {
 
 fn asked() -> Addition {
     let request = Request::from_url("GET", "https://new.example/v1/users").expect("a request");
-    Addition { comments: vec!["allowed 2026-11-27 14:03: why".to_owned()], ..Addition::of(Proposal::of(&request)) }
+    Addition {
+        comments: vec!["allowed 2026-11-27 14:03: why".to_owned()],
+        ..Addition::of(Proposal::of(&request))
+    }
 }
 
 #[track_caller]
@@ -69,27 +72,63 @@ fn every_way_to_write_a_list_is_kept() {
         ("{name: dev}\n", "# C\n{name: dev, egress: { routes: [F] }}\n"),
         ("egress: {}\n", "egress:\n  routes:\n    # C\n    - N\n"),
         ("egress: { unmatched: deny } # x\n", "# C\negress: { unmatched: deny, routes: [F] } # x\n"),
-        ("egress:\n    # x\n    unmatched: deny\n", "egress:\n    routes:\n      # C\n      - N\n    # x\n    unmatched: deny\n"),
+        (
+            "egress:\n    # x\n    unmatched: deny\n",
+            "egress:\n    routes:\n      # C\n      - N\n    # x\n    unmatched: deny\n",
+        ),
         ("egress:\n  routes: []   # none\n", "egress:\n  routes:   # none\n    # C\n    - N\n"),
         ("egress: { routes: [] }\n", "# C\negress: { routes: [F] }\n"),
         ("egress:\n  routes: [{ host: a.test }]\n", "egress:\n  # C\n  routes: [{ host: a.test }, F]\n"),
-        ("egress:\n  routes: [{ host: a.test },] # x\n", "egress:\n  # C\n  routes: [{ host: a.test }, F,] # x\n"),
-        ("egress:\n  routes: [\n    { host: a.test }, # a\n    { host: b.test } # b\n  ]\n", "egress:\n  routes: [\n    { host: a.test }, # a\n    { host: b.test }, # b\n    # C\n    F\n  ]\n"),
-        ("egress:\n  routes: [\n    { host: a.test },\n  ]\n", "egress:\n  routes: [\n    { host: a.test },\n    # C\n    F,\n  ]\n"),
-        ("egress:\n  routes:\n  - host: a.test\n  # about dlp\n  dlp: { action: warn }\n", "egress:\n  routes:\n  - host: a.test\n  # C\n  - N\n  # about dlp\n  dlp: { action: warn }\n"),
-        ("egress:\n  routes:\n    - { host: a.test }\n", "egress:\n  routes:\n    - { host: a.test }\n    # C\n    - F\n"),
-        ("egress:\n  routes:\n    -\n      host: a.test\n", "egress:\n  routes:\n    -\n      host: a.test\n    # C\n    - N\n"),
-        ("egress:\n  routes: &all\n    - &one\n      host: a.test\nname: dev\n", "egress:\n  routes: &all\n    - &one\n      host: a.test\n    # C\n    - N\nname: dev\n"),
-        ("\"egress\":\n  'routes' :\n    - host: a.test\n", "\"egress\":\n  'routes' :\n    - host: a.test\n    # C\n    - N\n"),
-        ("egress:\n  routes:\n    - host: a.test", "egress:\n  routes:\n    - host: a.test\n    # C\n    - N"),
-        ("\u{feff}egress:\n  routes:\n    - host: a.test\n", "\u{feff}egress:\n  routes:\n    - host: a.test\n    # C\n    - N\n"),
+        (
+            "egress:\n  routes: [{ host: a.test },] # x\n",
+            "egress:\n  # C\n  routes: [{ host: a.test }, F,] # x\n",
+        ),
+        (
+            "egress:\n  routes: [\n    { host: a.test }, # a\n    { host: b.test } # b\n  ]\n",
+            "egress:\n  routes: [\n    { host: a.test }, # a\n    { host: b.test }, # b\n    # C\n    F\n  ]\n",
+        ),
+        (
+            "egress:\n  routes: [\n    { host: a.test },\n  ]\n",
+            "egress:\n  routes: [\n    { host: a.test },\n    # C\n    F,\n  ]\n",
+        ),
+        (
+            "egress:\n  routes:\n  - host: a.test\n  # about dlp\n  dlp: { action: warn }\n",
+            "egress:\n  routes:\n  - host: a.test\n  # C\n  - N\n  # about dlp\n  dlp: { action: warn }\n",
+        ),
+        (
+            "egress:\n  routes:\n    - { host: a.test }\n",
+            "egress:\n  routes:\n    - { host: a.test }\n    # C\n    - F\n",
+        ),
+        (
+            "egress:\n  routes:\n    -\n      host: a.test\n",
+            "egress:\n  routes:\n    -\n      host: a.test\n    # C\n    - N\n",
+        ),
+        (
+            "egress:\n  routes: &all\n    - &one\n      host: a.test\nname: dev\n",
+            "egress:\n  routes: &all\n    - &one\n      host: a.test\n    # C\n    - N\nname: dev\n",
+        ),
+        (
+            "\"egress\":\n  'routes' :\n    - host: a.test\n",
+            "\"egress\":\n  'routes' :\n    - host: a.test\n    # C\n    - N\n",
+        ),
+        (
+            "egress:\n  routes:\n    - host: a.test",
+            "egress:\n  routes:\n    - host: a.test\n    # C\n    - N",
+        ),
+        (
+            "\u{feff}egress:\n  routes:\n    - host: a.test\n",
+            "\u{feff}egress:\n  routes:\n    - host: a.test\n    # C\n    - N\n",
+        ),
     ] {
         let new = add(old);
         let block = wanted.split("# C").nth(1).unwrap_or("");
         let pad = " ".repeat(block.find('-').unwrap_or(0).saturating_sub(1) + 2);
         let keys = format!("host: new.example\n{pad}methods: [GET]\n{pad}paths: [\"/v1/users\"]");
         let flow = "{ host: new.example, methods: [GET], paths: [\"/v1/users\"] }";
-        let wanted = wanted.replace("# C", "# allowed 2026-11-27 14:03: why").replace("- N", &format!("- {keys}")).replace("F", flow);
+        let wanted = wanted
+            .replace("# C", "# allowed 2026-11-27 14:03: why")
+            .replace("- N", &format!("- {keys}"))
+            .replace("F", flow);
         assert_eq!(new, wanted, "from\n{old}");
     }
 }
@@ -168,8 +207,11 @@ fn what_an_agent_says_stays_a_comment() {
 #[test]
 fn everything_a_proposal_can_say_is_written() {
     let request = |url: &str| Request::from_url("GET", url).expect("a request");
-    let methods = |names: &[&str]| Some(names.iter().map(|name| Method::parse(name).expect("a method")).collect());
-    let paths = |texts: &[&str]| Some(texts.iter().map(|text| PathPattern::parse(text).expect("a pattern")).collect());
+    let methods =
+        |names: &[&str]| Some(names.iter().map(|name| Method::parse(name).expect("a method")).collect());
+    let paths = |texts: &[&str]| {
+        Some(texts.iter().map(|text| PathPattern::parse(text).expect("a pattern")).collect())
+    };
     let of = |url: &str| Proposal::of(&request(url));
     let proposals = [
         of("http://plain.example/"),
@@ -178,16 +220,27 @@ fn everything_a_proposal_can_say_is_written() {
         of("https://1e5/a%20b/*/c"),
         Proposal { methods: methods(&["NULL", "TRUE", "M-SEARCH"]), ..of("https://m.example/") },
         Proposal { paths: paths(&["/a/**", "/b*"]), methods: None, ..of("https://p.example/") },
-        Proposal { host: HostPattern::parse("*.below.example").expect("a pattern"), paths: None, ..of("https://x.example/") },
+        Proposal {
+            host: HostPattern::parse("*.below.example").expect("a pattern"),
+            paths: None,
+            ..of("https://x.example/")
+        },
         Proposal::raw(Host::parse("db.example").expect("a host"), 5432),
-        Proposal { tls: policy::TlsMode::Passthrough, methods: None, paths: None, ..of("https://pinned.example/") },
+        Proposal {
+            tls: policy::TlsMode::Passthrough,
+            methods: None,
+            paths: None,
+            ..of("https://pinned.example/")
+        },
     ];
     let additions: Vec<Addition> = proposals.iter().cloned().map(Addition::of).collect();
-    for old in ["", "egress: { routes: [{ host: a.test }] }\n", "presets: [github]\negress:\n  routes: []\n"] {
+    for old in ["", "egress: { routes: [{ host: a.test }] }\n", "presets: [github]\negress:\n  routes: []\n"]
+    {
         let new = add_all(old, &additions).unwrap_or_else(|error| panic!("{error:?}"));
         let plan = load_on(&new, &machine()).expect("a plan").plan;
         for proposal in &proposals {
-            let found = plan.egress.policy.routes().iter().any(|r| **r == proposal.route(r.id, r.name.clone()));
+            let found =
+                plan.egress.policy.routes().iter().any(|r| **r == proposal.route(r.id, r.name.clone()));
             assert!(found, "{proposal} in\n{new}");
         }
     }
@@ -208,12 +261,19 @@ fn manifests() -> impl Strategy<Value = (String, bool)> {
     let blank = prop_oneof![Just(""), Just("\n"), Just("# between\n"), Just("\n   # in the middle\n\n")];
     let routes = prop::collection::vec((0..4_usize, comment.clone(), blank.clone()), 0..4);
     let others = prop::sample::subsequence(
-        vec!["name: dev", "presets: [github]", "ports: [3000]", "agent:\n  command: [\"a\", 'b # c']\n  env: { A: \"x\" }", "limits:\n  memory: 4GiB # much"],
+        vec![
+            "name: dev",
+            "presets: [github]",
+            "ports: [3000]",
+            "agent:\n  command: [\"a\", 'b # c']\n  env: { A: \"x\" }",
+            "limits:\n  memory: 4GiB # much",
+        ],
         0..5,
     )
     .prop_shuffle();
     let style = (0..4_usize, 1..4_usize, 0..4_usize, any::<bool>(), any::<bool>(), any::<bool>(), 0..6_usize);
-    (routes, others, style, blank).prop_map(|(routes, others, style, blank)| written(&routes, &others, style, blank))
+    (routes, others, style, blank)
+        .prop_map(|(routes, others, style, blank)| written(&routes, &others, style, blank))
 }
 
 type Style = (usize, usize, usize, bool, bool, bool, usize);
@@ -230,7 +290,12 @@ fn written(
         0 => format!("host: a{i}.test"),
         1 => format!("host: 'b{i}.test'\n{pad}{}  paths: [\"/x/**\"]", " ".repeat(dash)),
         2 => format!("{{ host: \"c{i}.test\", methods: [GET] }}"),
-        _ => format!("host: d{i}.test\n{pad}{}  auth:\n{pad}{}     scheme: bearer\n{pad}{}     token: {{ env: T }}", " ".repeat(dash), " ".repeat(dash), " ".repeat(dash)),
+        _ => format!(
+            "host: d{i}.test\n{pad}{}  auth:\n{pad}{}     scheme: bearer\n{pad}{}     token: {{ env: T }}",
+            " ".repeat(dash),
+            " ".repeat(dash),
+            " ".repeat(dash)
+        ),
     };
     let inside = |i: usize| format!("{{ host: f{i}.test }}");
     let all: Vec<String> = (0..routes.len()).map(inside).collect();
