@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, policy,
-    prune, ps, run, scan, stop,
+    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, learn, logs, man,
+    policy, prune, ps, report, run, scan, stop,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -56,6 +56,10 @@ pub enum Command {
     Stop(stop::StopArgs),
     /// Show what a bottle did.
     Logs(logs::LogsArgs),
+    /// Write a page about a run: when, where to, what was refused, what was found.
+    Report(report::ReportArgs),
+    /// Propose the narrowest routes that explain what an audit saw.
+    Learn(learn::LearnArgs),
     /// Remove what ended bottles left.
     Prune(prune::PruneArgs),
     /// Check that this machine can hold a bottle.
@@ -87,6 +91,8 @@ impl Cli {
             Command::Ps(args) => ps::run(&args),
             Command::Stop(args) => stop::run(&args),
             Command::Logs(args) => logs::run(&args),
+            Command::Report(args) => report::run(&args),
+            Command::Learn(args) => learn::run(&args),
             Command::Prune(args) => prune::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),

@@ -17,6 +17,7 @@ mod paths;
 use crate::edit::Addition;
 use audit::{Decision, Exchange};
 use policy::{Host, Opening, Policy, Proposal, Request, Scheme, decide, neutral, open};
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 /// Reasons of refusals that a route could have prevented.
@@ -67,12 +68,13 @@ pub enum Observed {
 }
 
 /// From exchanges of an audit: those that went out, and those that only the lack of a route held back.
-pub fn from_events<'e>(exchanges: impl IntoIterator<Item = &'e Exchange>, policy: &Policy) -> Learned {
+pub fn from_events(exchanges: impl IntoIterator<Item = impl Borrow<Exchange>>, policy: &Policy) -> Learned {
     let mut gathered = Gathered::default();
     for exchange in exchanges {
+        let exchange = exchange.borrow();
         match observed(exchange) {
             Ok(observed) => gathered.see(observed, policy),
-            Err(why) => gathered.leave_out(exchange, why),
+            Err(why) => gathered.leave_out(exchange, &why),
         }
     }
     gathered.learned()
@@ -156,7 +158,7 @@ impl Gathered {
         }
     }
 
-    fn leave_out(&mut self, exchange: &Exchange, why: String) {
+    fn leave_out(&mut self, exchange: &Exchange, why: &str) {
         let text = |part: &Option<String>| part.clone().unwrap_or_default();
         let method = exchange.method.as_ref().unwrap_or(&exchange.protocol);
         let port = exchange
@@ -166,7 +168,7 @@ impl Gathered {
             .unwrap_or_default();
         let scheme = exchange.scheme.as_ref().map(|scheme| format!("{scheme}://")).unwrap_or_default();
         let what = format!("{method} {scheme}{}{port}{}", text(&exchange.host), text(&exchange.path));
-        *self.left_out.entry((neutral(&what, 160), neutral(&why, 160))).or_default() += 1;
+        *self.left_out.entry((neutral(&what, 160), neutral(why, 160))).or_default() += 1;
     }
 
     fn learned(self) -> Learned {
