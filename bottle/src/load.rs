@@ -90,6 +90,19 @@ pub fn load(choice: &Choice<'_>) -> Result<(Written, Loaded), NoPlan> {
     Ok((written, loaded))
 }
 
+/// What a manifest means where another one stands: relative paths, names and what is protected are the same for both.
+///
+/// # Errors
+/// As of [`load`].
+pub fn load_instead_of(standing: &Path, file: &Path) -> Result<Loaded, NoPlan> {
+    let here = here()?;
+    let choice = Choice { manifest: Some(file), ..Choice::default() };
+    let mut written = find(&choice, &here)?;
+    written.file = crate::find::manifest(Some(standing), &here)?;
+    in_place(&choice, &written, &here, |place, machine| manifest::load(&written.text, place, machine))?
+        .map_err(NoPlan::Wrong)
+}
+
 /// The text of a manifest that was found with routes added to it; it means what it meant, and these routes.
 ///
 /// # Errors

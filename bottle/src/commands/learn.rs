@@ -31,8 +31,8 @@ pub struct LearnArgs {
     #[arg(long, short = 'm', value_name = "FILE")]
     pub manifest: Option<PathBuf>,
     /// Write the proposal to a file that is not there yet; without a name `bottle.learned.yaml`, beside the manifest.
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    pub out: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub out: Option<Option<PathBuf>>,
     /// Only from what happened since: `10m` ago, or a time such as `2026-11-27T14:00:00Z`.
     #[arg(long, value_name = "WHEN", value_parser = when)]
     pub since: Option<Timestamp>,
@@ -103,10 +103,7 @@ fn exchanges(file: &Path, since: Option<Timestamp>) -> Result<Vec<Exchange>, Fai
 fn tell(args: &LearnArgs, proposed: &Proposed) -> Outcome {
     let new = !proposed.diff.is_empty();
     let written = match &args.out {
-        Some(file) if new => {
-            let named = Some(file.as_path()).filter(|file| !file.as_os_str().is_empty());
-            Some(learn::write(proposed, named)?)
-        }
+        Some(named) if new => Some(learn::write(proposed, named.as_deref())?),
         _ => None,
     };
     if args.json {

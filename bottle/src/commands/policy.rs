@@ -71,7 +71,7 @@ pub struct DiffArgs {
 }
 
 const DIFF_HELP: &str = "\
-Compared is what the manifests mean on this machine, not how they are written. `!` marks what weakens: more can leave, or
+Compared is what the manifests mean on this machine, both of them where NEW stands, not how they are written. `!` marks what weakens: more can leave, or
 less is looked at; in doubt it is marked. `*` marks what a running bottle cannot take over: it needs a new start.
 
 Examples:
@@ -117,9 +117,7 @@ fn wrong(no_plan: NoPlan, json: bool) -> Outcome {
 }
 
 fn diff_files(args: &DiffArgs) -> Outcome {
-    let plan = |file: &Path| {
-        load::load(&Choice { manifest: Some(file), ..Choice::default() }).map(|(_, loaded)| loaded.plan)
-    };
+    let plan = |file: &Path| load::load_instead_of(&args.new, file).map(|loaded| loaded.plan);
     match plan(&args.old).and_then(|old| Ok((old, plan(&args.new)?))) {
         Ok((old, new)) => told(&[Comparison::of(None, &old, &new)], args.json),
         Err(no_plan) => wrong(no_plan, args.json),

@@ -83,8 +83,9 @@ fn usual_place(records: &[Record]) -> Result<PathBuf, Failure> {
         text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(60).collect()
     };
     let name = first.map(|record| plain(&record.bottle)).unwrap_or_default();
-    let time =
-        first.map(|record| plain(record.time.split('.').next().unwrap_or_default())).unwrap_or_default();
+    let time = first
+        .map(|record| plain(record.time.split(['.', 'Z']).next().unwrap_or_default()))
+        .unwrap_or_default();
     Ok(folder.join(format!("{name}-{time}.html")))
 }
 

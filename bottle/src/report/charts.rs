@@ -15,6 +15,8 @@ const MARKS: usize = 4000;
 const WIDTH: i64 = 1000;
 const LEFT: i64 = 52;
 const HEIGHT: i64 = 150;
+/// Where lanes begin, after the names of hosts.
+const GUTTER: i64 = 230;
 
 const KINDS: [(Decision, &str); 3] = [(ALLOWED, "allowed"), (DENIED, "denied"), (ABORTED, "broken off")];
 
@@ -50,9 +52,14 @@ pub(super) fn over_time(facts: &Facts<'_>) -> String {
             );
         }
     }
-    svg.push_str(&times(facts, HEIGHT + 8));
+    svg.push_str(&times(facts, LEFT, HEIGHT + 8));
     svg.push_str("</svg>\n");
-    section("time", "Over time", &format!("{}{svg}", legend()))
+    section("time", "Over time", &format!("{}{}", legend(), wide(&svg)))
+}
+
+/// On a narrow screen a chart is scrolled rather than read with a glass.
+fn wide(svg: &str) -> String {
+    format!("<div class=\"scroll\" role=\"region\" aria-label=\"Chart\" tabindex=\"0\">\n{svg}</div>\n")
 }
 
 /// What the colours mean.
@@ -77,7 +84,7 @@ fn lines(top: i64) -> String {
 }
 
 /// The clock below a chart.
-fn times(facts: &Facts<'_>, bottom: i64) -> String {
+fn times(facts: &Facts<'_>, left: i64, bottom: i64) -> String {
     let whole = facts.span.1.duration_since(facts.span.0).as_millis();
     let at = |quarter: i64| {
         let part = i64::try_from(whole).unwrap_or(0) * quarter / 4;
@@ -85,7 +92,7 @@ fn times(facts: &Facts<'_>, bottom: i64) -> String {
     };
     let label = |quarter: i64| {
         let anchor = ["start", "middle", "middle", "middle", "end"][usize::try_from(quarter).unwrap_or(0)];
-        let x = LEFT + (WIDTH - LEFT) * quarter / 4;
+        let x = left + (WIDTH - left) * quarter / 4;
         format!(
             "<text class=\"axis\" x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>\n",
             bottom + 22,
@@ -97,7 +104,7 @@ fn times(facts: &Facts<'_>, bottom: i64) -> String {
 
 /// A lane for each of the hosts that were asked for most: each exchange from its beginning to its end.
 pub(super) fn lanes(facts: &Facts<'_>) -> String {
-    const HIGH: i64 = 34;
+    const HIGH: i64 = 24;
     let hosts: Vec<&str> = facts.hosts.iter().take(LANES).map(|host| host.name).collect();
     if hosts.is_empty() {
         return String::new();
@@ -112,41 +119,43 @@ pub(super) fn lanes(facts: &Facts<'_>) -> String {
         let y = i * HIGH + 8;
         let _ = writeln!(
             svg,
-            "<text class=\"lane\" x=\"{LEFT}\" y=\"{}\">{}</text><line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{base}\" y2=\"{base}\"/>",
-            y + 12,
+            "<text class=\"lane\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text><line class=\"grid\" x1=\"{GUTTER}\" x2=\"{WIDTH}\" y1=\"{base}\" y2=\"{base}\"/>",
+            GUTTER - 10,
+            y + 14,
             Text(&shortened(host)),
-            base = y + HIGH - 6
+            base = y + HIGH - 3
         );
     }
     for (end, exchange) in facts.exchanges.iter().take(MARKS) {
         if let Some(lane) = hosts.iter().position(|host| *host == host_of(exchange)) {
             let (from, to) = (x(facts, begin(*end, exchange)), x(facts, *end));
-            let y = i64::try_from(lane).unwrap_or(0) * HIGH + 8 + 17;
-            let wide = (to - from).clamp(3, WIDTH - LEFT);
+            let y = i64::try_from(lane).unwrap_or(0) * HIGH + 8 + 4;
+            let wide = (to - from).clamp(3, WIDTH - GUTTER);
             let class = if exchange.findings.is_empty() { word(exchange.decision) } else { "found" };
             let x = from.min(WIDTH - wide);
             let _ = writeln!(
                 svg,
-                "<rect class=\"{class} mark\" x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"10\"/>"
+                "<rect class=\"{class} mark\" x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"13\"/>"
             );
         }
     }
-    svg.push_str(&times(facts, bottom));
+    svg.push_str(&times(facts, GUTTER, bottom));
     svg.push_str("</svg>\n");
     let more = facts.hosts.len().saturating_sub(hosts.len());
     let note =
         if more > 0 { format!("<p class=\"nothing\">and {more} more hosts</p>\n") } else { String::new() };
     format!(
-        "<figure>\n<figcaption>When which host was asked for <span class=\"key found\">with findings</span></figcaption>\n{svg}{note}</figure>\n"
+        "<figure>\n<figcaption>When which host was asked for <span class=\"key found\">with findings</span></figcaption>\n{}{note}</figure>\n",
+        wide(&svg)
     )
 }
 
 fn x(facts: &Facts<'_>, time: Timestamp) -> i64 {
-    LEFT + (WIDTH - LEFT) * facts.place(time) / 1000
+    GUTTER + (WIDTH - GUTTER) * facts.place(time) / 1000
 }
 
 fn shortened(host: &str) -> String {
-    const MOST: usize = 80;
+    const MOST: usize = 30;
     if host.chars().count() <= MOST {
         return host.to_owned();
     }

@@ -202,7 +202,7 @@ pub(super) fn exchanges(facts: &Facts<'_>) -> String {
         vec![
             text(&clock(*time)),
             format!("<span class=\"chip {word}\">{word}</span>"),
-            format!("<code>{}</code>", Text(&what(exchange))),
+            format!("<div class=\"url\"><code>{}</code></div>", Text(&what(exchange))),
             text(&answer.unwrap_or_default()),
             text(exchange.route.as_deref().unwrap_or_default()),
             text(&bytes(exchange.bytes_up)),
