@@ -5,15 +5,36 @@
 //! mount point of another namespace detaches it), so that the agent could write the manifest from then on. Such a file keeps
 //! its inode and is written in place, in one go.
 use crate::failure::Failure;
+use crate::load::{self, Choice, Written};
 use crate::registry::Registry;
 use crate::style::neutral;
 use crate::whole;
 use manifest::LARGEST;
+use manifest::edit::Addition;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+
+/// Adds routes to the file of a manifest that was found, for good: to what stands there now, every other byte as it is.
+///
+/// # Errors
+/// When there is no file, it is wrong or cannot be added to, or cannot be written; then it is as it was.
+pub fn add_routes(choice: &Choice<'_>, found: &Written, additions: &[Addition]) -> Result<(), Failure> {
+    let Some(file) = &found.file else {
+        return Err(Failure::new(
+            "there is no manifest to write into: presets were named on the command line",
+        )
+        .help("write one with `bottle init`, and start the bottle with it"));
+    };
+    let kept = Kept::read(file)?;
+    let now = Written { text: kept.text().to_owned(), ..found.clone() };
+    match load::with_routes(choice, &now, additions)? {
+        Ok(new) => kept.write(&new),
+        Err(error) => Err(Failure::new(&error.what).help(&error.help)),
+    }
+}
 
 /// A manifest's text, and the file that it came from.
 #[derive(Debug)]
@@ -217,6 +238,25 @@ mod tests {
             kept.write_seen_by("new", writable).expect_err("replaced");
             assert_eq!(fs::read_to_string(&file).expect("read"), "theirs");
         }
+    }
+
+    /// What was written since the bottle started counts, and a mistake in it is told and left.
+    #[test]
+    fn routes_are_added_to_what_stands_there_now() {
+        let (_folder, file) = made("name: dev # mine\n", 0o600);
+        let choice = Choice { manifest: Some(&file), ..Choice::default() };
+        let (found, _) = load::load(&choice).unwrap_or_else(|no| panic!("{no:?}"));
+        fs::write(&file, "name: dev # still mine\n").expect("written");
+        let request = policy::Request::from_url("GET", "https://a.test/x").expect("a request");
+        let addition = Addition::of(policy::Proposal::of(&request));
+        add_routes(&choice, &found, std::slice::from_ref(&addition)).expect("added");
+        let text = fs::read_to_string(&file).expect("read");
+        assert!(text.starts_with("name: dev # still mine\n") && text.contains("- host: a.test\n"), "{text}");
+        let again = add_routes(&choice, &found, &[addition]).expect_err("it is there");
+        assert!(again.what.contains("no request ever comes") && again.help.is_some(), "{again:?}");
+        assert_eq!(fs::read_to_string(&file).expect("read"), text);
+        let nowhere = Written { file: None, ..found };
+        assert!(add_routes(&choice, &nowhere, &[]).is_err());
     }
 
     #[test]

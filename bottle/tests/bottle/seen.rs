@@ -1,4 +1,4 @@
-//! What is made of an audit afterwards: logs, archives, pages, manifests. No bottle is started here.
+//! What is made of an audit, mostly afterwards: logs, archives, pages, manifests.
 use crate::stage::{Ran, Stage};
 
 /// Lines of two runs.
@@ -215,4 +215,33 @@ fn policies_are_shown_and_compared() {
     assert!(ran.err.contains("has no key `nonsense`"), "{}", ran.err);
     let text = stage.run(&["policy", "diff", "bottle.yaml", "nowhere.yaml", "--json"]).ended_with(2).out;
     assert!(text.contains("\"ok\": false"), "{text}");
+}
+
+#[test]
+fn a_followed_log_is_filtered_and_ends_when_there_was_enough() {
+    let stage = Stage::ordinary();
+    let script = "sleep 1; for i in 1 2 3; do curl -s https://late$i.test/; done; sleep 60";
+    let launcher = stage.start("work", script);
+    let arguments = ["logs", "work", "--follow", "--decision", "denied", "--host", "*.test", "--limit", "2"];
+    let logs = lines(&stage.run(&arguments).ended_with(0));
+    assert_eq!(logs.len(), 2, "{logs:#?}");
+    assert!(logs.iter().all(|line| line.contains("denied") && line.contains("GET late")), "{logs:#?}");
+    assert_eq!(stage.slugs(), ["work"], "it ended before the bottle did");
+    stage.run(&["stop", "--all", "--time", "1"]).ended_with(0);
+    launcher.end();
+}
+
+/// `bottle::keep` writes a manifest in place where a bottle sees it: the file stays mounted read-only inside.
+#[test]
+fn a_manifest_that_is_written_in_place_stays_out_of_the_agents_reach() {
+    let stage = Stage::ordinary();
+    stage.manifest(MANIFEST);
+    let script = "while [ ! -e go ]; do sleep 0.05; done; grep -c later bottle.yaml; echo x >> bottle.yaml && echo written";
+    let launcher = stage.start("dev", script);
+    let manifest = stage.workspace().join("bottle.yaml");
+    std::fs::write(&manifest, format!("# later\nname: dev\n{MANIFEST}")).expect("written in place");
+    stage.write("go", "");
+    let ran = launcher.end();
+    assert_eq!(ran.out, "1\n", "{ran:?}");
+    assert!(std::fs::read_to_string(&manifest).expect("read").ends_with("# the first\n"));
 }
