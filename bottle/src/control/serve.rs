@@ -151,7 +151,7 @@ fn obey(call: Result<Call, String>, hub: &Hub) -> Say {
         Call::Plan => Ok(Say::Plan(Box::new(hub.plan()))),
         Call::Answer { id, answer, from } => hub.answer(&id, answer, &by(&from)),
         Call::Lock { on, from } => hub.lock(on, &by(&from)),
-        Call::Reload { from } => hub.reload(&by(&from)),
+        Call::Reload { looked, from } => hub.reload(&by(&from), looked),
     };
     outcome.unwrap_or_else(|failure| Say::Failed { what: failure.what, help: failure.help })
 }
