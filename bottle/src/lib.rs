@@ -16,6 +16,7 @@ pub mod engine;
 pub mod failure;
 pub mod find;
 pub mod holder;
+pub mod kill_switch;
 pub mod launcher_label;
 pub mod leftovers;
 pub mod load;
