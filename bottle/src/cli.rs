@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
     allow, audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, kill_switch,
-    logs, man, prune, ps, refuse, reload, requests, run, scan, stop,
+    logs, man, prune, ps, refuse, reload, requests, run, scan, stop, watch,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -48,6 +48,8 @@ pub enum Command {
     Ca(ca::CaArgs),
     /// Write a commented bottle.yaml from the tools found here and the presets chosen.
     Init(init::InitArgs),
+    /// See all bottles live, and answer their agents.
+    Watch(watch::WatchArgs),
     /// List what agents ask for.
     Requests(requests::RequestsArgs),
     /// Say yes to what an agent asks for, or to less of it.
@@ -91,6 +93,7 @@ impl Cli {
             Command::Image(args) => image::run(&args),
             Command::Ca(args) => ca::run(&args),
             Command::Init(args) => init::run(&args),
+            Command::Watch(args) => watch::run(&args),
             Command::Requests(args) => requests::run(&args),
             Command::Allow(args) => allow::run(&args),
             Command::Refuse(args) => refuse::run(&args),

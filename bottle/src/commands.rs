@@ -23,3 +23,4 @@ pub mod requests;
 pub mod run;
 pub mod scan;
 pub mod stop;
+pub mod watch;

@@ -32,4 +32,5 @@ pub mod say;
 pub mod scan;
 pub mod sidecar;
 pub mod style;
+pub mod watch;
 pub mod whole;
