@@ -43,8 +43,8 @@ pub fn set(on: bool) -> Result<(), Failure> {
     })
 }
 
-/// Whatever is there, a link that leads nowhere too, turns it on.
-fn is_on_at(file: &Path) -> bool {
+/// The same for a file of another place. Whatever is there, a link that leads nowhere too, turns it on.
+pub fn is_on_at(file: &Path) -> bool {
     match file.symlink_metadata() {
         Ok(_) => true,
         Err(error) => error.kind() != ErrorKind::NotFound,

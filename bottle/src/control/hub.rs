@@ -51,6 +51,8 @@ struct Inner {
     state: Mutex<State>,
     /// Whether somebody could answer although nobody watches.
     attended: bool,
+    /// Whether who watches may be asked.
+    askable: bool,
     watchers: AtomicUsize,
     /// One change at a time.
     changing: Mutex<()>,
@@ -67,13 +69,21 @@ struct State {
 }
 
 impl Hub {
-    /// Before anything runs. `on_petition` is called when one is opened; it must not wait.
-    pub fn new(about: Snapshot, plan: EgressPlan, attended: bool, on_petition: Option<Notifier>) -> Hub {
+    /// Before anything runs. `attended`: somebody answers although nobody watches; `askable`: who watches is asked.
+    /// `on_petition` is called when one is opened; it must not wait.
+    pub fn new(
+        about: Snapshot,
+        plan: EgressPlan,
+        attended: bool,
+        askable: bool,
+        on_petition: Option<Notifier>,
+    ) -> Hub {
         let (seen, listeners) = (VecDeque::new(), Vec::new());
         let state = State { about, seen, plan, listeners, steer: None, keeper: None };
         Hub(Arc::new(Inner {
             state: Mutex::new(state),
             attended,
+            askable,
             watchers: AtomicUsize::new(0),
             changing: Mutex::new(()),
             on_petition,
@@ -94,7 +104,19 @@ impl Hub {
 
     /// Whether somebody can answer.
     pub fn is_attended(&self) -> bool {
-        self.0.attended || self.0.watchers.load(Ordering::Relaxed) > 0
+        self.0.attended || (self.0.askable && self.0.watchers.load(Ordering::Relaxed) > 0)
+    }
+
+    /// Whether the kill switch is on.
+    pub fn is_locked(&self) -> bool {
+        self.state().about.locked
+    }
+
+    /// Something is wrong that the operator has to know: whoever watches is told, and the log.
+    pub fn complain(&self, failure: &Failure) {
+        tracing::error!(why = %failure.what, "the manifest is wrong; what was in force before it stays");
+        let Failure { what, help, .. } = failure.clone();
+        self.state().tell(&Say::Failed { what, help });
     }
 
     fn steer(&self) -> Result<Arc<dyn Steer>, Failure> {

@@ -81,7 +81,7 @@ impl Told {
         match say {
             Say::Snapshot(snapshot) => known.snapshot(*snapshot),
             Say::Seen(seen) => vec![known.seen(&seen)],
-            Say::Petition(petition) => known.petition(*petition).into_iter().collect(),
+            Say::Petition(petition) => known.petition(&petition).into_iter().collect(),
             Say::Locked { on } => {
                 let what = if on { "refuses everything" } else { "serves again" };
                 vec![format!("{clock}  {}  bottle   {what}", known.slug)]
@@ -114,7 +114,7 @@ impl Known {
             if first && !petition.state.is_open() {
                 self.petitions.insert(petition.id.clone(), petition);
             } else {
-                lines.extend(self.petition(petition));
+                lines.extend(self.petition(&petition));
             }
         }
         lines
@@ -133,7 +133,7 @@ impl Known {
         format!("{}  {}  {word:7}  {}", describe::clock(row.time), self.slug, row.line)
     }
 
-    fn petition(&mut self, petition: Petition) -> Option<String> {
+    fn petition(&mut self, petition: &Petition) -> Option<String> {
         let before = self.petitions.insert(petition.id.clone(), petition.clone());
         if before.is_some_and(|before| before.state == petition.state) {
             return None;
