@@ -22,6 +22,8 @@ pub fn facts(petition: &Petition, allowed: &Proposal, credential: bool) -> Vec<F
     facts.push(("credential", carries(petition, credential)));
     facts.push(("last hour", would_have(petition)));
     facts.push(("asked", how(petition)));
+    let known = [("because of", &petition.code), ("exchange", &petition.exchange)];
+    facts.extend(known.into_iter().filter_map(|(about, text)| Some((about, neutral(text.as_ref()?, 60)))));
     facts.push(("why", why(petition)));
     facts.push(("state", state(&petition.state)));
     facts
@@ -104,9 +106,7 @@ fn how(petition: &Petition) -> String {
         How::Held => "the agent's own request waits for the answer",
         How::Asked => "by the agent, with a tool",
     };
-    let code = petition.code.as_ref().map(|code| format!(", because of `{}`", neutral(code, 60)));
-    let exchange = petition.exchange.as_ref().map(|id| format!(" (exchange {})", neutral(id, 60)));
-    format!("{ago} ago, {by}{}{}", code.unwrap_or_default(), exchange.unwrap_or_default())
+    format!("{ago} ago, {by}")
 }
 
 /// How long ago something was.

@@ -88,7 +88,8 @@ fn what(exchange: &Exchange) -> String {
 
 fn outcome(exchange: &Exchange) -> String {
     if exchange.decision != Decision::Allowed {
-        return exchange.code.clone().unwrap_or_else(|| "?".to_owned());
+        let broken = || "broken off".to_owned();
+        return exchange.code.clone().unwrap_or_else(broken);
     }
     let status = exchange.status.map(|status| format!("{status} ")).unwrap_or_default();
     let with = if exchange.credential.is_some() { " with a credential" } else { "" };

@@ -159,8 +159,13 @@ impl World {
                 self.with(id, |bottle| bottle.policy = hash);
                 self.notice(id, now, &format!("policy-changed  {}", changes.join("; ")));
             }
+            // Nobody called on this line: a launcher says what its operator has to know.
+            Say::Failed { what, .. } => {
+                self.notice(id, now, &format!("warning  {what}"));
+                return self.bottle(id).map(|bottle| Err(format!("{}: {what}", bottle.record.slug)));
+            }
             Say::Ended => self.gone(id),
-            Say::Done { .. } | Say::Failed { .. } | Say::Plan(_) | Say::Missed => {}
+            Say::Done { .. } | Say::Plan(_) | Say::Missed => {}
         }
         None
     }

@@ -90,12 +90,10 @@ impl Told {
                 let changes = policy::neutral(&changes.join("; "), 400);
                 vec![format!("{clock}  {}  policy   {}: {changes}", known.slug, neutral(&hash))]
             }
-            Say::Running { .. }
-            | Say::Done { .. }
-            | Say::Failed { .. }
-            | Say::Plan(_)
-            | Say::Missed
-            | Say::Ended => vec![],
+            Say::Failed { what, .. } => {
+                vec![format!("{clock}  {}  warning  {}", known.slug, policy::neutral(&what, 1000))]
+            }
+            Say::Running { .. } | Say::Done { .. } | Say::Plan(_) | Say::Missed | Say::Ended => vec![],
         }
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 }
 
 /// The beginning of a text that takes so many cells at most.
-fn head(text: &str, most: usize) -> &str {
+pub(super) fn head(text: &str, most: usize) -> &str {
     let mut used = 0;
     let end = text.char_indices().find(|(_, character)| {
         used += cells(*character);

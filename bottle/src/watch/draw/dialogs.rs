@@ -4,7 +4,7 @@ use super::super::dialog::{Allow, Dialog, Field, Refuse};
 use super::super::input::Input;
 use super::super::look::Look;
 use super::super::model::{Bottle, Life};
-use super::super::text::{cut, safe, wrap};
+use super::super::text::{cut, head, safe, wrap};
 use crate::control::describe;
 use crate::style;
 use egress::Live;
@@ -42,14 +42,14 @@ impl Page {
 
     /// What it is about stands apart, so that nothing in a fact looks like another one.
     fn fact(&mut self, about: &str, said: &str, most: usize, look: Look) {
-        let mut lines = wrap(&safe(said), self.width.saturating_sub(ABOUT));
+        let room = self.width.saturating_sub(ABOUT);
+        let mut lines = wrap(&safe(said), room);
         if lines.len() > most {
             lines.truncate(most);
+            // A quotation ends with its mark, cut or not.
+            let end = if said.ends_with('”') { "…”" } else { "…" };
             if let Some(last) = lines.last_mut() {
-                *last = cut(
-                    &format!("{last}……"),
-                    self.width.saturating_sub(ABOUT).min(super::super::text::width(last) + 1),
-                );
+                *last = format!("{}{end}", head(last, room.saturating_sub(2)));
             }
         }
         for (number, line) in lines.into_iter().enumerate() {
@@ -159,7 +159,7 @@ fn allowing(app: &App, allow: &Allow, page: &mut Page, look: Look) -> String {
     match (app.target_is_open(), wrong, allow.editing, allow.sure) {
         (false, ..) => closed(app, page, look),
         (_, _, Some(_), _) => page.text("Enter: done", look.bold()),
-        (_, Some(wrong), ..) => page.text(&safe(&wrong), look.bad()),
+        (_, Some(wrong), ..) => page.text(&format!("{} · Esc nothing", safe(&wrong)), look.bad()),
         (_, _, _, true) => {
             page.text("A once more: write it into the manifest, for good · any other key: no", look.waits())
         }

@@ -16,8 +16,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use std::time::Duration;
 
-/// Cells of a bottle's name.
-const SLUG: usize = 12;
+/// Cells of a bottle's name at most.
+const SLUG: usize = 14;
+/// Cells of an age.
+const AGE: usize = 4;
 
 /// A line of a list: the parts, and how all of it looks.
 struct Shown {
@@ -76,19 +78,19 @@ fn nothing(app: &App, pane: Pane) -> String {
 }
 
 fn lines(app: &App, pane: Pane, first: usize, height: usize, now: Now, look: Look) -> Vec<Shown> {
+    let cells = slugs(app);
     match pane {
-        Pane::Requests => app
-            .petitions()
-            .skip(first)
-            .take(height)
-            .map(|(bottle, one)| petition(bottle, one, now, look))
-            .collect(),
-        Pane::Live => {
-            app.live().skip(first).take(height).map(|(bottle, one)| live(bottle, one, look)).collect()
+        Pane::Requests => {
+            let all = app.petitions().skip(first).take(height);
+            all.map(|(bottle, one)| petition(bottle, one, cells, now, look)).collect()
         }
-        Pane::Events => app.rows().skip(first).take(height).map(|row| event(row, look)).collect(),
+        Pane::Live => {
+            app.live().skip(first).take(height).map(|(bottle, one)| live(bottle, one, cells, look)).collect()
+        }
+        Pane::Events => app.rows().skip(first).take(height).map(|row| event(row, cells, look)).collect(),
         Pane::Bottles => {
-            app.world.bottles.iter().skip(first).take(height).map(|one| bottle(one, now, look)).collect()
+            let all = app.world.bottles.iter().skip(first).take(height);
+            all.map(|one| bottle(one, cells, now, look)).collect()
         }
     }
 }
@@ -109,11 +111,29 @@ fn drawn(shown: Shown, width: usize, chosen: bool, look: Look) -> Line<'static> 
     Line::from(spans)
 }
 
-fn slug(bottle: &Bottle) -> String {
-    column(&safe(&bottle.record.slug), SLUG)
+/// As wide as the longest name of a bottle, within bounds.
+fn slugs(app: &App) -> usize {
+    let widths = app.world.bottles.iter().map(|bottle| super::super::text::width(&safe(&bottle.record.slug)));
+    widths.max().unwrap_or(0).clamp(3, SLUG)
 }
 
-fn petition(bottle: &Bottle, one: &Petition, now: Now, look: Look) -> Shown {
+fn slug(bottle: &Bottle, cells: usize) -> String {
+    column(&safe(&bottle.record.slug), cells)
+}
+
+/// `12s`, `3m`, `2h`, `4d`.
+fn short(age: Duration) -> String {
+    let seconds = age.as_secs();
+    let text = match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    };
+    format!("{text:>AGE$} ")
+}
+
+fn petition(bottle: &Bottle, one: &Petition, cells: usize, now: Now, look: Look) -> Shown {
     let waits = one.state.is_open() && !bottle.has_ended();
     let (mark, style) =
         if waits || !one.state.is_open() { look.state(&one.state) } else { ("-", look.dim()) };
@@ -132,8 +152,8 @@ fn petition(bottle: &Bottle, one: &Petition, now: Now, look: Look) -> Shown {
     let parts = vec![
         (format!(" {mark} "), style),
         (column(&safe(&one.id), 6), if waits { look.bold() } else { look.plain() }),
-        (slug(bottle), look.plain()),
-        (column(&style::duration(age), 9), look.dim()),
+        (slug(bottle, cells), look.plain()),
+        (short(age), look.dim()),
         (asks, look.plain()),
         (then, look.plain()),
         (why, look.dim()),
@@ -141,7 +161,7 @@ fn petition(bottle: &Bottle, one: &Petition, now: Now, look: Look) -> Shown {
     Shown { parts, all: if waits { look.plain() } else { look.dim() } }
 }
 
-fn live(bottle: &Bottle, one: &Live, look: Look) -> Shown {
+fn live(bottle: &Bottle, one: &Live, cells: usize, look: Look) -> Shown {
     let waits = one.route.is_none();
     let mark = if waits { ("?", look.waits()) } else { ("›", look.good()) };
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -151,21 +171,21 @@ fn live(bottle: &Bottle, one: &Live, look: Look) -> Shown {
     let then = if waits { "waits for an answer".to_owned() } else { size };
     let parts = vec![
         (format!(" {} ", mark.0), mark.1),
-        (slug(bottle), look.plain()),
-        (column(&style::duration(Duration::from_millis(one.since_ms)), 9), look.dim()),
+        (slug(bottle, cells), look.plain()),
+        (short(Duration::from_millis(one.since_ms)), look.dim()),
         (column(&then, 23), look.dim()),
         (what, look.plain()),
     ];
     Shown { parts, all: look.plain() }
 }
 
-fn event(row: &Row, look: Look) -> Shown {
+fn event(row: &Row, cells: usize, look: Look) -> Shown {
     let (mark, style) = look.mark(row.mark);
     let time = row.time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
     let parts = vec![
         (format!(" {time} "), look.dim()),
         (format!("{mark} "), style),
-        (column(&row.slug, SLUG), look.plain()),
+        (column(&row.slug, cells), look.plain()),
         (
             row.line.clone(),
             if row.mark == super::super::event::Mark::Step { look.dim() } else { look.plain() },
@@ -174,7 +194,7 @@ fn event(row: &Row, look: Look) -> Shown {
     Shown { parts, all: look.plain() }
 }
 
-fn bottle(one: &Bottle, now: Now, look: Look) -> Shown {
+fn bottle(one: &Bottle, cells: usize, now: Now, look: Look) -> Shown {
     let open = one.petitions.iter().filter(|petition| petition.state.is_open()).count();
     let up = style::duration(since(one.record.started, now));
     let (mark, mark_style, how) = match &one.life {
@@ -193,7 +213,7 @@ fn bottle(one: &Bottle, now: Now, look: Look) -> Shown {
     );
     let parts = vec![
         (format!(" {mark} "), mark_style),
-        (slug(one), look.bold()),
+        (slug(one, cells), look.bold()),
         (column(&how, 15), look.plain()),
         (waits, look.waits()),
         (counts, look.plain()),
