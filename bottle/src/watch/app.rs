@@ -71,8 +71,8 @@ pub(super) struct App {
     pub(super) page: usize,
     /// The first row that is shown of each list.
     pub(super) first: [usize; 4],
-    /// What was answered here: once that is known, the next one that waits is chosen.
-    answered: Option<Key>,
+    /// Whether what is chosen among the requests was chosen by hand; else it is the first that waits.
+    by_hand: bool,
 }
 
 impl App {
@@ -90,7 +90,7 @@ impl App {
             said: None,
             page: 10,
             first: [0; 4],
-            answered: None,
+            by_hand: false,
         }
     }
 
@@ -148,7 +148,7 @@ impl App {
             (Step::Stay, _) => None,
             (Step::Answer(answer), Some((bottle, id))) => {
                 self.dialog = None;
-                self.answered = Some(Key::Petition(bottle, id.clone()));
+                self.by_hand = false;
                 self.said = Some(Ok(format!("answering {id}…")));
                 Some(Action::Answer { bottle, id, answer })
             }
@@ -257,6 +257,7 @@ impl App {
             by => at.saturating_add_signed(isize::try_from(by).unwrap_or(0)).min(last),
         };
         let follows = self.pane == Pane::Events && to == last;
+        self.by_hand |= self.pane == Pane::Requests;
         self.chosen[self.pane.index()] = keys.into_iter().nth(to).filter(|_| !follows);
     }
 
@@ -274,22 +275,23 @@ impl App {
         keys.into_iter().nth(at)
     }
 
-    /// What stands first is chosen when nothing else is: from now on it stays so, wherever the list moves it.
+    /// What stands first is chosen when nothing else is: from now on it stays so, wherever the list moves it. A request that was
+    /// not chosen by hand stays so as long as it waits.
     pub(super) fn pin(&mut self) {
-        let index = self.pane.index();
-        if let Some(Key::Petition(bottle, id)) = &self.answered
-            && self.world.petition(*bottle, id).is_none_or(|petition| !petition.state.is_open())
-        {
-            let chosen = &mut self.chosen[Pane::Requests.index()];
-            *chosen = chosen.take().filter(|chosen| Some(chosen) != self.answered.as_ref());
-            self.answered = None;
+        if self.pane == Pane::Events {
+            return;
         }
         let keys = self.keys(self.pane);
-        if self.pane != Pane::Events
-            && !self.chosen[index].as_ref().is_some_and(|chosen| keys.contains(chosen))
-        {
+        let index = self.pane.index();
+        let stays = |chosen: &Key| keys.contains(chosen) && (self.by_hand || !self.is_over(chosen));
+        if !self.chosen[index].as_ref().is_some_and(stays) {
             self.chosen[index] = keys.into_iter().next();
         }
+    }
+
+    fn is_over(&self, key: &Key) -> bool {
+        let Key::Petition(bottle, id) = key else { return false };
+        self.world.petition(*bottle, id).is_none_or(|petition| !petition.state.is_open())
     }
 
     pub(super) fn keys(&self, pane: Pane) -> Vec<Key> {

@@ -211,6 +211,30 @@ fn every_answer_has_its_key() {
 }
 
 #[test]
+fn the_first_that_waits_is_chosen_until_somebody_chooses() {
+    let at = |second| jiff::Timestamp::from_second(second).expect("a time");
+    let asked = |id: &str, second| Petition { asked: at(second), ..asks(id) };
+    let mut view = View::with(&[asked("first1", 1), asked("second", 2), asked("third3", 3)]);
+    let chosen = |view: &mut View| {
+        view.draw();
+        view.app.current()
+    };
+    let key = |id: &str| Some(Key::Petition(1, id.to_owned()));
+    assert_eq!(chosen(&mut view), key("first1"));
+    view.settle("first1", State::Expired);
+    assert_eq!(chosen(&mut view), key("second"), "nobody chose the first");
+    view.press('a');
+    view.press('o');
+    view.settle("second", State::Expired);
+    assert_eq!(chosen(&mut view), key("third3"), "an answer goes on to the next");
+    view.press('G');
+    assert_ne!(chosen(&mut view), key("third3"));
+    view.press('g');
+    view.settle("third3", State::Expired);
+    assert_eq!(chosen(&mut view), key("third3"), "chosen by hand");
+}
+
+#[test]
 fn what_is_written_for_good_needs_its_key_twice() {
     let mut view = View::with(&[asks("k3m9px")]);
     view.press('a');
