@@ -1,5 +1,7 @@
 //! What a launcher knows of its bottle, for whoever watches it, and the way to its engine.
 use super::Steer;
+use super::notify::Notifier;
+use super::short;
 use super::wire::{Say, Seen, Snapshot};
 use crate::failure::Failure;
 use audit::Event;
@@ -55,7 +57,7 @@ struct Inner {
     watchers: AtomicUsize,
     /// One change at a time.
     changing: Mutex<()>,
-    on_petition: Option<Box<dyn Fn(&Snapshot, &Petition) + Send + Sync>>,
+    on_petition: Option<Notifier>,
 }
 
 struct State {
@@ -75,7 +77,7 @@ impl Hub {
         plan: EgressPlan,
         attended: bool,
         askable: bool,
-        on_petition: Option<Box<dyn Fn(&Snapshot, &Petition) + Send + Sync>>,
+        on_petition: Option<Notifier>,
     ) -> Hub {
         let (seen, listeners) = (VecDeque::new(), Vec::new());
         let state = State { about, seen, plan, listeners, steer: None, keeper: None };
@@ -128,7 +130,7 @@ impl Hub {
 
     /// Something was written down.
     pub fn see(&self, event: &Event) {
-        let seen = Seen { time: jiff::Timestamp::now(), event: event.clone() };
+        let seen = Seen { time: jiff::Timestamp::now(), event: short::event(event.clone()) };
         let mut state = self.state();
         state.seen.truncate(SEEN - 1);
         state.seen.push_front(seen.clone());
@@ -166,7 +168,9 @@ impl Hub {
 
     /// What is under way.
     pub fn running(&self) -> Vec<egress::Live> {
-        self.steer().map(|steer| steer.running()).unwrap_or_default()
+        let mut live = self.steer().map(|steer| steer.running()).unwrap_or_default();
+        short::live(&mut live);
+        live
     }
 
     /// What is in force by the manifest.
