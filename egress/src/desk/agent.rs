@@ -1,10 +1,12 @@
 //! What the agent's side may do: look, ask, wait. There is no way from here to an answer.
+use super::ask::{Ask, NotPut};
 use super::book::Wish;
 use super::petition::{How, NotAsked, Petition};
 use crate::body::Body;
 use crate::engine::Shared;
+use crate::names::is_own_name;
 use http::{Request, Response};
-use policy::{HostPattern, Proposal, Protocol, Route, Scheme, TlsMode, neutral};
+use policy::{Host, HostPattern, Proposal, Protocol, Route, Scheme, TlsMode, neutral};
 use serde::Serialize;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,14 +16,14 @@ use std::time::Duration;
 /// Characters of a reason that an agent gives.
 const REASON: usize = 500;
 
+/// What a page answers, in a while.
+pub type LocalAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
 /// Pages of `_egress.local` that are not the engine's own: the tools of agents.
 pub trait LocalSite: Send + Sync {
-    /// Answers a request; its path is none of the engine's own pages.
-    fn answer(
-        &self,
-        desk: AgentSide,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+    /// Answers a request whose path is none of the engine's own pages, and that no page of another site sent; `None`: there
+    /// is no such page here either.
+    fn answer(&self, desk: AgentSide, request: Request<Body>) -> Option<LocalAnswer>;
 }
 
 /// A route as the agent may see it.
@@ -104,6 +106,16 @@ impl AgentSide {
         self.0.desk.is_attended()
     }
 
+    /// Asks for what an agent wrote.
+    /// # Errors
+    /// When it is no wish, or is not even asked.
+    pub fn put(&self, ask: &Ask) -> Result<Petition, NotPut> {
+        let why = ask.reason()?;
+        let refusal = ask.exchange.as_deref().and_then(|id| self.refusal(id));
+        let proposal = ask.proposal(refusal.as_ref())?;
+        Ok(self.ask(proposal, why, ask.exchange.as_deref())?)
+    }
+
     /// Asks the operator for a route, because of the refusal of an exchange where that is said. The same that is open already, or
     /// was refused a short time ago, is given as it is.
     /// # Errors
@@ -113,6 +125,7 @@ impl AgentSide {
         if let Some(route) = allowed_by(&engine, &proposal) {
             return Err(NotAsked::Allowed(route));
         }
+        possible(&engine, &proposal)?;
         let exchange = exchange.and_then(|id| engine.refused.find(id));
         let near = engine.near(&proposal.host);
         engine.desk.open(Wish {
@@ -135,6 +148,26 @@ impl AgentSide {
     pub async fn wait(&self, id: &str, time: Duration) -> Option<Petition> {
         self.0.desk.wait(id, time).await
     }
+}
+
+/// What no answer could allow is not asked, and nothing that must stay inside is shown by asking.
+fn possible(engine: &Shared, proposal: &Proposal) -> Result<(), NotAsked> {
+    let no = |why: &str| Err(NotAsked::Impossible(why.to_owned()));
+    if let HostPattern::Exact(host) = &proposal.host {
+        if host.name().is_some_and(is_own_name) {
+            return no("this is the egress itself; it answers always, and there is nothing to allow");
+        }
+        if let Host::Ip(ip) = host
+            && policy::vet(host, proposal.port, &[*ip], false).is_err()
+        {
+            return no("this is no public address; only the operator's manifest can allow it (`allow_private`)");
+        }
+    }
+    let shown = proposal.to_string();
+    if engine.terms.clean(&shown) != shown {
+        return no("what you ask for holds a value that must stay inside");
+    }
+    Ok(())
 }
 
 /// The route that has the same words already.
