@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, prune, ps,
-    run, scan, stop,
+    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, mcp, prune,
+    ps, run, scan, stop,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -60,6 +60,8 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// See a bottle work, offline, in a few seconds.
     Demo(demo::DemoArgs),
+    /// Serve the agent's tools over standard input and output, inside of a bottle.
+    Mcp(mcp::McpArgs),
     /// Look after audit files.
     Audit(audit::AuditArgs),
     /// Print shell completions.
@@ -87,6 +89,7 @@ impl Cli {
             Command::Prune(args) => prune::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),
+            Command::Mcp(args) => mcp::run(&args),
             Command::Audit(args) => audit::run(&args),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

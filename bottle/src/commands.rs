@@ -13,6 +13,7 @@ pub mod image;
 pub mod init;
 pub mod logs;
 pub mod man;
+pub mod mcp;
 pub mod prune;
 pub mod ps;
 pub mod run;

@@ -169,7 +169,7 @@ pub fn config(
         },
         limits: Limits::default(),
         audit,
-        asking: egress::Asking::default(),
+        asking: egress::Asking { local: Some(Arc::new(crate::mcp::McpSite)), ..egress::Asking::default() },
     })
 }
 

@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn how_to_ask_is_said_where_asking_helps() {
-        let says = |code, attended| sentence(&Denial::new(code, "no"), "42", attended).contains("egress-block");
+        let says =
+            |code, attended| sentence(&Denial::new(code, "no"), "42", attended).contains("egress-block");
         assert!(says(DenialCode::HostNotAllowed, true));
         assert!(!says(DenialCode::HostNotAllowed, false), "nobody is there to be asked");
         for code in [DenialCode::SecretInRequest, DenialCode::NotGranted, DenialCode::KillSwitch] {

@@ -4,9 +4,10 @@ use super::book::Wish;
 use super::petition::{How, NotAsked, Petition};
 use crate::body::Body;
 use crate::engine::Shared;
+use crate::introspect;
 use crate::names::is_own_name;
 use http::{Request, Response};
-use policy::{Host, HostPattern, Proposal, Protocol, Route, Scheme, TlsMode, neutral};
+use policy::{Denial, Host, HostPattern, Opening, Proposal, Protocol, Route, Scheme, TlsMode, neutral};
 use serde::Serialize;
 use std::future::Future;
 use std::pin::Pin;
@@ -62,6 +63,15 @@ pub struct Refusal {
     pub proposal: Option<Proposal>,
 }
 
+impl Refusal {
+    /// What no route would have let through has no proposal.
+    pub(crate) fn of(id: &str, denial: &Denial, reason: String) -> Refusal {
+        let (exchange, code) = (id.to_owned(), denial.code.as_str().to_owned());
+        let request = denial.request.as_deref().filter(|_| denial.code.is_askable());
+        Refusal { exchange, code, reason, proposal: request.map(Proposal::of) }
+    }
+}
+
 /// The engine, as far as the agent's side has to do with it. Cheap to clone.
 #[derive(Clone)]
 pub struct AgentSide(Arc<Shared>);
@@ -98,7 +108,23 @@ impl AgentSide {
     pub fn judge(&self, request: policy::Request) -> Result<String, Box<policy::Denial>> {
         let engine = self.0.now();
         engine.unlocked()?;
-        policy::decide(&engine.policy, request).map(|permitted| permitted.route().name.clone())
+        match policy::open(&engine.policy, &request.host, request.port) {
+            Opening::Raw(tunnel) => Ok(tunnel.route().name.clone()),
+            Opening::Passthrough(tunnel) if request.scheme == Scheme::Https => {
+                Ok(tunnel.route().name.clone())
+            }
+            _ => policy::decide(&engine.policy, request).map(|permitted| permitted.route().name.clone()),
+        }
+    }
+
+    /// A denial as it would be remembered: without the values of secrets, and with what would help.
+    pub fn as_refusal(&self, denial: &Denial) -> Refusal {
+        Refusal::of("", denial, self.0.terms.clean(&denial.sentence))
+    }
+
+    /// [`AgentSide::routes`] as a page, with how to ask.
+    pub fn routes_text(&self) -> String {
+        introspect::routes_text(self)
     }
 
     /// Whether somebody can answer.
@@ -160,7 +186,9 @@ fn possible(engine: &Shared, proposal: &Proposal) -> Result<(), NotAsked> {
         if let Host::Ip(ip) = host
             && policy::vet(host, proposal.port, &[*ip], false).is_err()
         {
-            return no("this is no public address; only the operator's manifest can allow it (`allow_private`)");
+            return no(
+                "this is no public address; only the operator's manifest can allow it (`allow_private`)",
+            );
         }
     }
     let shown = proposal.to_string();

@@ -74,11 +74,15 @@ impl Ask {
     /// What is asked for.
     pub(super) fn proposal(&self, refused: Option<&Refusal>) -> Result<Proposal, NotPut> {
         match (&self.url, &self.host, &self.exchange) {
-            (Some(_), Some(_), _) => malformed("`url` and `host` are two ways to say what you need; give one"),
+            (Some(_), Some(_), _) => {
+                malformed("`url` and `host` are two ways to say what you need; give one")
+            }
             (Some(url), None, _) => self.of_request(url),
             (None, Some(host), _) => self.of_rule(host),
             (None, None, Some(id)) => self.of_refusal(id, refused),
-            (None, None, None) => malformed("say what you need: `url`, `host`, or the `exchange` of a refusal"),
+            (None, None, None) => {
+                malformed("say what you need: `url`, `host`, or the `exchange` of a refusal")
+            }
         }
     }
 
@@ -101,7 +105,9 @@ impl Ask {
 
     fn of_refusal(&self, id: &str, refused: Option<&Refusal>) -> Result<Proposal, NotPut> {
         if self.has_terms() || self.method.is_some() {
-            return malformed("an `exchange` alone stands for its own request; narrow or widen it with `host`");
+            return malformed(
+                "an `exchange` alone stands for its own request; narrow or widen it with `host`",
+            );
         }
         let Some(refused) = refused else {
             let id = policy::neutral(id, 40);
@@ -127,8 +133,10 @@ impl Ask {
             return self.of_raw(host);
         }
         let scheme = self.scheme.unwrap_or(if self.port == Some(80) { Scheme::Http } else { Scheme::Https });
-        let method = |text: &String| Method::parse(text).or_else(|why| malformed(format!("`methods`: {why}")));
-        let path = |text: &String| PathPattern::parse(text).or_else(|why| malformed(format!("`paths`: {why}")));
+        let method =
+            |text: &String| Method::parse(text).or_else(|why| malformed(format!("`methods`: {why}")));
+        let path =
+            |text: &String| PathPattern::parse(text).or_else(|why| malformed(format!("`paths`: {why}")));
         Ok(Proposal {
             host,
             port: self.port.unwrap_or(scheme.default_port()),
@@ -208,12 +216,17 @@ impl From<&Petition> for Told {
                 ..told("allowed", "do it now; no restart is needed")
             },
             State::Refused { word } => Told { word: word.clone(), ..told("refused", REFUSED) },
-            State::Expired => told("expired", "nobody answered in time; go on without it, or ask once more later"),
-            State::Withdrawn => told("withdrawn", "whoever waited for it gave up; ask again if you still need it"),
+            State::Expired => {
+                told("expired", "nobody answered in time; go on without it, or ask once more later")
+            }
+            State::Withdrawn => {
+                told("withdrawn", "whoever waited for it gave up; ask again if you still need it")
+            }
         }
     }
 }
 
-const OPEN: &str = "the operator has not answered yet; do something else meanwhile and look again, or wait for the answer";
+const OPEN: &str =
+    "the operator has not answered yet; do something else meanwhile and look again, or wait for the answer";
 const REFUSED: &str =
     "the operator said no; go on without it, do not ask for the same again, and look for no way around it";

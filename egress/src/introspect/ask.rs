@@ -27,7 +27,8 @@ pub(super) async fn put(desk: &AgentSide, request: Request<Body>) -> Response<Bo
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", sentence);
     }
     let Ok(Some(body)) = tokio::time::timeout(PATIENCE, whole(request.into_body())).await else {
-        let sentence = format!("a wish has at most {LONGEST} bytes, and comes within {} s", PATIENCE.as_secs());
+        let sentence =
+            format!("a wish has at most {LONGEST} bytes, and comes within {} s", PATIENCE.as_secs());
         return problem(StatusCode::PAYLOAD_TOO_LARGE, "too-large", &sentence);
     };
     match serde_json::from_slice::<Ask>(&body) {
@@ -101,6 +102,10 @@ pub(super) async fn look(desk: &AgentSide, id: &str, query: Option<&str>) -> Res
     };
     match desk.wait(id, Duration::from_secs(seconds)).await {
         Some(petition) => json(StatusCode::OK, &view(&petition)),
-        None => problem(StatusCode::NOT_FOUND, "unknown-id", "no request of this id was asked here, or it was long ago"),
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "unknown-id",
+            "no request of this id was asked here, or it was long ago",
+        ),
     }
 }

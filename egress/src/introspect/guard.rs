@@ -18,8 +18,12 @@ pub(super) enum Foreign {
 impl Foreign {
     pub(super) fn response(self) -> Response<Body> {
         let (code, sentence) = match self {
-            Foreign::Host => ("foreign-host", "this host is called `_egress.local`, and answers to no other name"),
-            Foreign::Origin => ("foreign-origin", "a page of another site sent this; only programs of the bottle may ask"),
+            Foreign::Host => {
+                ("foreign-host", "this host is called `_egress.local`, and answers to no other name")
+            }
+            Foreign::Origin => {
+                ("foreign-origin", "a page of another site sent this; only programs of the bottle may ask")
+            }
         };
         problem(StatusCode::FORBIDDEN, code, sentence)
     }
@@ -85,7 +89,9 @@ mod tests {
 
     #[test]
     fn another_name_that_leads_here_may_not() {
-        for host in ["evil.example", "198.18.0.2", "_egress.local.evil.example", "_egress.local@evil.example", ""] {
+        for host in
+            ["evil.example", "198.18.0.2", "_egress.local.evil.example", "_egress.local@evil.example", ""]
+        {
             assert_eq!(judged("GET", "/", &[("host", host)]), Err(Foreign::Host), "{host}");
         }
         assert_eq!(judged("GET", "http://_egress.local/", &[("host", "evil.example")]), Err(Foreign::Host));
@@ -94,7 +100,9 @@ mod tests {
 
     #[test]
     fn a_page_of_another_site_may_not() {
-        for origin in ["http://evil.example", "null", "http://_egress.local.evil.example", "file://", "_egress.local"] {
+        for origin in
+            ["http://evil.example", "null", "http://_egress.local.evil.example", "file://", "_egress.local"]
+        {
             let headers = [("host", "_egress.local"), ("origin", origin)];
             assert_eq!(judged("POST", "/ask", &headers), Err(Foreign::Origin), "{origin}");
             assert_eq!(judged("GET", "/", &headers), Err(Foreign::Origin), "{origin}");

@@ -35,7 +35,8 @@ pub(super) fn document() -> Value {
 }
 
 fn ask() -> Value {
-    let answers = [("200", "Told"), ("202", "Told"), ("400", "Problem"), ("403", "Problem"), ("429", "Problem")];
+    let answers =
+        [("200", "Told"), ("202", "Told"), ("400", "Problem"), ("403", "Problem"), ("429", "Problem")];
     let mut operation = operation("askOperator", "Ask the operator for a route", &[], &answers);
     operation["requestBody"] = json!({ "required": true, "content": content("Ask") });
     operation
@@ -60,9 +61,7 @@ fn path_parameter(name: &str, what: &str) -> Value {
 fn schemas() -> Value {
     let text = || json!({ "type": "string" });
     let texts = || json!({ "type": ["array", "null"], "items": { "type": "string" } });
-    let object = |required: &[&str], properties: Value| {
-        json!({ "type": "object", "required": required, "properties": properties })
-    };
+    let object = |required: &[&str], properties: Value| json!({ "type": "object", "required": required, "properties": properties });
     json!({
         "Ask": {
             "type": "object", "required": ["why"], "additionalProperties": false,

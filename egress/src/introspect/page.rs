@@ -59,7 +59,7 @@ fn how_to_ask(desk: &AgentSide) -> String {
     )
 }
 
-pub(super) fn routes_text(desk: &AgentSide) -> String {
+pub(crate) fn routes_text(desk: &AgentSide) -> String {
     let routes = desk.routes();
     let mut text = String::from("This bottle may reach the following, and nothing else.\n");
     for route in &routes {
@@ -79,9 +79,10 @@ fn line(route: &RouteView) -> String {
         (Protocol::Http, TlsMode::Passthrough) => "TLS, not opened",
         (Protocol::Http, TlsMode::Open) => route.scheme.as_str(),
     };
-    let methods = route.methods.as_ref().map_or("any method".to_owned(), |all| {
-        all.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
-    });
+    let methods = route
+        .methods
+        .as_ref()
+        .map_or("any method".to_owned(), |all| all.iter().map(Method::as_str).collect::<Vec<_>>().join(", "));
     let paths = route.paths.as_ref().map_or("any path".to_owned(), |all| {
         all.iter().map(PathPattern::as_str).collect::<Vec<_>>().join(", ")
     });

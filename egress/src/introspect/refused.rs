@@ -1,6 +1,6 @@
 //! The last refusals, for who asks why.
 use crate::desk::Refusal;
-use policy::{Denial, Proposal};
+use policy::Denial;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,13 +12,11 @@ const REMEMBERED: usize = 256;
 pub(crate) struct Refused(Mutex<VecDeque<Refusal>>);
 
 impl Refused {
-    /// Keeps one. What no route would have let through has no proposal.
+    /// Keeps one.
     pub(crate) fn remember(&self, id: &str, denial: &Denial, reason: String) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.truncate(REMEMBERED - 1);
-        let (exchange, code) = (id.to_owned(), denial.code.as_str().to_owned());
-        let request = denial.request.as_deref().filter(|_| denial.code.is_askable());
-        all.push_front(Refusal { exchange, code, reason, proposal: request.map(Proposal::of) });
+        all.push_front(Refusal::of(id, denial, reason));
     }
 
     /// By the id of its exchange, or the last one with a code.
