@@ -2,13 +2,14 @@
 //!
 //! The protocol is the official SDK's, without sessions: each request stands for itself, so that nothing is kept for an agent.
 //! The SDK is named in this file alone; what the tools do is in [`tools`].
+pub mod inside;
 pub mod relay;
 mod tools;
 
 use bytes::Bytes;
 use egress::body::{Body, BoxError};
 use egress::desk::{AgentSide, LocalAnswer, LocalSite};
-use http::Request;
+use http::{HeaderValue, Request, header};
 use http_body_util::BodyExt;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
@@ -40,7 +41,11 @@ impl LocalSite for McpSite {
         if request.uri().path() != PATH {
             return None;
         }
-        Some(Box::pin(async move { service(desk).handle(request).await.map(body) }))
+        Some(Box::pin(async move {
+            let mut response = service(desk).handle(request).await.map(body);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }))
     }
 }
 

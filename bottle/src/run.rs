@@ -18,6 +18,7 @@ pub mod terminal;
 use crate::canary::Planted;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
+use crate::mcp::inside;
 use crate::places;
 use crate::process::Identity;
 use crate::registry::{Claim, Record, Registry};
@@ -78,6 +79,7 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     journal::open_log(&record.log)?;
     places::private_folders(&plan.sandbox.home)?;
     let auditor = journal::open_audit(&plan.audit_file, claim.slug())?;
+    inside::see_to_home(&plan)?;
     let planted = Planted::plant(&plan, claim.slug())?;
     let run = Run { plan: &plan, wishes, vault: &vault, claim: &claim, auditor: &auditor, planted: &planted };
     let started = Instant::now();

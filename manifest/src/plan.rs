@@ -120,7 +120,8 @@ pub enum ToolsOf {
 
 impl ToolsOf {
     /// All of them.
-    pub const ALL: [ToolsOf; 4] = [ToolsOf::ClaudeCode, ToolsOf::Codex, ToolsOf::GeminiCli, ToolsOf::Opencode];
+    pub const ALL: [ToolsOf; 4] =
+        [ToolsOf::ClaudeCode, ToolsOf::Codex, ToolsOf::GeminiCli, ToolsOf::Opencode];
 
     /// The name of its preset.
     pub fn preset(self) -> &'static str {

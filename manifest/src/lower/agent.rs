@@ -26,7 +26,8 @@ const ALWAYS_PASSED: &[&str] = &[
 /// What the user said; else those whose presets are used.
 fn tools(layers: &[Layer]) -> Vec<ToolsOf> {
     let said = layers.iter().find_map(|layer| layer.manifest.agent.as_ref()?.tools);
-    let is_used = |agent: &ToolsOf| layers.iter().any(|layer| layer.preset.as_deref() == Some(agent.preset()));
+    let is_used =
+        |agent: &ToolsOf| layers.iter().any(|layer| layer.preset.as_deref() == Some(agent.preset()));
     match said {
         Some(true) => ToolsOf::ALL.to_vec(),
         Some(false) => Vec::new(),
