@@ -22,6 +22,7 @@ pub mod load;
 pub mod logs;
 pub mod machine;
 pub mod mcp;
+pub mod operate;
 pub mod owner;
 pub mod places;
 pub mod process;

@@ -162,7 +162,15 @@ impl Serving<'_> {
         let (slug, auditor) = (self.claim.slug(), self.auditor.clone());
         let supplies = Supplies::read(&self.plan.egress)?;
         let unsought = engine::unsought(&self.plan.egress, self.vault, &supplies);
-        let config = engine::config(&self.plan.egress, supplies, slug, self.vault.clone(), ca, auditor)?;
+        let config = engine::config(
+            &self.plan.egress,
+            supplies,
+            slug,
+            self.vault.clone(),
+            ca,
+            auditor,
+            engine::Posture::default(),
+        )?;
         let started = Instant::now();
         let engine = start(&runtime, config, listeners)?;
         self.show_preflight(&unsought);

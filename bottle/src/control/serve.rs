@@ -127,14 +127,21 @@ fn serve(stream: &UnixStream, hub: &Hub) -> io::Result<()> {
     let mut to = stream;
     while let Some(call) = hear(&mut calls)? {
         match call {
-            Call::Watch => return watch(stream, calls, hub),
+            Ok(Call::Watch) => return watch(stream, calls, hub),
             call => say(&mut to, &obey(call, hub))?,
         }
     }
     Ok(())
 }
 
-fn obey(call: Call, hub: &Hub) -> Say {
+/// What cannot be understood is answered too: it may be of another version.
+fn obey(call: Result<Call, String>, hub: &Hub) -> Say {
+    let call = match call {
+        Ok(call) => call,
+        Err(why) => {
+            return Say::Failed { what: format!("the bottle does not understand this: {why}"), help: None };
+        }
+    };
     let by = |from: &str| {
         let from = policy::neutral(from, 60);
         format!("uid {}, {from}", rustix::process::getuid().as_raw())
@@ -213,11 +220,11 @@ fn say(to: &mut &UnixStream, say: &Say) -> io::Result<()> {
     to.write_all(&line)
 }
 
-fn hear(calls: &mut BufReader<UnixStream>) -> io::Result<Option<Call>> {
+fn hear(calls: &mut BufReader<UnixStream>) -> io::Result<Option<Result<Call, String>>> {
     let mut line = Vec::new();
     Read::take(calls, LONGEST).read_until(b'\n', &mut line)?;
     match line.last() {
-        Some(b'\n') => serde_json::from_slice(&line).map(Some).map_err(io::Error::from),
+        Some(b'\n') => Ok(Some(serde_json::from_slice(&line).map_err(|error| error.to_string()))),
         _ => Ok(None),
     }
 }
