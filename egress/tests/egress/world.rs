@@ -197,6 +197,8 @@ pub(crate) struct Setup {
     pub(crate) budgets: Budgets,
     /// Where the credential comes from; `None`: [`SECRET`], for the whole run.
     pub(crate) token_file: Option<std::path::PathBuf>,
+    /// Whether somebody can answer what the agent asks.
+    pub(crate) attended: bool,
 }
 
 /// A placeholder that is swapped wherever the agent puts it.
@@ -217,6 +219,7 @@ impl Default for Setup {
             format: PlaceholderFormat::Opaque,
             budgets: Budgets::default(),
             token_file: None,
+            attended: false,
         }
     }
 }
@@ -283,7 +286,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = listener.local_addr().unwrap();
         let config = Config {
-            asking: egress::Asking::default(),
+            asking: egress::Asking { attended: setup.attended, ..egress::Asking::default() },
             bottle: "test".into(),
             policy: Arc::new(Policy::new(setup.routes, BTreeMap::from(pins))),
             bindings: setup.auth.into_iter().map(binding).collect(),
@@ -363,6 +366,11 @@ impl World {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("fewer than {least} events: {}", std::fs::read_to_string(&self.file).unwrap());
+    }
+
+    /// The operator's side.
+    pub(crate) fn steering(&self) -> egress::Steering {
+        self.engine.as_ref().unwrap().steering()
     }
 
     pub(crate) async fn shutdown(&mut self) {
