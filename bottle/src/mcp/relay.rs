@@ -25,8 +25,9 @@ const ANSWER: usize = 4 * 1024 * 1024;
 const QUEUE: usize = 16;
 /// Where JSON-RPC puts what went wrong on the way (section 5.1).
 const INTERNAL: i64 = -32603;
-/// Where it puts what is no message.
+/// Where it puts what is no JSON, and what is no message.
 const NO_JSON: i64 = -32700;
+const NO_MESSAGE: i64 = -32600;
 
 /// Relays until standard input ends.
 ///
@@ -127,6 +128,10 @@ impl Relay {
             say(&problem(&Value::Null, NO_JSON, "this line is no JSON, or longer than 64 KiB"));
             return;
         };
+        if !message.is_object() {
+            say(&problem(&Value::Null, NO_MESSAGE, "a line is one message; batches are not taken"));
+            return;
+        }
         if message["method"] == "notifications/cancelled" {
             // There is nobody to tell: who gives the request up ends it.
             let id = message["params"]["requestId"].to_string();

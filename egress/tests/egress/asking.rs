@@ -50,7 +50,10 @@ async fn who_is_blocked_asks_is_allowed_and_goes_on_without_a_restart() {
     let origin = Origin::ok().await;
     let world = attended(&origin).await;
     let refused = world.say("denied.test", REFUSED).await;
-    assert!(refused.contains("ask with the tool `egress-block` or POST http://_egress.local/ask"), "{refused}");
+    assert!(
+        refused.contains("ask with the tool `egress-block` or POST http://_egress.local/ask"),
+        "{refused}"
+    );
     let exchange = world.events(1).await[0]["id"].as_str().unwrap().to_owned();
     let (_, why) = local(&world, "GET", &format!("/why/{exchange}"), "", "").await;
     assert!(why.contains("`GET https://denied.test/x`") && why.contains(&exchange), "{why}");
@@ -60,7 +63,10 @@ async fn who_is_blocked_asks_is_allowed_and_goes_on_without_a_restart() {
     assert_eq!(asked["asks_for"], "GET https://denied.test/x");
     let id = asked["id"].as_str().unwrap();
     let petition = world.steering().petitions().remove(0);
-    assert_eq!((petition.why.as_str(), petition.code.as_deref()), ("the test needs it", Some("host-not-allowed")));
+    assert_eq!(
+        (petition.why.as_str(), petition.code.as_deref()),
+        ("the test needs it", Some("host-not-allowed"))
+    );
     assert_eq!(petition.would_have_allowed, 1);
     assert!(world.say("denied.test", REFUSED).await.starts_with("HTTP/1.1 403"), "asking allows nothing");
 
@@ -83,13 +89,18 @@ async fn the_same_is_asked_once_and_a_no_is_the_answer_to_it() {
     let origin = Origin::ok().await;
     let world = attended(&origin).await;
     let (_, first) = ask(&world, wish()).await;
-    let (status, second) = ask(&world, json!({ "url": "https://denied.test/x?other=query", "why": "again" })).await;
+    let (status, second) =
+        ask(&world, json!({ "url": "https://denied.test/x?other=query", "why": "again" })).await;
     assert_eq!((status, &first["id"]), (202, &second["id"]));
     let id = first["id"].as_str().unwrap();
     let no = Answer::Refuse { word: Some("use the mirror".into()) };
     world.steering().answer(id, no, "the test").expect("open");
     let (status, third) = ask(&world, wish()).await;
-    assert_eq!((status, &third["id"], &third["word"]), (403, &first["id"], &json!("use the mirror")), "{third}");
+    assert_eq!(
+        (status, &third["id"], &third["word"]),
+        (403, &first["id"], &json!("use the mirror")),
+        "{third}"
+    );
     assert_eq!(world.steering().petitions().len(), 1);
 }
 
@@ -106,7 +117,11 @@ async fn a_flood_of_wishes_is_refused_and_says_when() {
     assert!(head.starts_with("http/1.1 429") && head.contains("retry-after: 60"), "{head}");
     assert!(body.contains("\"code\":\"too-many\""), "{body}");
     assert_eq!(world.steering().petitions().len(), 10);
-    assert_eq!(ask(&world, json!({ "url": "https://denied.test/0", "why": "x" })).await.0, 202, "known already");
+    assert_eq!(
+        ask(&world, json!({ "url": "https://denied.test/0", "why": "x" })).await.0,
+        202,
+        "known already"
+    );
 }
 
 #[tokio::test]
@@ -233,7 +248,8 @@ async fn nothing_that_an_agent_reaches_answers_for_the_operator() {
         json!({ "url": "https://denied.test/x", "why": "x", "status": "allowed" }),
     ];
     let paths = ["", "/allow", "/approve", "/answer"].map(|end| format!("/ask/{id}{end}"));
-    let others = ["/ask", "/allow", "/answer", "/petitions", "/control", "/routes", "/", "/mcp", "/why/x", "/rule"];
+    let others =
+        ["/ask", "/allow", "/answer", "/petitions", "/control", "/routes", "/", "/mcp", "/why/x", "/rule"];
     for path in paths.iter().map(String::as_str).chain(others) {
         for method in ["POST", "PUT", "PATCH", "DELETE", "GET"] {
             for answer in &answers {
@@ -264,7 +280,8 @@ async fn what_no_route_would_change_is_not_asked() {
     let (_, why) = local(&world, "GET", &format!("/why/{exchange}"), "", "").await;
     assert!(why.contains("No route would change this"), "{why}");
     // Nor is the value shown to the operator by asking for it.
-    let (status, told) = ask(&world, json!({ "url": format!("https://denied.test/{SECRET}"), "why": "x" })).await;
+    let (status, told) =
+        ask(&world, json!({ "url": format!("https://denied.test/{SECRET}"), "why": "x" })).await;
     assert_eq!((status, &told["code"]), (403, &json!("not-askable")), "{told}");
     ask(&world, json!({ "url": "https://denied.test/y", "why": format!("it is {SECRET}\u{1b}[2J") })).await;
     let petitions = world.steering().petitions();
@@ -282,9 +299,14 @@ async fn all_pages_answer_over_tls_and_h2_and_are_not_kept() {
         body.len()
     );
     let over_tls = world.say("_egress.local", post).await;
-    assert!(over_tls.starts_with("HTTP/1.1 202") && over_tls.contains("cache-control: no-store"), "{over_tls}");
+    assert!(
+        over_tls.starts_with("HTTP/1.1 202") && over_tls.contains("cache-control: no-store"),
+        "{over_tls}"
+    );
     let mut client = super::wire::h2_client(&world, "_egress.local").await;
-    for (method, path, expected) in [("GET", "/openapi.json", 200), ("POST", "/ask", 202), ("GET", "/nothing", 404)] {
+    for (method, path, expected) in
+        [("GET", "/openapi.json", 200), ("POST", "/ask", 202), ("GET", "/nothing", 404)]
+    {
         let request = http::Request::builder()
             .method(method)
             .uri(format!("https://_egress.local{path}"))
