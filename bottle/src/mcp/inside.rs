@@ -87,7 +87,8 @@ fn changed(text: &str, wanted: bool) -> Option<String> {
         "" => Map::new(),
         text => serde_json::from_str(text).ok()?,
     };
-    let entry = json!({ "type": "http", "url": TOOLS_URL });
+    // Four tools, and each may be needed at any time: not behind a search for tools.
+    let entry = json!({ "type": "http", "url": TOOLS_URL, "alwaysLoad": true });
     let servers = whole.get("mcpServers").and_then(|servers| servers.get(TOOLS_NAME));
     match (servers, wanted) {
         (None, true) => {
