@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
     allow, audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, kill_switch,
-    learn, logs, man, policy, prune, ps, refuse, reload, report, requests, run, scan, stop, watch,
+    learn, logs, man, mcp, policy, prune, ps, refuse, reload, report, requests, run, scan, stop, watch,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -78,6 +78,8 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// See a bottle work, offline, in a few seconds.
     Demo(demo::DemoArgs),
+    /// Serve the agent's tools over standard input and output, inside of a bottle.
+    Mcp(mcp::McpArgs),
     /// Look after audit files.
     Audit(audit::AuditArgs),
     /// Print shell completions.
@@ -114,6 +116,7 @@ impl Cli {
             Command::Prune(args) => prune::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),
+            Command::Mcp(args) => mcp::run(&args),
             Command::Audit(args) => audit::run(&args),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

@@ -16,6 +16,7 @@ pub mod kill_switch;
 pub mod learn;
 pub mod logs;
 pub mod man;
+pub mod mcp;
 pub mod policy;
 pub mod prune;
 pub mod ps;

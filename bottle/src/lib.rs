@@ -27,6 +27,7 @@ pub mod leftovers;
 pub mod load;
 pub mod logs;
 pub mod machine;
+pub mod mcp;
 pub mod operate;
 pub mod owner;
 pub mod places;

@@ -20,6 +20,7 @@ use crate::control::Hub;
 use crate::control::steer::Near;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
+use crate::mcp::inside;
 use crate::operate::{Operated, Operation};
 use crate::places;
 use crate::process::Identity;
@@ -86,6 +87,7 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     journal::open_log(&record.log)?;
     places::private_folders(&plan.sandbox.home)?;
     let auditor = journal::open_audit(&plan.audit_file, claim.slug())?;
+    inside::see_to_home(&plan)?;
     let planted = Planted::plant(&plan, claim.slug())?;
     let operated = Operated::begin(&claim, &record, &plan, &wishes.operation, &auditor)?.into();
     let (claim, auditor, planted) = (&claim, &auditor, &planted);
