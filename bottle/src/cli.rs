@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
     audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, prune, ps,
-    run, scan, stop,
+    run, scan, stop, ui,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -54,6 +54,8 @@ pub enum Command {
     Stop(stop::StopArgs),
     /// Show what a bottle did.
     Logs(logs::LogsArgs),
+    /// Watch all bottles and answer what they ask for, on a web page of this machine alone.
+    Ui(ui::UiArgs),
     /// Remove what ended bottles left.
     Prune(prune::PruneArgs),
     /// Check that this machine can hold a bottle.
@@ -84,6 +86,7 @@ impl Cli {
             Command::Ps(args) => ps::run(&args),
             Command::Stop(args) => stop::run(&args),
             Command::Logs(args) => logs::run(&args),
+            Command::Ui(args) => ui::run(&args),
             Command::Prune(args) => prune::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),

@@ -18,3 +18,4 @@ pub mod ps;
 pub mod run;
 pub mod scan;
 pub mod stop;
+pub mod ui;

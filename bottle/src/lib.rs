@@ -31,4 +31,5 @@ pub mod say;
 pub mod scan;
 pub mod sidecar;
 pub mod style;
+pub mod ui;
 pub mod whole;
