@@ -89,7 +89,9 @@ impl Opener {
         let mut open = Command::new("xdg-open");
         open.arg(&opener.0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Err(error) = open.spawn() {
-            say::err(&format!("bottle: warning: cannot start `xdg-open` ({error}); open the link yourself\n"));
+            say::err(&format!(
+                "bottle: warning: cannot start `xdg-open` ({error}); open the link yourself\n"
+            ));
         }
         Ok(opener)
     }
@@ -104,9 +106,9 @@ impl Drop for Opener {
 fn write(path: &Path, link: &str) -> std::io::Result<()> {
     let _none_was_left = std::fs::remove_file(path);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    write!(
+    writeln!(
         file,
         "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\">\
-         <meta http-equiv=\"refresh\" content=\"0;url={link}\"><title>bottle</title><a href=\"{link}\">bottle</a>\n"
+         <meta http-equiv=\"refresh\" content=\"0;url={link}\"><title>bottle</title><a href=\"{link}\">bottle</a>"
     )
 }

@@ -77,7 +77,8 @@ pub(super) fn act(path: &str, bytes: &[u8], roster: &dyn Roster) -> Said {
 }
 
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Not> {
-    serde_json::from_slice(bytes).map_err(|error| Not::Understood(format!("this cannot be understood: {error}")))
+    serde_json::from_slice(bytes)
+        .map_err(|error| Not::Understood(format!("this cannot be understood: {error}")))
 }
 
 #[derive(Deserialize)]
@@ -124,7 +125,9 @@ impl Narrowed {
     fn of(self, petition: &Petition) -> Result<Proposal, Not> {
         let Narrowed { methods, paths } = self;
         if methods.as_ref().is_some_and(Vec::is_empty) || paths.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Not::Understood("without a method, or without a path, nothing would be allowed".to_owned()));
+            return Err(Not::Understood(
+                "without a method, or without a path, nothing would be allowed".to_owned(),
+            ));
         }
         Ok(Proposal { methods, paths, ..petition.proposal.clone() })
     }
@@ -171,7 +174,8 @@ fn asked(found: &Found, id: &str) -> Result<Petition, Not> {
     let snapshot = look(found)?;
     let petition = snapshot.petitions.into_iter().find(|petition| petition.id == id);
     let petition = petition.ok_or_else(|| {
-        Failure::new(format!("the bottle `{}` has no request `{id}`", found.slug)).help("it may have been started anew")
+        Failure::new(format!("the bottle `{}` has no request `{id}`", found.slug))
+            .help("it may have been started anew")
     })?;
     if petition.state.is_open() { Ok(petition) } else { Err(Not::InTime(became(&petition.state))) }
 }
@@ -203,7 +207,8 @@ fn lock(wanted: &Lock, roster: &dyn Roster) -> Result<Value, Not> {
     if failed.is_empty() {
         return Ok(json!({ "what": said.join("; ") }));
     }
-    let help = if said.is_empty() { "no bottle was told".to_owned() } else { format!("done: {}", said.join("; ")) };
+    let help =
+        if said.is_empty() { "no bottle was told".to_owned() } else { format!("done: {}", said.join("; ")) };
     Err(Failure::new(failed.join("; ")).help(help).into())
 }
 
@@ -213,8 +218,14 @@ fn reload(slug: &str, roster: &dyn Roster) -> Result<Value, Not> {
     let mut line = Line::to(&found.socket, slug)?;
     line.speaker()?.set_read_timeout(Some(RELOAD)).map_err(Failure::from)?;
     line.say(&Call::Watch)?;
+    // From its snapshot on it tells everything.
+    let watches = matches!(line.hear()?, Some(Say::Snapshot(_)));
+    if !watches {
+        return Err(odd(&found).into());
+    }
     line.say(&Call::Reload { from: FROM.to_owned() })?;
-    let (mut changed, mut done): (Option<Vec<String>>, Option<(String, Vec<String>)>) = (None, None);
+    let mut changed: Option<Vec<String>> = None;
+    let mut done: Option<(String, Vec<String>)> = None;
     loop {
         if let (Some(changes), Some((what, notes))) = (&changed, &done) {
             return Ok(reloaded(what, notes, changes));

@@ -40,7 +40,9 @@ impl Refused {
             Refused::Host => "this page answers to 127.0.0.1 and localhost, at its own port, alone",
             Refused::Origin => "only this page itself may ask for this",
             Refused::Kind => "only JSON is read here",
-            Refused::Session => "no session; open the page with a new link (press Enter where `bottle ui` runs)",
+            Refused::Session => {
+                "no session; open the page with a new link (press Enter where `bottle ui` runs)"
+            }
         }
     }
 }
@@ -131,9 +133,15 @@ mod tests {
 
     #[test]
     fn another_host_is_not_ours() {
-        for host in
-            ["evil.example:4000", "127.0.0.1", "127.0.0.1:4001", "LOCALHOST:4000", "127.0.0.1:4000.", "[::1]:4000", ""]
-        {
+        for host in [
+            "evil.example:4000",
+            "127.0.0.1",
+            "127.0.0.1:4001",
+            "LOCALHOST:4000",
+            "127.0.0.1:4000.",
+            "[::1]:4000",
+            "",
+        ] {
             assert_eq!(order(&[("host", host), ORIGIN, KIND]), Err(Refused::Host), "`{host}`");
         }
         assert_eq!(order(&[ORIGIN, KIND]), Err(Refused::Host), "none");
@@ -165,7 +173,9 @@ mod tests {
 
     #[test]
     fn what_a_form_can_send_is_not_read() {
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/json2"] {
+        for kind in
+            ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/json2"]
+        {
             assert_eq!(order(&[HOST, ORIGIN, ("content-type", kind)]), Err(Refused::Kind), "{kind}");
         }
         assert_eq!(order(&[HOST, ORIGIN]), Err(Refused::Kind));
@@ -178,7 +188,9 @@ mod tests {
         let link = keys.link();
         let given = |value: &str| Gate::session(&head(&[("authorization", value)]), &keys);
         assert_eq!(given(&format!("Bearer {session}")), Ok(()));
-        for wrong in ["", "Bearer ", "Bearer x", &session, &format!("Basic {session}"), &format!("Bearer {link}")] {
+        for wrong in
+            ["", "Bearer ", "Bearer x", &session, &format!("Basic {session}"), &format!("Bearer {link}")]
+        {
             assert_eq!(given(wrong), Err(Refused::Session), "`{wrong}`");
         }
         assert_eq!(Gate::session(&head(&[]), &keys), Err(Refused::Session));

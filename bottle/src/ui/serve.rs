@@ -110,7 +110,11 @@ async fn route(head: &Parts, body: Incoming, site: &Arc<Site>) -> Result<Reply, 
         if path != "/" {
             site.gate.own_page(head)?;
         }
-        return Ok(if head.method == Method::GET { text(file.kind, file.text.into()) } else { not_so("GET") });
+        return Ok(if head.method == Method::GET {
+            text(file.kind, file.text.into())
+        } else {
+            not_so("GET")
+        });
     }
     match path {
         "/events" if head.method == Method::GET => {
@@ -136,7 +140,9 @@ async fn obey(path: &str, body: Incoming, site: &Arc<Site>) -> Reply {
     let whole = tokio::time::timeout(PATIENCE, Limited::new(body, LONGEST).collect()).await;
     let bytes = match whole {
         Ok(Ok(whole)) => whole.to_bytes(),
-        Ok(Err(_)) => return said(StatusCode::PAYLOAD_TOO_LARGE, "this is longer than anything that is read here"),
+        Ok(Err(_)) => {
+            return said(StatusCode::PAYLOAD_TOO_LARGE, "this is longer than anything that is read here");
+        }
         Err(_) => return said(StatusCode::REQUEST_TIMEOUT, "the rest did not come in time"),
     };
     if path == "/session" {
@@ -145,7 +151,8 @@ async fn obey(path: &str, body: Incoming, site: &Arc<Site>) -> Reply {
     let (path, site) = (path.to_owned(), Arc::clone(site));
     // Control sockets are read by waiting.
     let acted = tokio::task::spawn_blocking(move || act::act(&path, &bytes, &*site.roster)).await;
-    let Said { status, value } = acted.unwrap_or_else(|_| Said::failed("this went wrong; nothing is known of it"));
+    let Said { status, value } =
+        acted.unwrap_or_else(|_| Said::failed("this went wrong; nothing is known of it"));
     json(status, &value)
 }
 

@@ -56,7 +56,8 @@ pub(super) fn neutral(value: Value) -> Value {
         Value::String(text) => policy::neutral(&text, TEXT).into(),
         Value::Array(all) => all.into_iter().map(neutral).collect(),
         Value::Object(fields) => {
-            let fields = fields.into_iter().map(|(name, value)| (policy::neutral(&name, TEXT), neutral(value)));
+            let fields =
+                fields.into_iter().map(|(name, value)| (policy::neutral(&name, TEXT), neutral(value)));
             Value::Object(fields.collect::<Map<_, _>>())
         }
         plain => plain,

@@ -148,7 +148,7 @@ function drawLive() {
   const list = byId("live");
   const have = new Map([...list.children].map((item) => [item.dataset.key, item]));
   if (filter.kind === "all" || filter.kind === "live") {
-    for (const [slug, all] of live) {
+    for (const [slug, all] of [...live].sort(([one], [other]) => one.localeCompare(other))) {
       if (filter.which !== "" && slug !== filter.which) continue;
       for (const one of all) {
         const text = words(slug, one);

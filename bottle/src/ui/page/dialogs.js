@@ -7,7 +7,8 @@ let shown = null;
 export const isOpen = () => dialog.open;
 
 // actions: [{ text, kind, does }]; the first is what Enter does. `does` may fail: its words are shown, and nothing closes.
-export function ask({ title, body, actions, close = "Cancel", focus = null }) {
+// The focus goes back to where it was, or, when that is gone, to what stands in `home` now.
+export function ask({ title, body, actions, close = "Cancel", focus = null, home = null }) {
   if (dialog.open) return;
   const back = document.activeElement;
   byId("dialog-title").textContent = title;
@@ -17,9 +18,9 @@ export function ask({ title, body, actions, close = "Cancel", focus = null }) {
     el("button", { type: at === 0 ? "submit" : "button", class: kind, on: at === 0 ? {} : { click: () => run(does) } }, text));
   const cancel = el("button", { type: "button", on: { click: () => dialog.close() } }, close);
   fill(byId("dialog-actions"), ...buttons, cancel);
-  shown = { first: actions[0]?.does ?? (() => {}), back, busy: false };
+  shown = { first: actions[0]?.does ?? (() => {}), back, home, busy: false };
   dialog.showModal();
-  (focus ?? byId("dialog-title")).focus();
+  (focus ?? buttons[0] ?? cancel).focus();
 }
 
 export function error(failure) {
@@ -59,11 +60,10 @@ byId("dialog-form").addEventListener("submit", (event) => {
 });
 
 dialog.addEventListener("close", () => {
-  const { back } = shown;
+  const { back, home } = shown;
   shown = null;
-  // Where the focus was may be gone meanwhile.
-  if (back?.isConnected && !back.disabled) back.focus();
-  else byId("petitions").focus();
+  const places = [back, home?.querySelector(".verdict"), home, byId("petitions")];
+  places.find((place) => place?.isConnected && !place.disabled && place !== document.body)?.focus();
 });
 
 // The focus goes round in it, and not to the browser's own controls.

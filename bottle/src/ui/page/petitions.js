@@ -28,7 +28,7 @@ export function petition(slug, asked) {
   const key = keyOf(slug, asked.id);
   const known = all.get(key);
   if (asked.state.is !== "open") {
-    if (known) settle(known, asked.became);
+    if (known) settle(known, asked.became, asked.state.is);
     else remember(slug, asked, asked.became);
     return;
   }
@@ -46,12 +46,12 @@ export function ended(slug) {
   for (const one of all.values()) if (one.slug === slug) settle(one, "its bottle has ended");
 }
 
-function settle(one, became) {
+function settle(one, became, is = "gone") {
   if (one.settled !== null) return;
   one.settled = Date.now();
   one.card.dataset.is = "settled";
   const focused = one.card.contains(document.activeElement);
-  const verdict = el("p", { class: "verdict", tabindex: "-1" }, `${one.asked.id}: ${became}`);
+  const verdict = el("p", { class: "verdict", tabindex: "-1", "data-is": is }, `${one.asked.id}: ${became}`);
   one.card.querySelector(".actions").replaceChildren(verdict);
   one.card.querySelector(".credential")?.setAttribute("hidden", "");
   if (focused) verdict.focus();
@@ -131,18 +131,16 @@ function card(one) {
       el("span", {}, `${how}, since ${clock(asked.asked)}`), el("code", { class: "id" }, id)),
     el("p", { class: "wants" }, asked.shows),
     asked.why === "" ? null : el("blockquote", { class: "why" }, asked.why),
-    el("p", { class: "small" }, passed(asked), " · ", carries(asked), asked.code ? ` · refused as ${asked.code}` : ""),
+    el("p", { class: "small" }, passed(asked), near?.credential ? "" : " · carries no credential", asked.code ? ` · refused as ${asked.code}` : ""),
     one.credential === null ? null : el("label", { class: "credential" }, one.credential,
-      ` with the credential ${near.credential}, as the route ${near.route} has it (not with “always”)`),
+      el("span", {}, "let it carry ", el("code", {}, near.credential), `, the credential of the route ${near.route}; else it carries none`,
+        el("span", { class: "small" }, " (not with “always”)"))),
     actions);
 }
 
 const passed = (asked) => asked.would_have_allowed === 0
   ? "no refused request of the last hour would have passed"
   : `${plural(asked.would_have_allowed, "refused request")} of the last hour would have passed`;
-
-const carries = ({ near }) => near?.credential
-  ? `carries no credential unless you say so: ${near.credential}` : "carries no credential";
 
 const answer = (one, what) => order("/answer", {
   bottle: one.slug, id: one.asked.id, credential: false, word: "", narrowed: null, ...what,
@@ -170,7 +168,7 @@ function problem(one, failure) {
 }
 
 function tooLate(one, failure) {
-  settle(one, failure.message);
+  settle(one, failure.message, "late");
   const late = `Your answer to ${one.asked.id} came too late and changed nothing: ${failure.message}`;
   if (!one.card.querySelector(".late")) one.card.append(el("p", { class: "late", role: "alert" }, late));
   announce(late, true);
@@ -195,7 +193,7 @@ const word = (text) => {
 function askAlways(one) {
   const manifest = about(one.slug)?.manifest ?? "the manifest";
   ask({
-    title: `Always allow ${one.asked.id}?`,
+    title: `Always allow ${one.asked.id}?`, home: one.card,
     body: [wants(one), el("p", {}, "This is written into ", el("code", {}, manifest), " and holds for every bottle that is started from it.")],
     actions: [{ text: "Always allow", kind: "yes", does: () => fromDialog(one, { verdict: "always" }) }],
   });
@@ -205,7 +203,7 @@ function askRefusal(one) {
   const { input, field } = word("A word to the agent (may be left out)");
   ask({
     title: `Refuse ${one.asked.id}?`,
-    body: [wants(one), field], focus: input,
+    body: [wants(one), field], focus: input, home: one.card,
     actions: [{ text: "Refuse", kind: "no", does: () => fromDialog(one, { verdict: "refuse", word: input.value }) }],
   });
 }
@@ -239,7 +237,7 @@ function askNarrowed(one) {
     body: [wants(one), el("label", { class: "field" }, "Methods (none: any)", methods),
       el("label", { class: "field" }, "Paths, a line each (* within a segment, /** for all below)", paths),
       el("label", { class: "field" }, "How long", span), wider, field],
-    focus: methods,
+    focus: methods, home: one.card,
     actions: [{ text: "Allow", kind: "yes", does: () => {
       const minutes = Number(span.value);
       const verdict = Number.isNaN(minutes) ? span.value : { minutes };
