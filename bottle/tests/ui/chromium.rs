@@ -143,7 +143,8 @@ impl Browser {
     pub(crate) fn until(&mut self, expression: &str) {
         let start = Instant::now();
         // Before the page is there, what is asked of it is an error.
-        let asked = format!("(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()");
+        let asked =
+            format!("(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()");
         while self.eval(&asked) != true {
             let body = |browser: &mut Browser| browser.eval("document.body?.innerText");
             assert!(
