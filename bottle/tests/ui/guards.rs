@@ -53,6 +53,11 @@ fn another_host_is_misdirected() {
         .status,
         421
     );
+    let absolute = format!(
+        "GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n",
+        page.port
+    );
+    assert_eq!(say(page.port, &absolute).expect("an answer").status, 421, "the target counts, too");
     let local = format!("localhost:{}", page.port);
     assert_eq!(page.get_with("/", &[("Host", &local)]).status, 200, "by its other name");
 }
