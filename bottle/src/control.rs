@@ -4,7 +4,9 @@
 //! answers ([`hub`], [`serve`]) and steers the engine, wherever that runs ([`Steer`]).
 pub mod call;
 pub mod hub;
+pub mod notify;
 pub mod serve;
+pub mod steer;
 pub mod wire;
 
 pub use hub::Hub;
@@ -31,4 +33,8 @@ pub trait Steer: Send + Sync {
     fn attend(&self, on: bool);
     /// What is under way; nothing when the engine does not say.
     fn running(&self) -> Vec<Live>;
+    /// Puts a manifest in force that was read again; how many exchanges that ended.
+    /// # Errors
+    /// When the engine cannot be told, or does not take it; the old one is in force then.
+    fn rule(&self, change: steer::Change, by: &str) -> Result<usize, Failure>;
 }

@@ -21,6 +21,7 @@ pub mod leftovers;
 pub mod load;
 pub mod logs;
 pub mod machine;
+pub mod operate;
 pub mod owner;
 pub mod places;
 pub mod process;

@@ -40,6 +40,9 @@ impl Host for Machine {
     fn state(&self) -> PathBuf {
         self.state.clone()
     }
+    fn runtime(&self) -> PathBuf {
+        crate::places::runtime_path()
+    }
     fn has_variable(&self, name: &str) -> bool {
         // A name with `=` or NUL in it cannot be asked for.
         !name.contains(['=', '\0']) && std::env::var_os(name).is_some_and(|value| !value.is_empty())

@@ -52,6 +52,9 @@ pub struct Asking {
     pub local: Option<Arc<dyn LocalSite>>,
 }
 
+/// The name in the audit of what goes out only to be learned from.
+pub const LEARNING: &str = "(learning)";
+
 /// What happens to requests that no route allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unmatched {
@@ -63,6 +66,9 @@ pub enum Unmatched {
         /// How long.
         wait: Duration,
     },
+    /// They go out, by a route of their own each, which the audit calls [`LEARNING`]: never to private addresses, and what
+    /// is sought in them is sought all the same.
+    Learn,
 }
 
 /// The outward leg.

@@ -44,8 +44,8 @@ pub mod websocket;
 pub use budget::{Budget, Budgets, Rate};
 pub use ca::{CertificateAuthority, WrittenCa, dangerous_written_ca};
 pub use config::{
-    Allowance, Asking, Config, DlpAction, DlpTerms, Limits, ProxyAuth, RouteTerms, RuleAction, RuleActions,
-    Unmatched, Upstream, UpstreamProxy,
+    Allowance, Asking, Config, DlpAction, DlpTerms, LEARNING, Limits, ProxyAuth, RouteTerms, RuleAction,
+    RuleActions, Unmatched, Upstream, UpstreamProxy,
 };
 pub use engine::{Engine, Listeners};
 pub use running::Live;

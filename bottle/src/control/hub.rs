@@ -49,6 +49,8 @@ struct Inner {
     state: Mutex<State>,
     /// Whether somebody could answer although nobody watches.
     attended: bool,
+    /// Whether who watches may be asked.
+    askable: bool,
     watchers: AtomicUsize,
     /// One change at a time.
     changing: Mutex<()>,
@@ -65,11 +67,13 @@ struct State {
 }
 
 impl Hub {
-    /// Before anything runs. `on_petition` is called when one is opened; it must not wait.
+    /// Before anything runs. `attended`: somebody answers although nobody watches; `askable`: who watches is asked.
+    /// `on_petition` is called when one is opened; it must not wait.
     pub fn new(
         about: Snapshot,
         plan: EgressPlan,
         attended: bool,
+        askable: bool,
         on_petition: Option<Box<dyn Fn(&Snapshot, &Petition) + Send + Sync>>,
     ) -> Hub {
         let (seen, listeners) = (VecDeque::new(), Vec::new());
@@ -77,6 +81,7 @@ impl Hub {
         Hub(Arc::new(Inner {
             state: Mutex::new(state),
             attended,
+            askable,
             watchers: AtomicUsize::new(0),
             changing: Mutex::new(()),
             on_petition,
@@ -97,7 +102,19 @@ impl Hub {
 
     /// Whether somebody can answer.
     pub fn is_attended(&self) -> bool {
-        self.0.attended || self.0.watchers.load(Ordering::Relaxed) > 0
+        self.0.attended || (self.0.askable && self.0.watchers.load(Ordering::Relaxed) > 0)
+    }
+
+    /// Whether the kill switch is on.
+    pub fn is_locked(&self) -> bool {
+        self.state().about.locked
+    }
+
+    /// Something is wrong that the operator has to know: whoever watches is told, and the log.
+    pub fn complain(&self, failure: &Failure) {
+        tracing::error!(why = %failure.what, "the manifest is wrong; what was in force before it stays");
+        let Failure { what, help, .. } = failure.clone();
+        self.state().tell(&Say::Failed { what, help });
     }
 
     fn steer(&self) -> Result<Arc<dyn Steer>, Failure> {

@@ -47,10 +47,18 @@ impl Grants {
             }
         };
         let id = RouteId(FIRST.saturating_add(self.next));
-        self.next += 1;
+        self.next = self.next.wrapping_add(1);
         let route = Arc::new(proposal.route(id, format!("granted {petition}")));
         self.all.push(Grant { route, binding, ends, once });
         ends
+    }
+
+    /// For one request and no other, without an operator.
+    pub(crate) fn learning(&mut self, request: &Request) -> Grant {
+        let id = RouteId(FIRST.saturating_add(self.next));
+        self.next = self.next.wrapping_add(1);
+        let route = Arc::new(Proposal::of(request).route(id, crate::config::LEARNING.to_owned()));
+        Grant { route, binding: None, ends: None, once: true }
     }
 
     /// Those that hold for more than one request, without what is over.

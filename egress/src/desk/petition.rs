@@ -61,6 +61,7 @@ pub enum State {
     /// Allowed.
     Allowed {
         /// For how long.
+        #[serde(flatten)]
         span: Span,
         /// What was allowed, when that is not what was asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,6 +124,7 @@ pub enum Answer {
     /// Yes.
     Allow {
         /// For how long.
+        #[serde(flatten)]
         span: Span,
         /// This instead of what was asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -57,13 +57,18 @@ fn askable(denial: &Denial) -> Option<Request> {
     denial.request.as_deref().filter(|_| by_policy).cloned()
 }
 
-/// By something that was granted for one request.
+/// By something that was granted for one request, or to be learned from.
 fn for_once(
     engine: &Arc<Shared>,
     request: &Request,
     ledger: &Ledger,
 ) -> Result<Option<(Arc<Shared>, Permitted)>, Box<Denial>> {
-    let Some(grant) = engine.desk.grants().take_once(request) else { return Ok(None) };
+    let mut grants = engine.desk.grants();
+    let granted = grants.take_once(request);
+    let granted =
+        granted.or_else(|| (engine.unmatched == Unmatched::Learn).then(|| grants.learning(request)));
+    drop(grants);
+    let Some(grant) = granted else { return Ok(None) };
     let apart = engine.with_once(grant);
     let permitted = decide(&apart.policy, request.clone())?;
     ledger.once();
