@@ -162,6 +162,14 @@ impl Browser {
         self.call("Page.navigate", json!({ "url": url }));
     }
 
+    /// The same page anew.
+    #[track_caller]
+    pub(crate) fn reload(&mut self) {
+        self.eval("window.isOld = true");
+        self.call("Page.reload", json!({}));
+        self.until("!window.isOld && document.readyState === 'complete'");
+    }
+
     /// The text that is shown.
     #[track_caller]
     pub(crate) fn text(&mut self, selector: &str) -> String {

@@ -199,7 +199,8 @@ fn it_is_used_by_keyboard_alone() {
     assert_eq!(browser.eval("document.getElementById('dialog').open"), false, "turned off");
     browser.key("?");
     assert_eq!(browser.eval("document.getElementById('dialog').open"), false, "all of them");
-    browser.eval("(localStorage.clear(), location.reload())");
+    browser.eval("localStorage.clear()");
+    browser.reload();
     browser.until("document.querySelectorAll('.bottle[data-is=live]').length === 2");
     // The kill switch asks first.
     browser.shift("K");

@@ -1,6 +1,7 @@
 //! Bottles without a bottle: the launcher's end of the control socket is real, engine and manifest are played.
 use bottle::control::hub::{Keeper, Reloaded};
 use bottle::control::serve::Served;
+use bottle::control::steer::Change;
 use bottle::control::{Hub, Snapshot, Steer};
 use bottle::failure::Failure;
 use bottle::ui::{Found, Roster, Ui};
@@ -89,6 +90,10 @@ impl Steer for Engine {
     fn running(&self) -> Vec<Live> {
         self.live.lock().expect("not poisoned").clone()
     }
+
+    fn rule(&self, _change: Change, _by: &str) -> Result<usize, Failure> {
+        Err(Failure::new("played: nothing reads a manifest here"))
+    }
 }
 
 impl Keeper for Book {
@@ -139,7 +144,7 @@ impl Stage {
             seen: Vec::new(),
             live: Vec::new(),
         };
-        let hub = Hub::new(about, plan(), false, None);
+        let hub = Hub::new(about, plan(), false, true, None);
         let (engine, book) = (Arc::new(Engine::default()), Arc::new(Book::default()));
         *engine.hub.lock().expect("not poisoned") = Some(hub.clone());
         hub.steered_by(engine.clone(), book.clone());

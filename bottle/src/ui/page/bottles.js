@@ -12,7 +12,7 @@ export const running = () => [...all.values()].filter((bottle) => bottle.line !=
 
 function bottle(slug) {
   if (!all.has(slug)) {
-    all.set(slug, { slug, about: null, line: "deaf", why: "", counts: { passed: 0, refused: 0, findings: 0 } });
+    all.set(slug, { slug, about: null, line: "deaf", why: "", wrong: "", counts: { passed: 0, refused: 0, findings: 0 } });
   }
   return all.get(slug);
 }
@@ -33,6 +33,7 @@ export function snapshot(said) {
   const { seen, petitions, live, say, bottle: slug, ...rest } = said;
   one.about = rest;
   one.line = "live";
+  one.wrong = "";
   one.counts = { passed: 0, refused: 0, findings: 0 };
   for (const { event } of seen) count(one, event);
   if (isNew) announce(`Bottle ${one.slug} runs`);
@@ -68,7 +69,16 @@ export function locked(slug, on) {
 export function policy(slug, hash, changes) {
   const one = bottle(slug);
   if (one.about) one.about.policy = hash;
+  one.wrong = "";
   announce(`${slug}: ${plural(changes.length, "change")} of the policy`);
+  draw();
+}
+
+// A manifest that was changed and is wrong; until another one is in force.
+export function complains(slug, what, help) {
+  const one = bottle(slug);
+  one.wrong = [what, help].filter(Boolean).join(". ");
+  announce(`${slug}: ${one.wrong}`, true);
   draw();
 }
 
@@ -124,6 +134,7 @@ function card(one) {
     mark: el("span", { class: "mark" }),
     command: el("p", { class: "command" }),
     line: el("p", { class: "small" }),
+    wrong: el("p", { class: "error", hidden: true }),
     reload: el("button", { type: "button", on: { click: () => askReload(one) } }, "Reload…"),
     lock: el("button", { type: "button", on: { click: () => askLock(one) } }),
     details: el("button", { type: "button", on: { click: () => showDetails(one) } }, "Details"),
@@ -132,7 +143,7 @@ function card(one) {
     button.setAttribute("aria-label", `${word} ${one.slug}`);
   }
   const shown = el("li", { class: "bottle", "data-bottle": one.slug },
-    el("div", { class: "head" }, parts.name, parts.mark), parts.command, parts.line,
+    el("div", { class: "head" }, parts.name, parts.mark), parts.command, parts.line, parts.wrong,
     el("div", { class: "actions" }, parts.details, parts.reload, parts.lock));
   one.parts = parts;
   return shown;
@@ -153,6 +164,8 @@ function update(one) {
     `${counts.passed} passed`, `${counts.refused} refused`, counts.findings > 0 ? plural(counts.findings, "finding") : null,
   ];
   set(parts.line, words.filter(Boolean).join(" · "));
+  set(parts.wrong, one.wrong);
+  parts.wrong.hidden = one.wrong === "" || line === "ended";
   set(parts.lock, isLocked ? "Serve again…" : "Kill switch…");
   parts.lock.className = isLocked ? "" : "no";
   parts.lock.setAttribute("aria-label", `${isLocked ? "Serve again" : "Kill switch"}: ${one.slug}`);

@@ -58,6 +58,7 @@ function hear(said) {
     case "petition": petitions.petition(said.bottle, said.petition); break;
     case "locked": bottles.locked(said.bottle, said.on); break;
     case "policy": bottles.policy(said.bottle, said.hash, said.changes); break;
+    case "failed": bottles.complains(said.bottle, said.what, said.help); break;
     case "ended": bottles.ended(said.bottle); break;
     default: break;
   }
