@@ -7,6 +7,8 @@ mod browser;
 mod chromium;
 #[path = "ui/command.rs"]
 mod command;
+#[path = "ui/day.rs"]
+mod day;
 #[path = "ui/guards.rs"]
 mod guards;
 #[path = "ui/http.rs"]

@@ -1,6 +1,7 @@
 //! How the page is seen and used: by keyboard alone, enlarged, on a narrow screen, in light and dark.
-use super::browser::{CARD, URL, busy, open, settle};
+use super::browser::{CARD, URL, open, settle};
 use super::chromium::Browser;
+use super::day::busy;
 use super::stage::{Played, Stage, soon};
 use egress::desk::{Answer, How, Span};
 

@@ -16,7 +16,7 @@ export function ask({ title, body, actions, close = "Cancel", focus = null, home
   error(null);
   const buttons = actions.map(({ text, kind, does }, at) =>
     el("button", { type: at === 0 ? "submit" : "button", class: kind, on: at === 0 ? {} : { click: () => run(does) } }, text));
-  const cancel = el("button", { type: "button", on: { click: () => dialog.close() } }, close);
+  const cancel = el("button", { type: "button", on: { click: shut } }, close);
   fill(byId("dialog-actions"), ...buttons, cancel);
   shown = { first: actions[0]?.does ?? (() => {}), back, home, busy: false };
   dialog.showModal();
@@ -34,7 +34,7 @@ export function conclude(title, body) {
   byId("dialog-title").textContent = title;
   fill(byId("dialog-body"), ...body);
   error(null);
-  const close = el("button", { type: "button", on: { click: () => dialog.close() } }, "Close");
+  const close = el("button", { type: "button", on: { click: shut } }, "Close");
   fill(byId("dialog-actions"), close);
   shown.first = () => {};
   close.focus();
@@ -45,7 +45,7 @@ async function run(does) {
   shown.busy = true;
   dialog.setAttribute("aria-busy", "true");
   try {
-    if ((await does()) !== "stay") dialog.close();
+    if ((await does()) !== "stay") shut();
   } catch (failure) {
     error(failure);
   } finally {
@@ -59,12 +59,22 @@ byId("dialog-form").addEventListener("submit", (event) => {
   run(shown.first);
 });
 
-dialog.addEventListener("close", () => {
+// Closes and gives the focus back in one go: whatever is pressed next is meant for where it is then.
+function shut() {
+  if (shown === null) return;
   const { back, home } = shown;
   shown = null;
+  dialog.close();
   const places = [back, home?.querySelector(".verdict"), home, byId("petitions")];
   places.find((place) => place?.isConnected && !place.disabled && place !== document.body)?.focus();
+}
+
+dialog.addEventListener("cancel", (event) => {
+  event.preventDefault();
+  shut();
 });
+// A browser may close it without asking.
+dialog.addEventListener("close", () => { if (!dialog.open) shut(); });
 
 // The focus goes round in it, and not to the browser's own controls.
 dialog.addEventListener("keydown", (event) => {
