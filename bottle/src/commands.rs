@@ -27,4 +27,5 @@ pub mod requests;
 pub mod run;
 pub mod scan;
 pub mod stop;
+pub mod ui;
 pub mod watch;

@@ -40,5 +40,6 @@ pub mod say;
 pub mod scan;
 pub mod sidecar;
 pub mod style;
+pub mod ui;
 pub mod watch;
 pub mod whole;
