@@ -239,7 +239,7 @@ fn a_reload_shows_what_changed_and_calls_out_what_is_weaker() {
         "document.querySelector('.bottle .error')?.textContent === 'line 7: `<b>` is no host. write a name'",
     );
     browser.picture("wrong");
-    played.hub.reload("uid 0, bottle reload").expect("reloaded");
+    played.hub.reload("uid 0, bottle reload", false).expect("reloaded");
     browser.until("document.querySelector('.bottle .error').hidden");
 }
 

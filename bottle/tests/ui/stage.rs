@@ -97,14 +97,14 @@ impl Steer for Engine {
 }
 
 impl Keeper for Book {
-    fn reload(&self, by: &str) -> Result<Reloaded, Failure> {
+    fn reload(&self, by: &str, _looked: bool) -> Result<Reloaded, Failure> {
         self.reloads.lock().expect("not poisoned").push(by.into());
         let next =
             self.next.lock().expect("not poisoned").take().unwrap_or_else(|| Ok((Vec::new(), Vec::new())));
         next.map(|(changes, notes)| Reloaded { hash: "9f8e7d6c5b4a".into(), plan: plan(), changes, notes })
     }
 
-    fn keep(&self, proposal: &Proposal, why: &str) -> Result<(), Failure> {
+    fn keep(&self, proposal: &Proposal, why: &str, _by: &str) -> Result<(), Failure> {
         self.kept.lock().expect("not poisoned").push((proposal.to_string(), why.into()));
         Ok(())
     }
