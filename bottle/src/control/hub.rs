@@ -268,7 +268,9 @@ impl Hub {
         state.about.policy.clone_from(&reloaded.hash);
         state.plan = reloaded.plan.clone();
         let (hash, changes) = (reloaded.hash.clone(), reloaded.changes.clone());
-        state.tell(&Say::Policy { hash, changes });
+        if !changes.is_empty() {
+            state.tell(&Say::Policy { hash, changes });
+        }
         Ok(reloaded)
     }
 
