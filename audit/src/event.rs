@@ -75,6 +75,9 @@ pub struct Exchange {
     /// Name of the route that allowed it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub route: Option<String>,
+    /// Names the policy that judged it: the beginning of its hash, the same for the same rules.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub policy: Option<String>,
     /// Slot whose credential was put on the wire (`EGRESS_TOKEN_0`).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub credential: Option<String>,

@@ -30,6 +30,9 @@ pub struct Auditor {
     shared: Arc<Shared>,
 }
 
+/// Hears of every event, on the thread that records it: it must not wait.
+pub type Listener = Box<dyn Fn(&Event) + Send + Sync>;
+
 /// Takes an event elsewhere; false when it could not.
 pub type Forward = Box<dyn Fn(&Event) -> bool + Send + Sync>;
 
@@ -40,6 +43,7 @@ struct Shared {
     forward: Option<Forward>,
     bottle: String,
     summary: Mutex<Summary>,
+    listener: OnceLock<Listener>,
     /// Why nothing can be written any more.
     failure: Arc<OnceLock<String>>,
 }
@@ -96,8 +100,8 @@ impl Auditor {
         bottle: &str,
         failure: Arc<OnceLock<String>>,
     ) -> Auditor {
-        let (bottle, summary) = (bottle.to_owned(), Mutex::default());
-        Auditor { shared: Arc::new(Shared { sink, forward, bottle, summary, failure }) }
+        let (bottle, summary, listener) = (bottle.to_owned(), Mutex::default(), OnceLock::new());
+        Auditor { shared: Arc::new(Shared { sink, forward, bottle, summary, listener, failure }) }
     }
 
     fn record_cut(&self, bytes: u64) {
@@ -108,9 +112,17 @@ impl Auditor {
         }
     }
 
+    /// From now on somebody hears of every event. Once; the first one stays.
+    pub fn listen(&self, listener: Listener) {
+        let _the_first_stays = self.shared.listener.set(listener);
+    }
+
     /// Records an event. Blocks only while the queue is full.
     pub fn record(&self, event: Event) {
         self.shared.summary().count(&event);
+        if let Some(listener) = self.shared.listener.get() {
+            listener(&event);
+        }
         if self.shared.forward.as_ref().is_some_and(|forward| !forward(&event)) {
             self.shared.fail("the launcher does not take it".to_owned());
         }

@@ -1,5 +1,6 @@
 //! One file per command: its arguments and its work.
 
+pub mod allow;
 pub mod audit;
 pub mod ca;
 pub mod check;
@@ -11,13 +12,18 @@ pub mod engine;
 pub mod explain;
 pub mod image;
 pub mod init;
+pub mod kill_switch;
 pub mod learn;
 pub mod logs;
 pub mod man;
 pub mod policy;
 pub mod prune;
 pub mod ps;
+pub mod refuse;
+pub mod reload;
 pub mod report;
+pub mod requests;
 pub mod run;
 pub mod scan;
 pub mod stop;
+pub mod watch;

@@ -2,15 +2,15 @@
 use crate::failure::Failure;
 use crate::rules::{self, RuleText};
 use credentials::remote::HandedExact;
-use credentials::{Exact, ExactSource, Secret, Slot, TokenRef, Vault, load_exact};
+use credentials::{Exact, ExactSource, Secret, Slot, TokenRef, Unavailable, Vault, load_exact};
 use dlp::{Fingerprint, FingerprintKey, RuleSet};
 use egress::{
     Allowance, Budget, Budgets, CertificateAuthority, Config, DlpTerms, Limits, ProxyAuth, Rate, RouteTerms,
-    Upstream, UpstreamProxy,
+    Rule, Unmatched, Upstream, UpstreamProxy,
 };
 use manifest::plan::{
     AllowancePlan, BudgetPlan, DlpAction, DlpPlan, DlpSecret, EgressPlan, RatePlan, RouteDlpPlan, RuleAction,
-    UpstreamProxyPlan,
+    UnmatchedPlan, UpstreamProxyPlan,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,12 +20,14 @@ use std::time::Duration;
 
 /// Resolves every credential now; all that cannot be had are in one message.
 pub fn resolve(plan: &EgressPlan) -> Result<Vault, Failure> {
-    Vault::resolve(&plan.slots).map_err(|missing| {
-        let lines: Vec<String> =
-            missing.iter().map(|one| format!("\n  - {}: {}", source(&one.reference), one.why)).collect();
-        Failure::new(format!("credentials that the manifest binds cannot be had:{}", lines.concat()))
-            .help("provide them and start again, or take their `auth` out of the manifest; `bottle check` shows where each is bound")
-    })
+    Vault::resolve(&plan.slots).map_err(|missing| cannot_be_had(&missing))
+}
+
+fn cannot_be_had(missing: &[Unavailable]) -> Failure {
+    let lines: Vec<String> =
+        missing.iter().map(|one| format!("\n  - {}: {}", source(&one.reference), one.why)).collect();
+    Failure::new(format!("credentials that the manifest binds cannot be had:{}", lines.concat()))
+        .help("provide them and start again, or take their `auth` out of the manifest; `bottle check` shows where each is bound")
 }
 
 /// A token reference, for people.
@@ -132,22 +134,35 @@ fn named(plan: &EgressPlan, slots: &[Slot], exact: Vec<String>) -> Vec<String> {
     slots.chain(exact.into_iter().map(|name| format!("`{name}`"))).collect()
 }
 
+/// What an engine is told of its operator.
+#[derive(Default)]
+pub struct Posture {
+    /// Somebody can answer.
+    pub attended: bool,
+    /// The kill switch is on.
+    pub locked: bool,
+    /// What no route allows goes out, to be learned from.
+    pub learn: bool,
+    /// Who hears of petitions.
+    pub notices: Option<egress::desk::Notices>,
+}
+
 /// Everything the engine needs.
 ///
 /// # Errors
 /// When a rule cannot be used.
 pub fn config(
     plan: &EgressPlan,
-    supplies: Supplies,
+    mut supplies: Supplies,
     bottle: &str,
     vault: Vault,
     ca: CertificateAuthority,
     audit: audit::Auditor,
+    posture: Posture,
 ) -> Result<Config, Failure> {
-    let rules = rules::of(&plan.dlp, &supplies.rules)?.set;
-    let Supplies { roots_pem, proxy_ca_pem, proxy_roots_pem, exact, canaries, rules: _, key, unsought: _ } =
-        supplies;
-    let key = rules::fingerprint_key(key.as_ref());
+    let roots_pem = std::mem::take(&mut supplies.roots_pem);
+    let (proxy_ca_pem, proxy_roots_pem) = (supplies.proxy_ca_pem.take(), supplies.proxy_roots_pem.take());
+    let Rule { policy, hash, bindings, vault, dlp, budgets, unmatched } = rule(plan, supplies, vault)?;
     let proxy = plan.upstream_proxy.as_ref();
     let proxy = proxy.map(|proxy| UpstreamProxy {
         ca_pem: proxy_ca_pem,
@@ -156,20 +171,53 @@ pub fn config(
     });
     Ok(Config {
         bottle: bottle.to_owned(),
+        policy,
+        bindings,
+        vault,
+        dlp,
+        ca,
+        upstream: Upstream { extra_roots_pem: roots_pem, proxy, budgets, ..Upstream::default() },
+        limits: Limits::default(),
+        audit,
+        asking: egress::Asking {
+            policy_hash: hash,
+            unmatched: if posture.learn { Unmatched::Learn } else { unmatched },
+            attended: posture.attended,
+            locked: posture.locked,
+            notices: posture.notices,
+            local: None,
+        },
+    })
+}
+
+/// What can change while an engine runs.
+///
+/// # Errors
+/// When a rule cannot be used.
+pub fn rule(plan: &EgressPlan, supplies: Supplies, vault: Vault) -> Result<Rule, Failure> {
+    let rules = rules::of(&plan.dlp, &supplies.rules)?.set;
+    let Supplies { exact, canaries, key, .. } = supplies;
+    let key = rules::fingerprint_key(key.as_ref());
+    Ok(Rule {
         policy: Arc::new(plan.policy.clone()),
+        hash: manifest::policy_hash(plan),
         bindings: plan.bindings.clone(),
         vault,
         dlp: dlp_terms(&plan.dlp, rules, Supplied { exact, canaries, key }),
-        ca,
-        upstream: Upstream {
-            extra_roots_pem: roots_pem,
-            proxy,
-            budgets: budgets(plan),
-            ..Upstream::default()
+        budgets: budgets(plan),
+        unmatched: match plan.unmatched {
+            UnmatchedPlan::Deny => Unmatched::Deny,
+            UnmatchedPlan::Ask { wait_secs } => Unmatched::Ask { wait: Duration::from_secs(wait_secs) },
         },
-        limits: Limits::default(),
-        audit,
     })
+}
+
+/// The secrets of a manifest that was read again: those that are there stay.
+///
+/// # Errors
+/// When one cannot be had; all of them are in one message.
+pub fn succeed(vault: &Vault, plan: &EgressPlan) -> Result<Vault, Failure> {
+    vault.succeed(&plan.slots).map_err(|missing| cannot_be_had(&missing))
 }
 
 fn budgets(plan: &EgressPlan) -> Budgets {

@@ -24,6 +24,47 @@ pub struct Choice<'a> {
     pub backend: Option<&'a str>,
 }
 
+/// How a manifest was found: to find the same one again while its bottle runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The file, absolute; none for presets alone, and for nothing at all.
+    pub file: Option<PathBuf>,
+    /// Presets instead.
+    pub presets: Vec<String>,
+    /// Another name for the bottle.
+    pub name: Option<String>,
+    /// Another workspace.
+    pub workspace: Option<PathBuf>,
+    /// Another backend.
+    pub backend: Option<String>,
+}
+
+impl Wanted {
+    /// After it was found.
+    pub fn of(choice: &Choice<'_>, written: &Written) -> Wanted {
+        // By the name that was said: where a link leads may change.
+        let named = choice.manifest.and_then(|named| std::path::absolute(named).ok());
+        Wanted {
+            file: named.or_else(|| written.file.clone()),
+            presets: choice.presets.to_vec(),
+            name: choice.name.map(str::to_owned),
+            workspace: choice.workspace.map(Path::to_path_buf),
+            backend: choice.backend.map(str::to_owned),
+        }
+    }
+
+    /// The same choice, of the same file.
+    pub fn choice(&self) -> Choice<'_> {
+        Choice {
+            manifest: self.file.as_deref(),
+            presets: &self.presets,
+            name: self.name.as_deref(),
+            workspace: self.workspace.as_deref(),
+            backend: self.backend.as_deref(),
+        }
+    }
+}
+
 /// A manifest that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {

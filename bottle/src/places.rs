@@ -24,12 +24,17 @@ pub fn state_root() -> Result<PathBuf, Failure> {
 
 /// Folder of the records of running bottles; made when missing, and refused unless it is ours alone.
 pub fn runtime_root() -> Result<PathBuf, Failure> {
-    let folder = match absolute("XDG_RUNTIME_DIR").filter(|folder| is_ours(folder)) {
-        Some(runtime) => runtime.join("bottle"),
-        None => PathBuf::from(format!("/tmp/bottle-{}", geteuid().as_raw())),
-    };
+    let folder = runtime_path();
     private_folder(&folder)?;
     Ok(folder)
+}
+
+/// Where that folder is, or will be.
+pub fn runtime_path() -> PathBuf {
+    match absolute("XDG_RUNTIME_DIR").filter(|folder| is_ours(folder)) {
+        Some(runtime) => runtime.join("bottle"),
+        None => PathBuf::from(format!("/tmp/bottle-{}", geteuid().as_raw())),
+    }
 }
 
 /// Makes a folder that only we may enter, or checks that it is one. What another user could have prepared (`/tmp` is

@@ -77,6 +77,11 @@ impl Registry {
         Ok(records)
     }
 
+    /// Where the launcher of a slug listens to its operator.
+    pub fn control(&self, slug: &str) -> PathBuf {
+        self.root.join(slug).join(crate::control::SOCKET)
+    }
+
     /// Removes the folders of launchers that are gone; gives their slugs.
     pub fn prune(&self) -> Result<Vec<String>, Failure> {
         let mut gone = Vec::new();
@@ -117,6 +122,10 @@ impl Claim {
     /// The slug.
     pub fn slug(&self) -> &str {
         &self.slug
+    }
+    /// Where its launcher listens to its operator.
+    pub fn control(&self) -> PathBuf {
+        self.folder.join(crate::control::SOCKET)
     }
     /// A file of this slug alone: the second bottle of a name has `audit-2.jsonl` where the first has `audit.jsonl`.
     pub fn own_file(&self, path: &Path) -> PathBuf {

@@ -16,8 +16,11 @@ pub mod summary;
 pub mod terminal;
 
 use crate::canary::Planted;
+use crate::control::Hub;
+use crate::control::steer::Near;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
+use crate::operate::{Operated, Operation};
 use crate::places;
 use crate::process::Identity;
 use crate::registry::{Claim, Record, Registry};
@@ -36,8 +39,10 @@ use sandbox::linux::{Appeared, Survey};
 use sandbox::{Ended, Stdio};
 use signals::Signals;
 use start::{Ready, Start, walls_failure};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use summary::End;
 use terminal::{Terminal, leave_keyboard_to_the_pipeline};
@@ -54,6 +59,8 @@ pub struct Wishes {
     pub no_terminal: bool,
     /// Neither preflight nor summary.
     pub quiet: bool,
+    /// What the command line says about the operator.
+    pub operation: Operation,
 }
 
 /// One run: what is meant, and what was taken for it.
@@ -64,6 +71,7 @@ pub struct Run<'a> {
     claim: &'a Claim,
     auditor: &'a Auditor,
     planted: &'a Planted,
+    operated: RefCell<Operated>,
 }
 
 /// Holds an agent in a bottle until it ends; gives its exit code.
@@ -79,9 +87,11 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     places::private_folders(&plan.sandbox.home)?;
     let auditor = journal::open_audit(&plan.audit_file, claim.slug())?;
     let planted = Planted::plant(&plan, claim.slug())?;
-    let run = Run { plan: &plan, wishes, vault: &vault, claim: &claim, auditor: &auditor, planted: &planted };
+    let operated = Operated::begin(&claim, &record, &plan, &wishes.operation, &auditor)?.into();
+    let (claim, auditor, planted) = (&claim, &auditor, &planted);
+    let run = Run { plan: &plan, wishes, vault: &vault, claim, auditor, planted, operated };
     let started = Instant::now();
-    journal::step(&auditor, "bottle-started", Some(format!("`{}`", plan.agent.command.join(" "))));
+    journal::step(auditor, "bottle-started", Some(format!("`{}`", plan.agent.command.join(" "))));
     let outcome = match plan.backend {
         Backend::Linux => run.keep(&record, signals),
         Backend::Docker => docker::keep(&run, &record, signals),
@@ -111,6 +121,8 @@ impl Run<'_> {
         let terminal = Terminal::find(!self.wishes.no_terminal);
         leave_keyboard_to_the_pipeline()?;
         let Ready { mut prepared, egress, missing, unsought } = self.start(terminal.is_some()).make()?;
+        let steering = egress.steering()?;
+        self.operated.borrow_mut().engine(Arc::new(Near(steering)), self.vault, self.planted);
         let survey = prepared.take_survey();
         let walls = Walls::of(&survey, prepared.limits(&self.plan.sandbox.limits));
         self.show_preflight(&missing, &Walls { unsought, ..walls }.with_canaries(self.planted));
@@ -119,8 +131,14 @@ impl Run<'_> {
             terminal.zip(prepared.take_pty()).map(|(terminal, pty)| Relay::new(terminal, pty)).transpose()?;
         let mut running = prepared.launch().map_err(walls_failure)?;
         journal::step(self.auditor, "agent-started", None);
-        let attendance =
-            Attendance { relay, signals, ports, time_limit: self.time_limit(), runtime: egress.handle() };
+        let attendance = Attendance {
+            relay,
+            signals,
+            ports,
+            time_limit: self.time_limit(),
+            hub: self.hub(),
+            runtime: egress.handle(),
+        };
         let attended = attendance.attend(&mut running)?;
         drop(running);
         self.note_the_end(attended);
@@ -152,9 +170,14 @@ impl Run<'_> {
             vault: self.vault,
             auditor: self.auditor,
             planted: self.planted,
+            posture: RefCell::new(Some(self.operated.borrow().posture())),
             overrides: &self.wishes.env,
             stdio: if terminal { Stdio::Pty } else { Stdio::Inherit },
         }
+    }
+
+    fn hub(&self) -> Hub {
+        self.operated.borrow().hub.clone()
     }
 
     fn time_limit(&self) -> Option<Instant> {

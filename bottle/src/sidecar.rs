@@ -3,12 +3,15 @@
 //! A line is a message, in JSON. Secrets travel here and nowhere else. The launcher's end is the sidecar's end: when
 //! standard input closes, the engine stops at once, and nothing inside the bottle is answered any more.
 pub mod health;
+pub mod helm;
 pub mod launcher;
 pub mod room;
 
 use crate::engine::Supplies;
 use audit::Event;
 use credentials::{Fresh, Handed, TokenRef};
+use egress::desk::Petition;
+use helm::{Helm, Said};
 use manifest::plan::EgressPlan;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,7 +21,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// Version of the messages; launcher and sidecar are the same binary unless somebody names another image.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Bytes of a message: the roots of a machine are the largest part, half a megabyte.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
@@ -45,6 +48,13 @@ pub enum Order {
         /// Why.
         why: String,
     },
+    /// What the operator calls for.
+    Steer {
+        /// Of the call.
+        id: u64,
+        /// What.
+        helm: Helm,
+    },
     /// End in good order.
     End,
 }
@@ -65,6 +75,12 @@ pub struct Briefing {
     pub supplies: Supplies,
     /// The secrets.
     pub slots: Vec<Handed>,
+    /// Somebody can answer.
+    pub attended: bool,
+    /// The kill switch is on.
+    pub locked: bool,
+    /// What no route allows goes out, to be learned from.
+    pub learn: bool,
 }
 
 /// From the sidecar.
@@ -91,6 +107,15 @@ pub enum Report {
         id: u64,
         /// Which source; the launcher answers for those of the plan only.
         reference: TokenRef,
+    },
+    /// An agent asked for something, or something became of that.
+    Petition(Box<Petition>),
+    /// What came of a call of the operator's.
+    Steered {
+        /// Of the call.
+        id: u64,
+        /// What.
+        said: Said,
     },
     /// It has ended in good order; nothing comes after this.
     Ended,

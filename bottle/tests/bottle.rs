@@ -12,6 +12,8 @@ mod demo;
 mod egress;
 #[path = "bottle/life.rs"]
 mod life;
+#[path = "bottle/operator.rs"]
+mod operator;
 #[path = "bottle/person.rs"]
 mod person;
 #[path = "bottle/run.rs"]

@@ -16,6 +16,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 const REMEMBERED: usize = 256;
 
 /// A value, when it is due, and what happened to it.
+#[derive(Clone)]
 pub(crate) struct Held {
     value: Secret,
     /// When it has to be asked for again; never, for some.
@@ -29,6 +30,7 @@ pub(crate) struct Held {
     past: Vec<Secret>,
 }
 
+#[derive(Clone)]
 struct Failure {
     at: Duration,
     why: String,

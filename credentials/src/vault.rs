@@ -101,6 +101,34 @@ impl Vault {
         if missing.is_empty() { Ok(Vault::of(cells, world)) } else { Err(missing) }
     }
 
+    /// Other slots, as a manifest that was read again has them. One that comes from the same source, and has the same stand-in
+    /// in the same variables, keeps its value and its placeholder, which the agent holds; the others are resolved. Blocking.
+    /// # Errors
+    /// Every slot that could not be had; this vault is as it was.
+    pub fn succeed(&self, slots: &[SlotSpec]) -> Result<Vault, Vec<Unavailable>> {
+        let kept = |spec: &SlotSpec| self.inner.cells.values().find(|cell| cell.spec.is_like(spec));
+        let new: Vec<SlotSpec> = slots.iter().filter(|spec| kept(spec).is_none()).cloned().collect();
+        let fresh = Vault::resolve(&new)?;
+        let cells = slots.iter().filter_map(|spec| {
+            let cell = kept(spec).or_else(|| fresh.inner.cells.get(&spec.slot))?;
+            Some((spec.clone(), cell.placeholder.clone(), cell.held().clone()))
+        });
+        let next = Vault::of_held(cells.collect(), Box::new(Host));
+        // Whoever compares generations sees that it is another vault.
+        next.inner.generation.store(self.generation() + 1, Ordering::Release);
+        Ok(next)
+    }
+
+    /// Every value and stand-in of this one that the other does not have: they stay secret when their slot is gone.
+    pub fn retired(&self, next: &Vault) -> Vec<(Slot, Secret)> {
+        let has = |value: &Secret| {
+            let others = next.expose_to_scanner();
+            others.iter().any(|(_, _, other)| other.dangerous_expose() == value.dangerous_expose())
+        };
+        let held = self.expose_to_scanner().into_iter();
+        held.filter(|(_, _, value)| !has(value)).map(|(slot, _, value)| (slot, value)).collect()
+    }
+
     fn of(cells: BTreeMap<Slot, Cell>, world: Box<dyn World>) -> Vault {
         Vault { inner: Arc::new(Inner { cells, generation: AtomicU64::new(0), world }) }
     }
@@ -210,6 +238,11 @@ impl Cell {
 }
 
 impl SlotSpec {
+    /// Whether it is the same but for its number.
+    fn is_like(&self, other: &SlotSpec) -> bool {
+        self.source == other.source && self.format == other.format && self.env == other.env
+    }
+
     fn unavailable(&self, why: String) -> Unavailable {
         Unavailable { slot: self.slot, reference: self.source.clone(), why }
     }

@@ -2,9 +2,10 @@
 //! connections, so that many at once have no more than one alone.
 mod window;
 
-use policy::{Denial, DenialCode, Route, RouteId};
+use policy::{Denial, DenialCode, Policy, Route, RouteId};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use window::{Full, Window};
@@ -50,16 +51,18 @@ enum Kind {
 pub(crate) struct Books {
     began: Instant,
     /// Nothing is limited: nothing is counted.
-    idle: bool,
+    idle: AtomicBool,
     pages: Mutex<Pages>,
 }
 
+/// Routes by name: an id means another route once the policy has changed, and what is under way pays all the same.
 struct Pages {
     bottle: Page,
-    routes: BTreeMap<RouteId, Page>,
+    routes: BTreeMap<String, Page>,
 }
 
 struct Page {
+    budget: Budget,
     bytes: Option<Window>,
     requests: Option<Window>,
     connections: Option<Window>,
@@ -69,6 +72,7 @@ impl Page {
     fn new(budget: Budget) -> Page {
         let window = |rate: Option<Rate>| rate.map(Window::new);
         Page {
+            budget,
             bytes: window(budget.bytes_up),
             requests: window(budget.requests),
             connections: window(budget.connections),
@@ -84,13 +88,26 @@ impl Page {
 }
 
 impl Books {
-    pub(crate) fn new(budgets: &Budgets) -> Books {
-        let routes = budgets.routes.iter().map(|(route, budget)| (*route, Page::new(*budget)));
-        Books {
-            began: Instant::now(),
-            idle: *budgets == Budgets::default(),
-            pages: Mutex::new(Pages { bottle: Page::new(budgets.bottle), routes: routes.collect() }),
+    pub(crate) fn new(budgets: &Budgets, policy: &Policy) -> Books {
+        let pages = Pages { bottle: Page::new(Budget::default()), routes: BTreeMap::new() };
+        let books = Books { began: Instant::now(), idle: AtomicBool::new(true), pages: Mutex::new(pages) };
+        books.replace(budgets, policy);
+        books
+    }
+
+    /// Other budgets from now on. One that is as it was goes on with what it has counted.
+    pub(crate) fn replace(&self, budgets: &Budgets, policy: &Policy) {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut old = std::mem::take(&mut pages.routes);
+        if pages.bottle.budget != budgets.bottle {
+            pages.bottle = Page::new(budgets.bottle);
         }
+        for (id, budget) in &budgets.routes {
+            let Some(route) = policy.route(*id) else { continue };
+            let kept = old.remove(&route.name).filter(|page| page.budget == *budget);
+            pages.routes.insert(route.name.clone(), kept.unwrap_or_else(|| Page::new(*budget)));
+        }
+        self.idle.store(*budgets == Budgets::default(), Ordering::Relaxed);
     }
 
     /// A new connection to an upstream, by this route.
@@ -106,7 +123,7 @@ impl Books {
     }
 
     fn ask(&self, route: &Route, kind: Kind, amount: u64, take: bool) -> Result<(), Box<Denial>> {
-        if self.idle || amount == 0 {
+        if self.idle.load(Ordering::Relaxed) || amount == 0 {
             return Ok(());
         }
         // The clock is read inside: who waited for the lock must not turn it back.
@@ -125,7 +142,7 @@ impl Pages {
         now: Duration,
         take: bool,
     ) -> Result<(), Denial> {
-        let of_route = self.routes.get_mut(&route.id).and_then(|page| page.window(kind));
+        let of_route = self.routes.get_mut(&route.name).and_then(|page| page.window(kind));
         let of_bottle = self.bottle.window(kind);
         let mut windows: Vec<(&mut Window, bool)> =
             [(of_route, true), (of_bottle, false)].into_iter().filter_map(|(w, of)| Some((w?, of))).collect();
@@ -259,6 +276,11 @@ mod tests {
         })
     }
 
+    fn books(budgets: &Budgets) -> Arc<Books> {
+        let routes = (0..8).map(|id| Arc::unwrap_or_clone(route(id))).collect();
+        Arc::new(Books::new(budgets, &Policy::new(routes, BTreeMap::new())))
+    }
+
     fn per_minute(amount: u64) -> Option<Rate> {
         Some(Rate { amount, per: Some(Duration::from_secs(60)) })
     }
@@ -268,7 +290,7 @@ mod tests {
         let bottle = Budget { requests: per_minute(3), ..Budget::default() };
         let narrow = Budget { requests: per_minute(1), ..Budget::default() };
         let budgets = Budgets { bottle, routes: BTreeMap::from([(RouteId(0), narrow)]) };
-        let books = Arc::new(Books::new(&budgets));
+        let books = books(&budgets);
         let (first, second) = (Purse::new(&books, &route(0)), Purse::new(&books, &route(1)));
         first.request().expect("one is allowed");
         for _ in 0..5 {
@@ -283,9 +305,33 @@ mod tests {
     }
 
     #[test]
+    fn other_budgets_keep_what_was_counted_by_those_that_stay() {
+        let narrow = Budget { requests: per_minute(1), ..Budget::default() };
+        let of = |ids: &[u32]| Budgets {
+            bottle: Budget::default(),
+            routes: ids.iter().map(|id| (RouteId(*id), narrow)).collect(),
+        };
+        let policy = |ids: &[u32]| {
+            // The ids are places: the same names, in another order.
+            let named = ids.iter().enumerate().map(|(place, id)| Route {
+                id: RouteId(u32::try_from(place).expect("few")),
+                ..Arc::unwrap_or_clone(route(*id))
+            });
+            Policy::new(named.collect(), BTreeMap::new())
+        };
+        let books = Arc::new(Books::new(&of(&[0, 1]), &policy(&[0, 1])));
+        Purse::new(&books, &route(0)).request().expect("its one");
+        books.replace(&of(&[0, 1]), &policy(&[1, 0]));
+        assert!(Purse::new(&books, &route(0)).request().is_err(), "used up, whatever its place is now");
+        Purse::new(&books, &route(1)).request().expect("its own");
+        books.replace(&of(&[]), &policy(&[]));
+        Purse::new(&books, &route(0)).request().expect("nothing is limited any more");
+    }
+
+    #[test]
     fn many_threads_have_no_more_than_one() {
         let bottle = Budget { bytes_up: per_minute(1000), ..Budget::default() };
-        let books = Arc::new(Books::new(&Budgets { bottle, ..Budgets::default() }));
+        let books = books(&Budgets { bottle, ..Budgets::default() });
         let taken: u64 = std::thread::scope(|scope| {
             let takers: Vec<_> = (0..8)
                 .map(|id| {
@@ -302,7 +348,7 @@ mod tests {
     fn a_budget_for_the_whole_run_does_not_come_back() {
         let total = Some(Rate { amount: 10, per: None });
         let bottle = Budget { bytes_up: total, ..Budget::default() };
-        let books = Arc::new(Books::new(&Budgets { bottle, ..Budgets::default() }));
+        let books = books(&Budgets { bottle, ..Budgets::default() });
         let purse = Purse::new(&books, &route(0));
         purse.has_room(10).expect("takes nothing");
         purse.bytes(10).expect("all of it");

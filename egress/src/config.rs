@@ -2,6 +2,7 @@
 mod terms;
 
 use crate::Budgets;
+use crate::desk::{LocalSite, Notices};
 use credentials::{Binding, Slot, Vault};
 use policy::{Policy, ProxyException, RouteId};
 use std::collections::BTreeMap;
@@ -30,6 +31,44 @@ pub struct Config {
     pub limits: Limits,
     /// Where events go.
     pub audit: audit::Auditor,
+    /// What is asked and answered while it runs.
+    pub asking: Asking,
+}
+
+/// What is asked and answered while an engine runs.
+#[derive(Default)]
+pub struct Asking {
+    /// Names the policy in the audit; empty: nothing does.
+    pub policy_hash: String,
+    /// What happens to requests that no route allows.
+    pub unmatched: Unmatched,
+    /// Whether somebody can answer from the start.
+    pub attended: bool,
+    /// Whether the kill switch is on from the start.
+    pub locked: bool,
+    /// Who hears of petitions.
+    pub notices: Option<Notices>,
+    /// Pages of the engine's own host besides its own ones.
+    pub local: Option<Arc<dyn LocalSite>>,
+}
+
+/// The name in the audit of what goes out only to be learned from.
+pub const LEARNING: &str = "(learning)";
+
+/// What happens to requests that no route allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unmatched {
+    /// They are refused at once.
+    #[default]
+    Deny,
+    /// They wait for the operator, for this long at most.
+    Ask {
+        /// How long.
+        wait: Duration,
+    },
+    /// They go out, by a route of their own each, which the audit calls [`LEARNING`]: never to private addresses, and what
+    /// is sought in them is sought all the same.
+    Learn,
 }
 
 /// The outward leg.

@@ -98,14 +98,20 @@ impl Dialer {
     ) -> Result<Dialer, SetupError> {
         let next_hop = upstream.proxy.as_ref().map(|proxy| NextHop::new(proxy, roots, limits)).transpose()?;
         let resolver = Resolver::new(&upstream.nameservers);
+        let known = policy.load_full();
         Ok(Dialer {
             policy,
             resolver,
             next_hop,
             connect_time: limits.connect_time,
             idle: limits.stream_idle_time,
-            books: Arc::new(Books::new(&upstream.budgets)),
+            books: Arc::new(Books::new(&upstream.budgets, &known)),
         })
+    }
+
+    /// Another policy from now on, for its table of names.
+    pub(crate) fn follow(&self, policy: Arc<Policy>) {
+        self.policy.store(policy);
     }
 
     /// Where what leaves is counted.

@@ -1,9 +1,14 @@
 //! One engine per bottle: its listeners and its end.
 use crate::budget::Purse;
 use crate::config::Config;
+use crate::config::Unmatched;
+use crate::desk::{Desk, LocalSite};
 use crate::names::Names;
 use crate::record::{Ledger, Scribe};
+use crate::running::{Running, locked};
 use crate::screen::Terms;
+use crate::seat::Seat;
+use crate::steering::Steering;
 use crate::tunnel::Tunnels;
 use crate::upstream::Client;
 use crate::{CertificateAuthority, Limits, dns, introspect, listen};
@@ -12,7 +17,7 @@ use credentials::{Binding, Vault};
 use policy::{Denial, DenialCode, Policy, Route, RouteId};
 use std::collections::BTreeMap;
 use std::net::{TcpListener, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,10 +41,17 @@ impl Listeners {
     }
 }
 
-/// What every connection of one engine shares.
+/// What every connection of one engine shares, under one rule: see [`crate::seat`].
 pub(crate) struct Shared {
-    pub(crate) policy: Arc<ArcSwap<Policy>>,
-    pub(crate) bindings: BTreeMap<RouteId, Binding>,
+    pub(crate) seat: Weak<Seat>,
+    /// Routes, granted ones among them.
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) bindings: Arc<BTreeMap<RouteId, Binding>>,
+    pub(crate) unmatched: Unmatched,
+    pub(crate) locked: bool,
+    pub(crate) desk: Desk,
+    pub(crate) running: Arc<Running>,
+    pub(crate) local: Option<Arc<dyn LocalSite>>,
     pub(crate) vault: Vault,
     pub(crate) terms: Arc<Terms>,
     pub(crate) client: Client,
@@ -48,7 +60,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) scribe: Scribe,
     pub(crate) tunnels: Tunnels,
-    pub(crate) refused: introspect::Refused,
+    pub(crate) refused: Arc<introspect::Refused>,
     pub(crate) captured: bool,
     /// No new requests.
     pub(crate) end: CancellationToken,
@@ -65,7 +77,45 @@ impl Shared {
     /// Keeps a refusal for who asks why; its sentence may quote what held a value.
     pub(crate) fn remember(&self, ledger: &Ledger, denial: &Denial) {
         let sentence = self.terms.clean(&denial.sentence);
-        self.refused.remember(&ledger.id(), denial.code, sentence);
+        self.refused.remember(&ledger.id(), denial, sentence);
+    }
+
+    /// The same under the next rule; what changes is for the caller to say.
+    pub(crate) fn succeed(&self) -> Shared {
+        Shared {
+            seat: self.seat.clone(),
+            policy: Arc::clone(&self.policy),
+            bindings: Arc::clone(&self.bindings),
+            unmatched: self.unmatched,
+            locked: self.locked,
+            desk: self.desk.clone(),
+            running: Arc::clone(&self.running),
+            local: self.local.clone(),
+            vault: self.vault.clone(),
+            terms: Arc::clone(&self.terms),
+            client: self.client.next_era(),
+            ca: self.ca.clone(),
+            names: Arc::clone(&self.names),
+            limits: self.limits.clone(),
+            scribe: self.scribe.clone(),
+            tunnels: self.tunnels.clone(),
+            refused: Arc::clone(&self.refused),
+            captured: self.captured,
+            end: self.end.clone(),
+            cut: self.cut.clone(),
+        }
+    }
+
+    /// Whether this is what is in force.
+    pub(crate) fn is_in_force(self: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(self, &self.now())
+    }
+
+    /// Something may go out at all.
+    /// # Errors
+    /// While the kill switch is on.
+    pub(crate) fn unlocked(&self) -> Result<(), Box<Denial>> {
+        if self.locked { Err(Box::new(locked())) } else { Ok(()) }
     }
 
     /// Nothing goes out unrecorded.
@@ -83,6 +133,8 @@ impl Shared {
 
 /// A running engine; dropping it ends everything at once.
 pub struct Engine {
+    seat: Arc<Seat>,
+    /// As it was at the start: what does not change.
     shared: Arc<Shared>,
     tasks: TaskTracker,
 }
@@ -92,8 +144,9 @@ impl Engine {
     /// # Errors
     /// When roots or sockets are unusable.
     pub fn start(config: Config, listeners: Listeners) -> Result<Engine, EngineError> {
-        let shared = Arc::new(shared(config, &listeners)?);
-        let engine = Engine { shared, tasks: TaskTracker::new() };
+        let shared = shared(config, &listeners)?;
+        let seat = Seat::new(|seat| Shared { seat, ..shared });
+        let engine = Engine { shared: seat.now(), seat, tasks: TaskTracker::new() };
         for listener in listeners.tcp {
             let listener = tcp(listener)?;
             engine.tasks.spawn(listen::accept(Arc::clone(&engine.shared), listener, engine.tasks.clone()));
@@ -109,6 +162,11 @@ impl Engine {
 
     fn names(&self) -> Arc<Names> {
         Arc::clone(&self.shared.names)
+    }
+
+    /// The operator's side of it.
+    pub fn steering(&self) -> Steering {
+        Steering::new(Arc::clone(&self.seat))
     }
 
     /// Ends: no new connections, running exchanges get the grace time, then all is cut.
@@ -131,19 +189,25 @@ impl Drop for Engine {
 }
 
 fn shared(config: Config, listeners: &Listeners) -> Result<Shared, EngineError> {
-    let Config { bottle: _, policy, bindings, vault, dlp, ca, upstream, limits, audit } = config;
+    let Config { bottle: _, policy, bindings, vault, dlp, ca, upstream, limits, audit, asking } = config;
     let covered = policy.routes().iter().map(|route| route.host.clone()).collect();
     let names = Arc::new(Names::new(limits.names, covered).with_v6(listeners.has_v6()));
-    let policy = Arc::new(ArcSwap::new(policy));
-    let client = Client::new(&upstream, Arc::clone(&policy), &limits).map_err(EngineError::of)?;
+    let followed = Arc::new(ArcSwap::new(Arc::clone(&policy)));
+    let client = Client::new(&upstream, followed, &limits).map_err(EngineError::of)?;
     let terms = Arc::new(Terms::new(vault.clone(), dlp, limits.decoders));
-    let scribe = Scribe::new(audit, Arc::clone(&terms));
+    let scribe = Scribe::new(audit, Arc::clone(&terms), asking.policy_hash.into());
     let cut = CancellationToken::new();
     let tunnels =
         Tunnels { dialer: Arc::clone(client.dialer()), idle: limits.stream_idle_time, end: cut.clone() };
     Ok(Shared {
+        seat: Weak::new(),
         policy,
-        bindings,
+        bindings: Arc::new(bindings),
+        unmatched: asking.unmatched,
+        locked: asking.locked,
+        desk: Desk::new(asking.attended, asking.notices),
+        running: Arc::clone(scribe.running()),
+        local: asking.local,
         terms,
         vault,
         client,
@@ -152,7 +216,7 @@ fn shared(config: Config, listeners: &Listeners) -> Result<Shared, EngineError> 
         limits,
         scribe,
         tunnels,
-        refused: introspect::Refused::default(),
+        refused: Arc::default(),
         captured: listeners.captured,
         end: CancellationToken::new(),
         cut,

@@ -1,8 +1,9 @@
 //! The story of one request: decide → screen → inject → send → scrub → record.
 //!
-//! Each step takes what only the step before can make: [`policy::decide`] makes the `Permitted`, [`screen`] the
+//! Each step takes what only the step before can make: [`policy::decide`] (in [`permit`]) makes the `Permitted`, [`screen`] the
 //! [`Screened`], [`inject`] the [`Outbound`]. The event is written when the last byte of either body has gone.
 mod inject;
+mod permit;
 mod scrub;
 mod send;
 
@@ -20,7 +21,8 @@ use credentials::{Binding, Placeholder, Secret};
 use http::{Method, Response, header};
 use http_body::Body as _;
 use inject::inject;
-use policy::{Denial, Permitted, Request, decide};
+use permit::permit;
+use policy::{Denial, Permitted, Request};
 use scrub::{From, scrub};
 use send::send;
 use std::sync::Arc;
@@ -80,8 +82,8 @@ pub(crate) async fn exchange(
     let Asked { facts, head, body, websocket, teller } = asked;
     engine.records()?;
     let head_only = head.method == Method::HEAD;
-    let permitted = decide(&engine.policy.load(), facts)?;
-    ledger.note(|event| event.route = Some(permitted.route().name.clone()));
+    let (engine, permitted) = permit(engine, facts, ledger).await?;
+    let engine = &engine;
     let purse = engine.purse(permitted.route());
     pay(&purse, &permitted, &head, &body)?;
     let body = ledger.count_up(body, purse);

@@ -166,9 +166,10 @@ async fn turn_into<S: Stream + 'static>(
 async fn say_goodbye<S: Stream>(connection: &Connection, mut strict: Strict<S>) {
     if let Some(violation) = strict.violation() {
         let denial = violation_denial(violation, connection.site.as_ref());
-        let ledger = Ledger::open(&connection.engine.scribe, "h1");
+        let engine = connection.engine.now();
+        let ledger = Ledger::open(&engine.scribe, "h1");
         ledger.deny(&denial);
-        connection.engine.remember(&ledger, &denial);
+        engine.remember(&ledger, &denial);
         // The client may be gone already, or reads nothing; the event stands either way.
         let words = raw_refusal(&denial, &ledger.id());
         let _gone = tokio::time::timeout(FAREWELL, strict.write_all(&words)).await;
@@ -191,7 +192,8 @@ async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -
     // Exactly what the framing holds: a verdict nobody waits for would release the next upgrade unseen.
     let held = request.method() == Method::CONNECT || upgrade_is_websocket(request.headers());
     let key = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
-    let ledger = Ledger::open(&connection.engine.scribe, if upgrades { "ws" } else { "h1" });
+    let engine = connection.engine.now();
+    let ledger = Ledger::open(&engine.scribe, if upgrades { "ws" } else { "h1" });
     let http_10 = request.version() == Version::HTTP_10;
     connection.http_10.store(http_10, Ordering::Relaxed);
     // HTTP/1.0 knows no interim answers (RFC 9110 section 15.2).
@@ -202,7 +204,7 @@ async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -
     } else {
         aside.inspect(|aside| aside.open());
         let request = request.map(|body| body.map_err(BoxError::from).boxed_unsync());
-        let judged = judge(&connection, request, upgrades, teller, &ledger).await;
+        let judged = judge(&connection, &engine, request, upgrades, teller, &ledger).await;
         connection.aside.close();
         judged.map(Turned::Answer)
     };
@@ -217,7 +219,7 @@ async fn answer_http1(connection: Arc<Connection>, request: Request<Incoming>) -
             return Ok(Response::new(empty()));
         }
         Err((denial, shape)) => {
-            let mut response = refuse(&connection, &denial, &ledger, shape);
+            let mut response = refuse(&engine, &denial, &ledger, shape);
             if upgrades {
                 // There is no WebSocket and nothing else was wanted: some clients read up to the end before they say so.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -277,18 +279,18 @@ fn connect(
 /// One request: its facts, its headers made ready for another hop, and the exchange.
 async fn judge(
     connection: &Arc<Connection>,
+    engine: &Arc<Shared>,
     request: Request<Body>,
     websocket: bool,
     teller: Option<Teller>,
     ledger: &Ledger,
 ) -> Judged {
-    let engine = &connection.engine;
     ledger.watch(engine.limits.stream_idle_time);
     let (mut head, body) = request.into_parts();
     let shape = Shape::of(connection.site.as_ref().map(|site| &site.host), &head.headers, websocket);
     if let Some(page) = introspection(connection, &head) {
         ledger.note(|event| event.host = Some(LOCAL_NAME.to_owned()));
-        let page = introspect::answer(engine, &page, &head);
+        let page = introspect::answer(engine, &page, Request::from_parts(head, body)).await;
         ledger.note(|event| event.status = Some(page.status().as_u16()));
         return Ok(Answered::Response(page.map(|body| ledger.count_down(body))));
     }
@@ -370,9 +372,9 @@ fn malformed(what: &str) -> Box<Denial> {
     Box::new(Denial::new(DenialCode::MalformedRequest, what))
 }
 
-fn refuse(connection: &Connection, denial: &Denial, ledger: &Ledger, shape: Shape) -> Response<Body> {
+fn refuse(engine: &Shared, denial: &Denial, ledger: &Ledger, shape: Shape) -> Response<Body> {
     ledger.deny(denial);
-    connection.engine.remember(ledger, denial);
+    engine.remember(ledger, denial);
     let response = refusal(denial, &ledger.id(), shape);
     ledger.note(|event| event.status = Some(response.status().as_u16()));
     response.map(|body| ledger.count_down(body))

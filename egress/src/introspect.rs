@@ -1,36 +1,52 @@
 //! `http://_egress.local/`: what this bottle may reach, and why something was refused. No secrets, nothing to change.
 use crate::body::{Body, full};
+use crate::desk::{AgentSide, Refusal};
 use crate::engine::Shared;
 use http::{HeaderValue, Method, Response, StatusCode, header, request};
-use policy::{DenialCode, PathPattern, Protocol, Route, TlsMode};
+use policy::{Denial, PathPattern, Proposal, Protocol, Route, TlsMode};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Refusals that are remembered for `/why/<id>`.
 const REMEMBERED: usize = 256;
 
-/// The last refusals: id of the exchange, code, sentence.
+/// The last refusals.
 #[derive(Default)]
-pub(crate) struct Refused(Mutex<VecDeque<(String, &'static str, String)>>);
+pub(crate) struct Refused(Mutex<VecDeque<Refusal>>);
 
 impl Refused {
-    pub(crate) fn remember(&self, id: &str, code: DenialCode, sentence: String) {
+    pub(crate) fn remember(&self, id: &str, denial: &Denial, reason: String) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.truncate(REMEMBERED - 1);
-        all.push_front((id.to_owned(), code.as_str(), sentence));
+        let (exchange, code) = (id.to_owned(), denial.code.as_str().to_owned());
+        let proposal = denial.request.as_deref().map(Proposal::of);
+        all.push_front(Refusal { exchange, code, reason, proposal });
     }
-    fn find(&self, asked: &str) -> Option<(&'static str, String)> {
+    pub(crate) fn find(&self, asked: &str) -> Option<Refusal> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter()
-            .find(|(id, code, _)| id == asked || *code == asked)
-            .map(|(_, code, said)| (*code, said.clone()))
+        all.iter().find(|refusal| refusal.exchange == asked || refusal.code == asked).cloned()
+    }
+    pub(crate) fn all(&self) -> Vec<Refusal> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 
 /// Answers a request to the egress itself.
-pub(crate) fn answer(engine: &Shared, path: &str, head: &request::Parts) -> Response<Body> {
+pub(crate) async fn answer(engine: &Arc<Shared>, path: &str, request: http::Request<Body>) -> Response<Body> {
+    match &engine.local {
+        Some(local) if !is_own(path) => local.answer(AgentSide::new(Arc::clone(engine)), request).await,
+        _ => own(engine, path, &request.into_parts().0),
+    }
+}
+
+/// Whether a page is the engine's own.
+fn is_own(path: &str) -> bool {
+    ["/", "/routes", "/routes.json"].contains(&path) || path.starts_with("/why/")
+}
+
+fn own(engine: &Shared, path: &str, head: &request::Parts) -> Response<Body> {
     if ![Method::GET, Method::HEAD].contains(&head.method) {
         return page(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -44,7 +60,7 @@ pub(crate) fn answer(engine: &Shared, path: &str, head: &request::Parts) -> Resp
         "/" | "/routes" => page(StatusCode::OK, "text/plain; charset=utf-8", routes_text(engine)),
         "/routes.json" => routes_json(engine),
         _ => match path.strip_prefix("/why/").and_then(|asked| engine.refused.find(asked)) {
-            Some((code, sentence)) => why(code, &sentence, json),
+            Some(refusal) => why(&refusal.code, &refusal.reason, json),
             None => page(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", NOT_FOUND.to_owned()),
         },
     }
@@ -80,7 +96,7 @@ fn why(code: &str, sentence: &str, json: bool) -> Response<Body> {
 }
 
 fn routes_text(engine: &Shared) -> String {
-    let policy = engine.policy.load();
+    let policy = &engine.policy;
     let mut text = String::from("This bottle may reach the following, and nothing else.\n");
     for route in policy.routes() {
         let _infallible = writeln!(text, "- {}", line(route));
@@ -109,7 +125,7 @@ fn patterns(all: &[PathPattern]) -> Vec<String> {
 }
 
 fn routes_json(engine: &Shared) -> Response<Body> {
-    let policy = engine.policy.load();
+    let policy = &engine.policy;
     let routes: Vec<Value> = policy
         .routes()
         .iter()

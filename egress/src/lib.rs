@@ -9,6 +9,7 @@ pub mod ca;
 mod coding;
 pub mod config;
 mod cut;
+pub mod desk;
 pub mod dial;
 pub mod dns;
 pub mod engine;
@@ -27,9 +28,12 @@ pub mod names;
 mod record;
 mod resolve;
 mod respond;
+mod running;
 mod screen;
+mod seat;
 pub mod sniff;
 mod socket;
+mod steering;
 mod tls;
 mod trailers;
 pub mod tunnel;
@@ -40,8 +44,11 @@ pub mod websocket;
 pub use budget::{Budget, Budgets, Rate};
 pub use ca::{CertificateAuthority, WrittenCa, dangerous_written_ca};
 pub use config::{
-    Allowance, Config, DlpAction, DlpTerms, Limits, ProxyAuth, RouteTerms, RuleAction, RuleActions, Upstream,
-    UpstreamProxy,
+    Allowance, Asking, Config, DlpAction, DlpTerms, LEARNING, Limits, ProxyAuth, RouteTerms, RuleAction,
+    RuleActions, Unmatched, Upstream, UpstreamProxy,
 };
 pub use engine::{Engine, Listeners};
+pub use running::Live;
+pub use seat::Rule;
+pub use steering::Steering;
 pub use unpack::{Damaged, Unpacking};

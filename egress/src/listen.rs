@@ -112,7 +112,8 @@ pub(crate) fn towards(
     connect: Option<Ledger>,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
-        let opening = open(&engine.policy.load(), &host, port);
+        let engine = engine.now();
+        let opening = open(&engine.policy, &host, port);
         match opening {
             Opening::Raw(tunnel) => carry(&engine, tunnel, Carries::Tcp, stream, connect).await,
             Opening::Passthrough(tunnel) => passthrough(&engine, tunnel, stream, connect).await,
@@ -122,7 +123,7 @@ pub(crate) fn towards(
 }
 
 async fn carry(
-    engine: &Shared,
+    engine: &Arc<Shared>,
     permitted: PermittedTunnel,
     carries: Carries,
     stream: impl Stream,
@@ -133,8 +134,9 @@ async fn carry(
     }
     let ledger = Ledger::open(&engine.scribe, carries.protocol());
     let watch = Watch::of(&engine.terms, permitted.route(), Exempt::default(), &ledger);
-    if let Err(denial) = watch.host(permitted.host()) {
-        ledger.note(|event| event.route = Some(permitted.route().name.clone()));
+    let seen = watch.host(permitted.host());
+    ledger.tunnels(permitted.host(), permitted.port(), &permitted.route().name);
+    if let Err(denial) = seen.and_then(|()| still_holds(engine, &permitted)) {
         let denial = denial.with_destination(permitted.host().clone(), permitted.port());
         ledger.deny(&denial);
         return engine.remember(&ledger, &denial);
@@ -143,13 +145,29 @@ async fn carry(
     ledger.silence();
     let id = connect.map_or_else(|| ledger.id(), |connect| connect.id());
     let watched = inspect.then(|| tunnel::Watched::new(&watch, ledger.clone()));
-    let exchange = tunnel::run_watched(&engine.tunnels, permitted, carries, id, stream, watched).await;
+    let tunnels = &engine.tunnels;
+    let mut exchange =
+        tunnel::run_watched(tunnels, permitted, carries, id, stream, watched, Some(&ledger)).await;
+    exchange.policy = Some(engine.scribe.policy().to_string()).filter(|policy| !policy.is_empty());
     engine.scribe.write(exchange);
+}
+
+/// Time has passed since the connection was looked at, and it is noted now: whoever changes the policy sees it, or is seen.
+fn still_holds(engine: &Arc<Shared>, permitted: &PermittedTunnel) -> Result<(), Box<Denial>> {
+    let now = engine.now();
+    now.unlocked()?;
+    match open(&now.policy, permitted.host(), permitted.port()) {
+        Opening::Inspect => {
+            let sentence = "the operator took back what allowed this connection";
+            Err(Box::new(Denial::new(DenialCode::Revoked, sentence)))
+        }
+        Opening::Passthrough(_) | Opening::Raw(_) => Ok(()),
+    }
 }
 
 /// TLS that is not opened: its SNI is the host, or nothing passes.
 async fn passthrough(
-    engine: &Shared,
+    engine: &Arc<Shared>,
     permitted: PermittedTunnel,
     stream: impl Stream,
     connect: Option<Ledger>,

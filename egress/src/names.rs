@@ -24,7 +24,7 @@ const MOST: usize = (1 << 17) - 2;
 #[derive(Debug)]
 pub struct Names {
     limit: usize,
-    covered: Vec<HostPattern>,
+    covered: RwLock<Vec<HostPattern>>,
     table: RwLock<Table>,
     v6: bool,
 }
@@ -43,7 +43,17 @@ impl Names {
         let mut table = Table::default();
         let fixed = [EGRESS_NAME, LOCAL_NAME].into_iter().filter_map(|name| Host::parse(name).ok());
         fixed.for_each(|host| table.add(&host, true));
-        Names { limit: limit.min(MOST / 2 - 2), covered, table: RwLock::new(table), v6: true }
+        Names {
+            limit: limit.min(MOST / 2 - 2),
+            covered: RwLock::new(covered),
+            table: RwLock::new(table),
+            v6: true,
+        }
+    }
+
+    /// Other patterns from now on; names keep the addresses that they have.
+    pub(crate) fn cover(&self, covered: Vec<HostPattern>) {
+        *self.covered.write().unwrap_or_else(PoisonError::into_inner) = covered;
     }
 
     /// Whether IPv6 is captured. Where it is not, a client that tried such an address first would fail, or wait.
@@ -83,7 +93,9 @@ impl Names {
     }
 
     fn add(&self, host: &Host) -> Option<u32> {
-        let covered = self.covered.iter().any(|pattern| pattern.matches(host));
+        let patterns = self.covered.read().unwrap_or_else(PoisonError::into_inner);
+        let covered = patterns.iter().any(|pattern| pattern.matches(host));
+        drop(patterns);
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         if !table.numbers.contains_key(host) && table.has_room(covered, self.limit) {
             table.add(host, covered);

@@ -5,12 +5,13 @@ mod watch;
 use crate::body::Body;
 use crate::budget::Purse;
 use crate::cut;
+use crate::running::{Allowed, Live, Running};
 use crate::screen::Terms;
-use audit::{Auditor, Decision, Event, Exchange, Finding};
+use audit::{Auditor, Decision, Event, Exchange, Finding, Lifecycle};
 use counted::{Counted, Direction};
 use http_body::Body as _;
 use http_body_util::BodyExt;
-use policy::{Denial, Request};
+use policy::{Denial, Request, Scheme};
 use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,16 +27,35 @@ const FINDINGS: usize = 32;
 pub(crate) struct Scribe {
     auditor: Auditor,
     terms: Arc<Terms>,
+    /// Names the policy that judges.
+    policy: Arc<str>,
+    running: Arc<Running>,
 }
 
 impl Scribe {
-    pub(crate) fn new(auditor: Auditor, terms: Arc<Terms>) -> Scribe {
-        Scribe { auditor, terms }
+    pub(crate) fn new(auditor: Auditor, terms: Arc<Terms>, policy: Arc<str>) -> Scribe {
+        Scribe { auditor, terms, policy, running: Arc::default() }
+    }
+    /// The same, for another policy.
+    pub(crate) fn next(&self, terms: Arc<Terms>, policy: Arc<str>) -> Scribe {
+        Scribe { terms, policy, ..self.clone() }
+    }
+    /// What names the policy that judges.
+    pub(crate) fn policy(&self) -> &Arc<str> {
+        &self.policy
+    }
+    /// What is under way.
+    pub(crate) fn running(&self) -> &Arc<Running> {
+        &self.running
+    }
+    /// A step of the bottle's life.
+    pub(crate) fn step(&self, step: Lifecycle) {
+        self.auditor.record(Event::Lifecycle(step));
     }
     #[cfg(test)]
     pub(crate) fn bare(auditor: Auditor) -> Scribe {
         let vault = credentials::Vault::from_values(Vec::new());
-        Scribe::new(auditor, Arc::new(Terms::new(vault, crate::DlpTerms::default(), 1)))
+        Scribe::new(auditor, Arc::new(Terms::new(vault, crate::DlpTerms::default(), 1)), "".into())
     }
     pub(crate) fn write(&self, mut exchange: Exchange) {
         self.terms.clean_event(&mut exchange);
@@ -51,8 +71,10 @@ impl Scribe {
 #[derive(Clone)]
 pub(crate) struct Ledger(Arc<Entry>);
 
-struct Entry {
+pub(crate) struct Entry {
     scribe: Scribe,
+    /// In the list of what is under way.
+    number: u64,
     started: Instant,
     up: AtomicU64,
     down: AtomicU64,
@@ -70,6 +92,10 @@ struct Notes {
     answered: bool,
     complete: bool,
     silent: bool,
+    /// Allowed for this once: the policy says nothing of it.
+    once: bool,
+    /// Not a request.
+    tunnel: bool,
     /// What lives as long as the exchange.
     kept: Option<Box<dyn Any + Send>>,
 }
@@ -78,26 +104,102 @@ impl Ledger {
     /// A new exchange, on the leg that this task serves. Until it is known to be complete, it was broken off.
     pub(crate) fn open(scribe: &Scribe, protocol: &str) -> Ledger {
         let notes = Notes {
-            exchange: blank(protocol),
+            exchange: Exchange {
+                policy: (!scribe.policy.is_empty()).then(|| scribe.policy.to_string()),
+                ..blank(protocol)
+            },
             denial: None,
             answered: false,
             complete: false,
             silent: false,
+            once: false,
+            tunnel: false,
             kept: None,
         };
-        Ledger(Arc::new(Entry {
-            scribe: scribe.clone(),
-            started: Instant::now(),
-            up: AtomicU64::new(0),
-            down: AtomicU64::new(0),
-            moved: Moved::default(),
-            cut: cut::here(),
-            stalled: CancellationToken::new(),
-            notes: Mutex::new(notes),
+        Ledger(scribe.running.enter(|number| {
+            Arc::new(Entry {
+                scribe: scribe.clone(),
+                number,
+                started: Instant::now(),
+                up: AtomicU64::new(0),
+                down: AtomicU64::new(0),
+                moved: Moved::default(),
+                cut: cut::here(),
+                stalled: CancellationToken::new(),
+                notes: Mutex::new(notes),
+            })
         }))
     }
     fn notes(&self) -> MutexGuard<'_, Notes> {
         self.0.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// One that is under way.
+    pub(crate) fn of(entry: Arc<Entry>) -> Ledger {
+        Ledger(entry)
+    }
+    /// What is shown of it; `None`: nothing that anybody asked for, a CONNECT that others follow.
+    pub(crate) fn live(&self) -> Option<Live> {
+        let notes = self.notes();
+        if notes.exchange.host.is_none() || (notes.silent && !notes.tunnel) {
+            return None;
+        }
+        let Exchange { id, protocol, method, host, path, route, .. } = notes.exchange.clone();
+        Some(Live {
+            id,
+            protocol,
+            method,
+            host,
+            path,
+            route,
+            since_ms: u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            bytes_up: self.0.up.load(Ordering::Relaxed),
+            bytes_down: self.0.down.load(Ordering::Relaxed),
+        })
+    }
+    /// What was allowed by the policy, for another look by another one.
+    pub(crate) fn allowed(&self) -> Option<Allowed> {
+        let notes = self.notes();
+        let exchange = &notes.exchange;
+        if notes.once || exchange.route.is_none() {
+            return None;
+        }
+        let scheme = match exchange.scheme.as_deref() {
+            Some("http") => Some(Scheme::Http),
+            Some("https") => Some(Scheme::Https),
+            _ => None,
+        };
+        Some(Allowed {
+            scheme,
+            host: exchange.host.clone()?,
+            port: exchange.port?,
+            method: exchange.method.clone(),
+            path: exchange.path.clone().unwrap_or_default(),
+        })
+    }
+    /// Which policy judges it.
+    pub(crate) fn judged_by(&self, policy: &str) {
+        self.note(|exchange| {
+            if exchange.policy.as_deref().is_some_and(|known| known != policy) {
+                exchange.policy = Some(policy.to_owned());
+            }
+        });
+    }
+    /// Allowed for this once.
+    pub(crate) fn once(&self) {
+        self.notes().once = true;
+    }
+    /// It is a tunnel to this place, by this route.
+    pub(crate) fn tunnels(&self, host: &policy::Host, port: u16, route: &str) {
+        let mut notes = self.notes();
+        notes.tunnel = true;
+        notes.exchange.host = Some(host.to_string());
+        notes.exchange.port = Some(port);
+        notes.exchange.route = Some(route.to_owned());
+    }
+    /// Ends it: it is not allowed any more.
+    pub(crate) fn revoke(&self, denial: &Denial) {
+        self.break_off(denial);
+        self.0.stalled.cancel();
     }
     /// Writes into the event.
     pub(crate) fn note(&self, write: impl FnOnce(&mut Exchange)) {
@@ -203,6 +305,7 @@ impl Ledger {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.moved.unwatch();
+        self.scribe.running.leave(self.number);
         let notes = self.notes.get_mut().unwrap_or_else(PoisonError::into_inner);
         let exchange = &mut notes.exchange;
         if exchange.code.is_none() {
@@ -241,6 +344,7 @@ pub(crate) fn blank(protocol: &str) -> Exchange {
         route: None,
         credential: None,
         upstream: None,
+        policy: None,
         status: None,
         bytes_up: 0,
         bytes_down: 0,

@@ -95,7 +95,7 @@ pub async fn run<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    run_watched(tunnels, permitted, carries, id, client, None).await
+    run_watched(tunnels, permitted, carries, id, client, None, None).await
 }
 
 /// The same, with an eye on what leaves.
@@ -106,12 +106,13 @@ pub(crate) async fn run_watched<S>(
     id: String,
     client: S,
     mut watched: Option<Watched>,
+    ledger: Option<&Ledger>,
 ) -> Exchange
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
     let began = Instant::now();
-    let moved = Moved::new();
+    let moved = Moved::new(ledger.cloned());
     let mut exchange = event(&permitted, carries, id);
     let dialled = tunnels.end.run_until_cancelled(tunnels.dialer.connect(&permitted)).await;
     match dialled.unwrap_or_else(|| Err(ending())) {
@@ -120,7 +121,10 @@ where
             exchange.upstream = Some(dialled.address.to_string());
             let purse = Purse::new(tunnels.dialer.books(), permitted.route());
             let up = Up { purse: &purse, watched: watched.as_mut() };
-            if let Some(denial) = carry(tunnels, client, dialled.stream, &moved, up).await {
+            let ended = carry(tunnels, client, dialled.stream, &moved, up).await;
+            // What was taken back ends it, whatever was heard first.
+            let revoked = ledger.and_then(Ledger::broken).map(Box::new);
+            if let Some(denial) = revoked.or(ended) {
                 note(&mut exchange, Decision::Aborted, &denial);
             }
         }
@@ -163,6 +167,7 @@ where
         },
         () = moved.silence(tunnels.idle) => Some(idle(tunnels.idle)),
         () = tunnels.end.cancelled() => Some(ending()),
+        () = moved.revoked() => Some(ending()),
     }
 }
 
@@ -194,7 +199,7 @@ async fn copy(
             return Ok(Err(error));
         }
         count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        moved.touch();
+        moved.touch(up.is_some(), bytes.len() as u64);
         if length == 0 {
             return Ok(to.shutdown().await.or_else(already_gone));
         }
@@ -230,11 +235,14 @@ struct Moved {
     down: AtomicU64,
     began: Instant,
     last_ms: AtomicU64,
+    /// Shows it to the operator, who may end it.
+    ledger: Option<Ledger>,
 }
 
 impl Moved {
-    fn new() -> Moved {
+    fn new(ledger: Option<Ledger>) -> Moved {
         Moved {
+            ledger,
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
             began: Instant::now(),
@@ -242,9 +250,22 @@ impl Moved {
         }
     }
 
-    fn touch(&self) {
+    fn touch(&self, up: bool, bytes: u64) {
+        match &self.ledger {
+            Some(ledger) if up => ledger.sent(bytes),
+            Some(ledger) => ledger.received(bytes),
+            None => {}
+        }
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// When what allowed it was taken back.
+    async fn revoked(&self) {
+        match &self.ledger {
+            Some(ledger) => ledger.stalled().cancelled().await,
+            None => std::future::pending().await,
+        }
     }
 
     fn idle_for(&self) -> Duration {

@@ -74,18 +74,21 @@ pub(crate) struct Key {
     host: policy::Host,
     port: u16,
     route: RouteId,
+    /// An id means another route once the policy has changed.
+    era: u64,
     identity: PoolIdentity,
     through_proxy: bool,
 }
 
 impl Key {
-    fn new(permitted: &Permitted, identity: PoolIdentity, through_proxy: bool) -> Key {
+    fn new(permitted: &Permitted, era: u64, identity: PoolIdentity, through_proxy: bool) -> Key {
         let request = permitted.request();
         Key {
             scheme: request.scheme,
             host: request.host.clone(),
             port: request.port,
             route: permitted.route().id,
+            era,
             identity,
             through_proxy,
         }
@@ -98,6 +101,7 @@ pub struct Client {
     dialer: Arc<Dialer>,
     connector: Arc<Connector>,
     pool: Pool,
+    era: u64,
     answer_time: Duration,
 }
 
@@ -112,7 +116,12 @@ impl Client {
         let connector = Arc::new(Connector::new(dialer.clone(), &roots, &behind_proxy, limits)?);
         let checkout_time = limits.connect_time + limits.handshake_time;
         let pool = Pool::new(limits.idle_time, checkout_time);
-        Ok(Client { dialer, connector, pool, answer_time: limits.stream_idle_time })
+        Ok(Client { dialer, connector, pool, era: 0, answer_time: limits.stream_idle_time })
+    }
+
+    /// The same for what is judged by another policy: nothing that was opened under this one is used for it.
+    pub(crate) fn next_era(&self) -> Client {
+        Client { era: self.era + 1, ..self.clone() }
     }
 
     /// For tunnels.
@@ -133,7 +142,7 @@ impl Client {
         request: Request<Body>,
     ) -> Result<Answer, Box<Denial>> {
         let through_proxy = self.dialer.next_hop(&permitted.request().host).is_some();
-        let key = Key::new(permitted, identity, through_proxy);
+        let key = Key::new(permitted, self.era, identity, through_proxy);
         let connection = self.pool.checkout(&key, &self.connector, permitted).await?;
         let spare = request::spare(&request, connection.is_reused());
         match self.send_on(connection, permitted, request).await {

@@ -88,6 +88,7 @@ impl Bridge {
                 ended = both(up, down) => ended,
                 () = clock.idle(idle) => Err(Stopped::Idle),
                 () = end.cancelled() => Err(Stopped::Quiet),
+                () = ledger.stalled().cancelled() => Err(revoked(&ledger)),
             }
         };
         match ended {
@@ -106,6 +107,11 @@ impl Bridge {
         let ends = async { tokio::join!(to_client.shutdown(), to_server.shutdown()) };
         let _gone = tokio::time::timeout(Duration::from_secs(1), ends).await;
     }
+}
+
+/// What allowed it was taken back; the ledger knows why.
+fn revoked(ledger: &Ledger) -> Stopped {
+    ledger.broken().map_or(Stopped::Quiet, |denial| Stopped::Denied(Box::new(denial)))
 }
 
 enum Stopped {

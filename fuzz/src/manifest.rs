@@ -12,6 +12,9 @@ impl Host for Machine {
     fn state(&self) -> PathBuf {
         "/home/user/.local/state".into()
     }
+    fn runtime(&self) -> PathBuf {
+        PathBuf::from("/run/user/1000/bottle")
+    }
     fn has_variable(&self, _name: &str) -> bool {
         true
     }

@@ -8,6 +8,8 @@ pub trait Host {
     fn home(&self) -> PathBuf;
     /// Where programs of this user keep state (`~/.local/state`), absolute.
     fn state(&self) -> PathBuf;
+    /// Where this user's launchers listen to their operator, absolute. No agent may reach it.
+    fn runtime(&self) -> PathBuf;
     /// Whether a variable is set and not empty.
     fn has_variable(&self, name: &str) -> bool;
     /// Whether a path exists.

@@ -150,6 +150,8 @@ impl<'a> Lower<'a> {
         let docker = self.docker(user, backend, workspace.as_deref());
         let mut sandbox = self.sandbox(layers, name.as_deref(), workspace);
         let audit_file = self.audit_file(user, name.as_deref());
+        let on_request = self.on_request(user);
+        self.steered_apart();
         if let Some(sandbox) = &mut sandbox {
             self.keep_apart(sandbox);
         }
@@ -161,6 +163,7 @@ impl<'a> Lower<'a> {
             docker: docker?,
             egress: egress?,
             audit_file: audit_file?,
+            on_request: on_request?,
         };
         lint::whole_plan(&plan, user, &mut self.problems);
         self.agent_without_credential(layers, &plan);

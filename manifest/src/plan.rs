@@ -32,6 +32,9 @@ pub struct Plan {
     pub egress: EgressPlan,
     /// Where the audit goes (absolute).
     pub audit_file: PathBuf,
+    /// The command of this machine that hears of every request to the operator.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub on_request: Option<Vec<String>>,
 }
 
 /// Which backend.
@@ -180,6 +183,29 @@ pub struct EgressPlan {
     /// How much may leave by single routes, besides that.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub route_budgets: BTreeMap<RouteId, BudgetPlan>,
+    /// What happens to requests that no route allows.
+    #[serde(default, skip_serializing_if = "UnmatchedPlan::is_deny")]
+    pub unmatched: UnmatchedPlan,
+}
+
+/// What happens to requests that no route allows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnmatchedPlan {
+    /// They are refused at once.
+    #[default]
+    Deny,
+    /// They wait for the operator.
+    Ask {
+        /// Seconds, at most.
+        wait_secs: u64,
+    },
+}
+
+impl UnmatchedPlan {
+    fn is_deny(&self) -> bool {
+        *self == UnmatchedPlan::Deny
+    }
 }
 
 /// The next hop.

@@ -168,6 +168,11 @@ pub struct Limits {
 pub struct Egress {
     /// What happens to requests that no route allows. Default: `deny`.
     pub unmatched: Option<At<Unmatched>>,
+    /// How long a request waits for the operator with `unmatched: ask`, before it is refused: `90s`, `5m`. Default: `5m`.
+    pub answer_within: Option<At<String>>,
+    /// A program of this machine, with its arguments, that is started whenever an agent asks for something: the request
+    /// stands in its standard input as JSON. No shell; it runs outside of the bottle. Default: none.
+    pub on_request: Option<At<Vec<At<String>>>>,
     /// The allowlist. The first route that covers a request decides which credential it gets and which checks it passes.
     #[serde(default)]
     pub routes: Vec<At<Route>>,
@@ -192,7 +197,8 @@ pub struct Egress {
 pub enum Unmatched {
     /// They are refused at once.
     Deny,
-    /// They wait for the operator. Not built yet.
+    /// They wait for the operator, who answers with `bottle allow`, `bottle watch` or `bottle ui`. Where nobody can
+    /// answer they are refused at once.
     Ask,
 }
 

@@ -87,6 +87,16 @@ impl Policy {
         Ok(())
     }
 
+    /// The same with more routes after all others. One whose id is taken is left out.
+    #[must_use]
+    pub fn with(&self, more: impl IntoIterator<Item = Arc<Route>>) -> Policy {
+        let mut policy = self.clone();
+        for route in more {
+            let _left_out = policy.add_route(route);
+        }
+        policy
+    }
+
     /// All routes, in the order of the plan.
     pub fn routes(&self) -> &[Arc<Route>] {
         &self.routes
@@ -191,6 +201,13 @@ pub(crate) enum Facet {
 }
 
 const FACETS: [Facet; 5] = [Facet::Port, Facet::Scheme, Facet::Protocol, Facet::Method, Facet::Path];
+
+impl Route {
+    /// Whether a request is covered. Another route may come first: [`decide`] says which one is meant.
+    pub fn covers(&self, request: &Request) -> bool {
+        covers(self, request)
+    }
+}
 
 fn covers(route: &Route, request: &Request) -> bool {
     FACETS.iter().all(|facet| !differs(*facet, route, request))

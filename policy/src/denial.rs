@@ -52,6 +52,12 @@ pub enum DenialCode {
     UpstreamTimeout,
     /// The operator's upstream proxy could not be reached, verified or used, or did not let this through.
     UpstreamProxy,
+    /// The operator's kill switch is on: nothing goes out.
+    KillSwitch,
+    /// The operator was asked and said no, or did not answer in time.
+    NotGranted,
+    /// The rule that let it through holds no longer.
+    Revoked,
     /// The engine is ending or failed internally.
     EgressFailure,
 }
@@ -81,6 +87,9 @@ impl DenialCode {
             DenialCode::UpstreamUnreachable => "upstream-unreachable",
             DenialCode::UpstreamTimeout => "upstream-timeout",
             DenialCode::UpstreamProxy => "upstream-proxy",
+            DenialCode::KillSwitch => "kill-switch",
+            DenialCode::NotGranted => "not-granted",
+            DenialCode::Revoked => "revoked",
             DenialCode::EgressFailure => "egress-failure",
         }
     }

@@ -72,7 +72,7 @@ impl Proposal {
 
     /// Whether a request is covered.
     pub fn covers(&self, request: &Request) -> bool {
-        crate::decide::differences(&self.route(RouteId(0), String::new()), request).is_empty()
+        self.route(RouteId(0), String::new()).covers(request)
     }
 }
 

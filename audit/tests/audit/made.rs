@@ -18,6 +18,7 @@ pub(crate) fn exchange(decision: Decision, host: &str, code: Option<&str>) -> Ev
         port: Some(443),
         path: Some("/".to_owned()),
         route: None,
+        policy: None,
         credential: None,
         upstream: None,
         status: Some(200),

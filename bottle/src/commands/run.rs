@@ -1,6 +1,7 @@
 //! `bottle run`: hold an agent in a bottle.
 use crate::failure::{Failure, Outcome};
-use crate::load::{self, Choice};
+use crate::load::{self, Choice, Wanted};
+use crate::operate::Operation;
 use crate::run::{Wishes, hold};
 use crate::say;
 use clap::Args;
@@ -32,6 +33,13 @@ pub struct RunArgs {
     /// No terminal for the agent, even when there is one.
     #[arg(long)]
     pub no_tty: bool,
+    /// Nobody is to be asked: what no route allows is refused at once, also with `unmatched: ask`.
+    #[arg(long)]
+    pub unattended: bool,
+    /// Let out what no route allows, for this run, and propose the routes for it at the end. Never to private addresses; and
+    /// what is sought in what leaves is sought as ever.
+    #[arg(long, conflicts_with = "unattended")]
+    pub learn: bool,
     /// Neither preflight nor summary.
     #[arg(long, short)]
     pub quiet: bool,
@@ -54,17 +62,18 @@ the bottle itself failed or was told wrong; 126 when the program cannot be execu
 
 /// Holds it.
 pub fn run(args: &RunArgs) -> Outcome {
-    let plan = plan(args)?;
+    let (plan, wanted) = plan(args)?;
     // An image says what it runs; this machine does not.
     if plan.agent.command.is_empty() && plan.docker.is_none() {
         return Err(Failure::new("no program to run")
             .help("name one: `bottle run -- CMD`, or `agent.command` in the manifest"));
     }
     let env = args.env.iter().map(|variable| parse_variable(variable)).collect::<Result<_, _>>()?;
-    hold(plan, &Wishes { env, no_terminal: args.no_tty, quiet: args.quiet })
+    let operation = Operation { wanted, unattended: args.unattended, learn: args.learn };
+    hold(plan, &Wishes { env, no_terminal: args.no_tty, quiet: args.quiet, operation })
 }
 
-fn plan(args: &RunArgs) -> Result<Plan, Failure> {
+fn plan(args: &RunArgs) -> Result<(Plan, Wanted), Failure> {
     let choice = Choice {
         manifest: args.manifest.as_deref(),
         presets: &args.preset,
@@ -72,7 +81,7 @@ fn plan(args: &RunArgs) -> Result<Plan, Failure> {
         workspace: args.workspace.as_deref(),
         backend: args.backend.as_deref(),
     };
-    let (_, loaded) = load::load(&choice)?;
+    let (written, loaded) = load::load(&choice)?;
     if !args.quiet && !loaded.warnings.list.is_empty() {
         say::err(&format!("{}\n", loaded.warnings.render(load::colours())));
     }
@@ -80,7 +89,7 @@ fn plan(args: &RunArgs) -> Result<Plan, Failure> {
     if !args.command.is_empty() {
         plan.agent.command.clone_from(&args.command);
     }
-    Ok(plan)
+    Ok((plan, Wanted::of(&choice, &written)))
 }
 
 fn parse_variable(text: &str) -> Result<(String, String), Failure> {

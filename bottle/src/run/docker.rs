@@ -34,6 +34,7 @@ use sandbox::linux::{Appeared, Places};
 use sandbox::provision::{EGRESS_PORT, HostTrust, Provision, ProvisionInput, provision};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -64,6 +65,7 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     let created = yard.create_agent(&mut containers, places.as_ref(), size)?;
     let found = yard.look_inside(&created)?;
     let mut sidecar = runtime.0.block_on(briefing)??;
+    run.operated.borrow_mut().engine(Arc::new(sidecar.far.clone()), run.vault, run.planted);
     yard.furnish(&created, found, &sidecar.ca_pem)?;
     let survey = places.as_ref().map(|places| places.survey.clone()).unwrap_or_default();
     let walls = preflight::Walls::of(&survey, Vec::new());
@@ -80,7 +82,8 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     let relay =
         terminal.zip(inmate.take_terminal()).map(|(one, other)| Relay::over(one, other)).transpose()?;
     let handle = runtime.handle();
-    let attendance = Attendance { relay, signals, ports, time_limit: run.time_limit(), runtime: handle };
+    let attendance =
+        Attendance { relay, signals, ports, time_limit: run.time_limit(), hub: run.hub(), runtime: handle };
     let attended = attendance.attend(&mut inmate)?;
     drop(inmate);
     run.note_the_end(attended);
@@ -219,6 +222,7 @@ impl<'a> Yard<'a> {
         containers: &Bottle,
         docker::Wire { input, output }: docker::Wire,
     ) -> Result<JoinHandle<Result<Sidecar, Failure>>, Failure> {
+        let posture = self.run.operated.borrow().posture();
         let inner = containers.egress_address().map_err(walls_failure)?;
         let briefing = Briefing {
             version: VERSION,
@@ -230,9 +234,13 @@ impl<'a> Yard<'a> {
             egress: self.run.plan.egress.clone(),
             supplies: self.supplies.take().unwrap_or_default(),
             slots: self.run.vault.hand_over(),
+            attended: posture.attended,
+            locked: posture.locked,
+            learn: posture.learn,
         };
         let auditor = self.run.auditor.clone();
-        Ok(self.runtime.0.spawn(Sidecar::brief(Wire { input, output }, briefing, auditor)))
+        let notices = posture.notices.unwrap_or_else(|| Arc::new(|_| {}));
+        Ok(self.runtime.0.spawn(Sidecar::brief(Wire { input, output }, briefing, auditor, notices)))
     }
 
     fn create_agent<'b>(

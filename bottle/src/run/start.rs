@@ -1,17 +1,19 @@
 //! From the plan to walls, engine and a running agent. Walls and engine are made at the same time.
 use super::environment::{self, Variables};
 use crate::canary::Planted;
-use crate::engine::{self, Supplies};
+use crate::engine::{self, Posture, Supplies};
 use crate::failure::{BOTTLE_FAILED, Failure};
 use crate::style::neutral;
 use audit::Auditor;
 use credentials::Vault;
-use egress::{CertificateAuthority, Config, Engine, Listeners};
+use credentials::remote::HandedExact;
+use egress::{CertificateAuthority, Config, Engine, Listeners, Steering};
 use manifest::Plan;
 use policy::{HostPattern, Protocol, Route, Scheme};
 use sandbox::linux::{InsideListeners, Prepared};
 use sandbox::provision::{EGRESS_PORT, HostTrust, Provision, ProvisionInput, provision};
 use sandbox::{LaunchFault, SandboxError, Spec, Stdio};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
@@ -31,6 +33,8 @@ pub struct Start<'a> {
     pub auditor: &'a Auditor,
     /// Canaries.
     pub planted: &'a Planted,
+    /// What the engine is told of its operator; taken once.
+    pub posture: RefCell<Option<Posture>>,
     /// Variables from the command line.
     pub overrides: &'a [(String, String)],
     /// Terminal or not.
@@ -55,7 +59,15 @@ impl Start<'_> {
         let ca = CertificateAuthority::generate(self.slug)?;
         let (spec, missing) = self.spec(ca.certificate_pem())?;
         let (prepared, engine) = std::thread::scope(|scope| {
-            let engine = scope.spawn(|| self.engine_parts(ca));
+            let parts = Parts {
+                plan: self.plan,
+                slug: self.slug,
+                vault: self.vault,
+                auditor: self.auditor,
+                canaries: self.planted.values(),
+            };
+            let posture = self.posture.take().unwrap_or_default();
+            let engine = scope.spawn(move || parts.make(ca, posture));
             // On this thread: the kernel kills the bottle when the thread that made it ends.
             let prepared = sandbox::linux::prepare(&spec);
             (prepared, engine.join())
@@ -65,16 +77,6 @@ impl Start<'_> {
         let mut prepared = prepared.map_err(walls_failure)?;
         let egress = EngineRoom::start(runtime, config, prepared.take_listeners())?;
         Ok(Ready { prepared, egress, missing, unsought })
-    }
-
-    fn engine_parts(&self, ca: CertificateAuthority) -> Result<(Runtime, Config, Vec<String>), Failure> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
-        let supplies = Supplies { canaries: self.planted.values(), ..Supplies::read(&self.plan.egress)? };
-        let unsought = engine::unsought(&self.plan.egress, self.vault, &supplies);
-        let (vault, auditor) = (self.vault.clone(), self.auditor.clone());
-        let config = engine::config(&self.plan.egress, supplies, self.slug, vault, ca, auditor)?;
-        Ok((runtime, config, unsought))
     }
 
     fn spec(&self, ca_pem: &str) -> Result<(Spec, Vec<String>), Failure> {
@@ -109,6 +111,32 @@ impl Start<'_> {
     }
 }
 
+/// What an engine is made of.
+struct Parts<'a> {
+    plan: &'a Plan,
+    slug: &'a str,
+    vault: &'a Vault,
+    auditor: &'a Auditor,
+    canaries: Vec<HandedExact>,
+}
+
+impl Parts<'_> {
+    fn make(
+        self,
+        ca: CertificateAuthority,
+        posture: Posture,
+    ) -> Result<(Runtime, Config, Vec<String>), Failure> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
+        let egress = &self.plan.egress;
+        let supplies = Supplies { canaries: self.canaries, ..Supplies::read(egress)? };
+        let unsought = engine::unsought(egress, self.vault, &supplies);
+        let (vault, auditor) = (self.vault.clone(), self.auditor.clone());
+        let config = engine::config(egress, supplies, self.slug, vault, ca, auditor, posture)?;
+        Ok((runtime, config, unsought))
+    }
+}
+
 /// The walls' own hint becomes ours. They name files that an agent named, and say what an engine said: a terminal obeys none of
 /// it. A program that is not there is the user's matter, and has a shell's exit codes.
 pub fn walls_failure(error: SandboxError) -> Failure {
@@ -138,6 +166,14 @@ impl EngineRoom {
         let InsideListeners { tcp, dns_udp, dns_tcp } = inside;
         room.engine = Some(Engine::start(config, Listeners { tcp, dns_udp, dns_tcp, captured: true })?);
         Ok(room)
+    }
+
+    /// The operator's side of the engine.
+    /// # Errors
+    /// When it has ended.
+    pub fn steering(&self) -> Result<Steering, Failure> {
+        let engine = self.engine.as_ref().ok_or_else(|| Failure::new("the engine has ended"))?;
+        Ok(engine.steering())
     }
 
     /// For what else is to run beside the engine.

@@ -1,4 +1,5 @@
 //! The launcher's side: brief a sidecar, write down what it reports, answer what it asks.
+use super::helm::{self, Far};
 use super::{Briefing, Order, Report, line, understood};
 use crate::failure::Failure;
 use crate::style::neutral;
@@ -6,6 +7,7 @@ use audit::Auditor;
 use credentials::reference::SlotPlan;
 use credentials::remote::Watch;
 use credentials::{Fresh, TokenRef};
+use egress::desk::Notices;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
@@ -50,6 +52,8 @@ pub struct Sidecar {
     broken: Option<oneshot::Receiver<()>>,
     /// Whether it was asked to end.
     asked: Arc<AtomicBool>,
+    /// Its engine, for the operator.
+    pub far: Far,
     /// The bottle's CA, PEM.
     pub ca_pem: String,
 }
@@ -62,6 +66,7 @@ impl Sidecar {
         wire: Wire<I, O>,
         briefing: Briefing,
         auditor: Auditor,
+        notices: Notices,
     ) -> Result<Sidecar, Failure>
     where
         I: AsyncWrite + Unpin + Send + 'static,
@@ -80,7 +85,7 @@ impl Sidecar {
             Ok(Err(error)) => return Err(Failure::new(format!("the sidecar cannot be understood: {error}"))),
             Err(_) => return Err(Failure::new("the sidecar's engine did not answer in 30 seconds")),
         };
-        Ok(Sidecar::attended(Attendant::new(orders, slots, auditor), reports, ca_pem))
+        Ok(Sidecar::attended(Attendant::new(Far::new(orders, slots), auditor, notices), reports, ca_pem))
     }
 
     fn attended(
@@ -89,6 +94,7 @@ impl Sidecar {
         ca_pem: String,
     ) -> Sidecar {
         let (orders, asked) = (attendant.orders.clone(), Arc::new(AtomicBool::new(false)));
+        let far = attendant.far.clone();
         let (tell, broken) = oneshot::channel();
         let may_end = Arc::clone(&asked);
         let listener = tokio::spawn(async move {
@@ -99,7 +105,7 @@ impl Sidecar {
             }
             orderly
         });
-        Sidecar { orders, listener, broken: Some(broken), asked, ca_pem }
+        Sidecar { orders, listener, broken: Some(broken), asked, far, ca_pem }
     }
 
     /// Comes to an end with true when the sidecar has gone, or cannot be trusted any more, before it was asked to end: no agent
@@ -163,8 +169,9 @@ async fn hear(reports: &mut (impl tokio::io::AsyncBufRead + Unpin)) -> io::Resul
 /// Listens until the sidecar has ended.
 struct Attendant {
     orders: Sender<Order>,
-    slots: Vec<SlotPlan>,
+    far: Far,
     auditor: Auditor,
+    notices: Notices,
     /// Orders for which there is no room yet.
     unsent: VecDeque<Order>,
     /// Looks in a row at which the sidecar took none.
@@ -176,14 +183,16 @@ struct Attendant {
 }
 
 impl Attendant {
-    fn new(orders: Sender<Order>, slots: Vec<SlotPlan>, auditor: Auditor) -> Attendant {
+    fn new(far: Far, auditor: Auditor, notices: Notices) -> Attendant {
         let room = Arc::new(Semaphore::new(MOST_QUESTIONS));
-        Attendant { orders, slots, auditor, unsent: VecDeque::new(), deaf: 0, told: false, room }
+        let orders = far.orders().clone();
+        Attendant { orders, far, auditor, notices, unsent: VecDeque::new(), deaf: 0, told: false, room }
     }
 
     /// True when it ended in good order.
     async fn attend(mut self, mut reports: BufReader<impl AsyncRead + Unpin>) -> bool {
-        let mut watch = Watch::new(&self.slots);
+        let mut slots = self.far.slots().clone();
+        let mut watch = Watch::new(&slots);
         let mut clock = tokio::time::interval(LOOK_EVERY);
         // A report that was read in part must not be lost to the clock: it is read to its end in a future of its own.
         let mut hearing = Box::pin(next(&mut reports));
@@ -204,19 +213,33 @@ impl Attendant {
                         return false;
                     }
                 },
-                _ = clock.tick() => if !self.look(&mut watch) {
-                    tracing::error!("the sidecar does not listen");
-                    return false;
-                },
+                _ = clock.tick() => {
+                    self.follow(&mut slots, &mut watch);
+                    if !self.look(&mut watch) {
+                        tracing::error!("the sidecar does not listen");
+                        return false;
+                    }
+                }
             }
         }
     }
 
+    /// The files of a manifest that was read again.
+    fn follow(&self, slots: &mut Vec<SlotPlan>, watch: &mut Watch) {
+        let now = self.far.slots();
+        if *now != *slots {
+            slots.clone_from(&now);
+            *watch = Watch::new(slots);
+        }
+    }
+
     async fn obey(&self, report: Report) {
+        let Some(report) = helm::heard(&self.far, report) else { return };
         match report {
             Report::Event(event) => self.auditor.record(event),
+            Report::Petition(petition) => (self.notices)(&petition),
             Report::Ask { id, reference } => self.answer(id, reference),
-            Report::Ready { .. } | Report::Failed { .. } | Report::Ended => {}
+            Report::Ready { .. } | Report::Failed { .. } | Report::Steered { .. } | Report::Ended => {}
         }
     }
 
@@ -228,7 +251,8 @@ impl Attendant {
             let _does_not_listen = self.orders.try_send(Order::Fresh { id, outcome });
             return;
         };
-        let (orders, known) = (self.orders.clone(), self.slots.iter().any(|slot| slot.source == reference));
+        let (orders, known) =
+            (self.orders.clone(), self.far.slots().iter().any(|slot| slot.source == reference));
         drop(tokio::spawn(async move {
             let ask = move || {
                 if known { Fresh::ask(&reference) } else { Err("no source of this bottle".to_owned()) }

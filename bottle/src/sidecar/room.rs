@@ -1,6 +1,6 @@
 //! The sidecar's side: an engine that is told everything by its launcher, and tells it everything.
-use super::{Briefing, Order, Report, hear, say};
-use crate::engine;
+use super::{Briefing, Order, Report, hear, helm, say};
+use crate::engine::{self, Posture};
 use crate::failure::{Failure, Outcome};
 use audit::{Auditor, Event};
 use credentials::{Fresh, Sources, TokenRef, Vault};
@@ -39,7 +39,7 @@ pub fn serve(
             return Err(failure);
         }
     };
-    let orderly = link.obey(&mut orders, &room.auditor);
+    let orderly = link.obey(&mut orders, &room);
     room.end(orderly);
     if orderly {
         link.report(Report::Ended);
@@ -86,14 +86,15 @@ impl Room {
         link: &Arc<Link>,
         listen: impl FnOnce(Option<IpAddr>) -> Result<Ears, Failure>,
     ) -> Result<Room, Failure> {
-        let Briefing { version: _, slug, inner, egress, supplies, slots } = briefing;
+        let Briefing { version: _, slug, inner, egress, supplies, slots, attended, locked, learn } = briefing;
         let vault = Vault::beside(slots, Arc::clone(link) as Arc<dyn Sources>);
         let auditor = auditor(&slug, link);
+        let posture = Posture { attended, locked, learn, notices: Some(notices(link)) };
         let ca = CertificateAuthority::generate(&slug)?;
         let ca_pem = ca.certificate_pem().to_owned();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
-        let config = engine::config(&egress, supplies, &slug, vault, ca, auditor.clone())?;
+        let config = engine::config(&egress, supplies, &slug, vault, ca, auditor.clone(), posture)?;
         let Ears { listeners, tether } = listen(inner)?;
         let engine = {
             let _on = runtime.enter();
@@ -118,6 +119,13 @@ impl Room {
 fn auditor(slug: &str, link: &Arc<Link>) -> Auditor {
     let link = Arc::clone(link);
     Auditor::forwarding(slug, Box::new(move |event: &Event| link.report(Report::Event(event.clone()))))
+}
+
+fn notices(link: &Arc<Link>) -> egress::desk::Notices {
+    let link = Arc::clone(link);
+    Arc::new(move |petition| {
+        link.report(Report::Petition(Box::new(petition.clone())));
+    })
 }
 
 /// To the launcher and back.
@@ -161,13 +169,19 @@ impl Link {
     }
 
     /// Until the launcher is gone, or says so: true when it said so.
-    fn obey(&self, orders: &mut impl BufRead, auditor: &Auditor) -> bool {
+    fn obey(self: &Arc<Link>, orders: &mut impl BufRead, room: &Room) -> bool {
+        let steering = room.engine.steering();
+        let sources = Arc::clone(self) as Arc<dyn Sources>;
         loop {
             match hear::<Order>(orders) {
                 Ok(Some(Order::End)) => return true,
                 Ok(Some(Order::Fresh { id, outcome })) => self.answer(id, outcome),
                 Ok(Some(Order::Changed { path })) => *locked(&self.changes).entry(path).or_default() += 1,
-                Ok(Some(Order::Unrecorded { why })) => auditor.give_up(&why),
+                Ok(Some(Order::Unrecorded { why })) => room.auditor.give_up(&why),
+                Ok(Some(Order::Steer { id, helm })) => {
+                    let said = helm::obey(&steering, helm, &sources);
+                    self.report(Report::Steered { id, said });
+                }
                 Ok(Some(Order::Start(_)) | None) => return false,
                 Err(error) => {
                     tracing::error!(%error, "the launcher");

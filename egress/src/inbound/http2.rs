@@ -113,7 +113,8 @@ async fn serve(connection: Arc<Connection>, request: Request<RecvStream>, respon
     let unanswered = Unanswered::new(respond);
     let protocol = request.extensions().get::<h2::ext::Protocol>();
     let upgrades = protocol.is_some_and(|protocol| protocol.as_str() == "websocket");
-    let ledger = Ledger::open(&connection.engine.scribe, if upgrades { "ws" } else { "h2" });
+    let engine = connection.engine.now();
+    let ledger = Ledger::open(&engine.scribe, if upgrades { "ws" } else { "h2" });
     ledger.keep(Busy::new(&connection));
     let head_only = request.method() == Method::HEAD;
     let (request, tunnel) = open(request, upgrades, unanswered.said());
@@ -121,7 +122,7 @@ async fn serve(connection: Arc<Connection>, request: Request<RecvStream>, respon
         // What was given up before anybody looked at it is not begun.
         biased;
         () = unanswered.given_up() => return,
-        answered = answer(&connection, request, upgrades, unanswered.said(), &ledger) => answered,
+        answered = answer(&connection, &engine, request, upgrades, unanswered.said(), &ledger) => answered,
     };
     match (answered, tunnel) {
         (Answered::Switched(head, bridge), Some(tunnel)) => {
@@ -153,20 +154,21 @@ fn says_continue(expectation: &HeaderValue) -> bool {
 
 async fn answer(
     connection: &Arc<Connection>,
+    engine: &Arc<Shared>,
     mut request: Request<Body>,
     upgrades: bool,
     said: Said,
     ledger: &Ledger,
 ) -> Answered {
     if let Some(denial) = no_tunnel(&request, upgrades) {
-        return Answered::Response(refuse(connection, &denial, ledger, Shape::Text));
+        return Answered::Response(refuse(engine, &denial, ledger, Shape::Text));
     }
     if upgrades {
         // RFC 8441 section 5: what was a GET with Upgrade.
         *request.method_mut() = Method::GET;
     }
-    let judged = judge(connection, request, upgrades, Some(Teller::H2(said)), ledger).await;
-    judged.unwrap_or_else(|(denial, shape)| Answered::Response(refuse(connection, &denial, ledger, shape)))
+    let judged = judge(connection, engine, request, upgrades, Some(Teller::H2(said)), ledger).await;
+    judged.unwrap_or_else(|(denial, shape)| Answered::Response(refuse(engine, &denial, ledger, shape)))
 }
 
 /// Why a CONNECT is none that is served here.

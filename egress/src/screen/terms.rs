@@ -32,7 +32,7 @@ pub(crate) struct Terms {
     verdicts: Mutex<HashMap<(RouteId, bool), Arc<Verdicts>>>,
     stand_ins: StandIns,
     /// The pieces of values that went to each host of late.
-    memory: Memory,
+    memory: Arc<Memory>,
     began: Instant,
     room: Room,
 }
@@ -68,8 +68,13 @@ impl Terms {
         let stand_in = |slot: &Slot| Some(dlp.key.fingerprint(vault.placeholder(*slot)?.as_str().as_bytes()));
         let stand_ins = Arc::new(vault.slots().iter().filter_map(stand_in).collect());
         let (compiled, verdicts, room) = (Mutex::default(), Mutex::default(), Room::new(decoders));
-        let (memory, began) = (Memory::new(HOSTS, REMEMBERED), Instant::now());
+        let (memory, began) = (Arc::new(Memory::new(HOSTS, REMEMBERED)), Instant::now());
         Terms { vault, dlp, outward, inward, compiled, verdicts, stand_ins, memory, began, room }
+    }
+    /// Other ones, that remember what these saw: a change of policy is no way to begin anew.
+    pub(crate) fn succeeding(old: &Terms, vault: Vault, dlp: DlpTerms, decoders: usize) -> Terms {
+        let (memory, began) = (Arc::clone(&old.memory), old.began);
+        Terms { memory, began, ..Terms::new(vault, dlp, decoders) }
     }
     /// What is done about findings in what leaves by this route.
     pub(crate) fn outward(&self, route: RouteId) -> Arc<Verdicts> {

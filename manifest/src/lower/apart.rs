@@ -16,6 +16,8 @@ pub(super) enum Purpose {
     Executed,
     /// Writes the audit to it.
     Audit,
+    /// Hears its operator there: not even to be seen, for a socket that is seen can be spoken to.
+    Control,
     /// Believes what it says (roots, certificates, values to look for): in the workspace it is write-protected.
     Trusted,
 }
@@ -84,7 +86,8 @@ fn parts(sandbox: &SandboxPlan) -> Vec<Part> {
 
 impl Part {
     fn reaches(&self, path: &Path, purpose: Purpose) -> bool {
-        (self.writable || purpose == Purpose::Secret) && path.starts_with(&self.path)
+        (self.writable || matches!(purpose, Purpose::Secret | Purpose::Control))
+            && path.starts_with(&self.path)
     }
 }
 
@@ -105,6 +108,12 @@ impl HostPath {
             Purpose::Audit => (
                 format!("the audit `{path}` lies in {place}, where the agent could rewrite it"),
                 "name a file outside: `audit: { file: … }`; or choose a narrower folder for the agent",
+            ),
+            Purpose::Control => (
+                format!(
+                    "{place} holds `{path}`, where bottles are steered: the agent could answer its own requests"
+                ),
+                "choose a narrower folder for the agent",
             ),
             Purpose::Trusted => (
                 format!("`{path}` lies in {place}, where the agent could change what is trusted"),

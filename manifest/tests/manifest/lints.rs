@@ -228,7 +228,23 @@ fn the_workspace_is_a_project() {
 fn what_is_not_built_is_refused_as_such() {
     all_told(&[
         ("backend: kubernetes\n", "the backend `kubernetes` is not built yet"),
-        ("egress: { unmatched: ask }\n", "`unmatched: ask` is not built yet"),
+        ("egress: { answer_within: 5m }\n", "`answer_within` means something with `unmatched: ask` alone"),
+        ("egress: { unmatched: ask, answer_within: 2d }\n", "nothing waits longer than a day"),
+    ]);
+}
+
+/// A socket can be spoken to through a read-only mount too.
+#[test]
+fn where_bottles_are_steered_from_is_out_of_the_agents_reach() {
+    all_told(&[
+        (
+            "mounts: [{ path: /run/user/1000, mode: ro, optional: true }]\n",
+            "the agent could answer its own requests",
+        ),
+        (
+            "mounts: [{ path: ~/.local/state/bottle, mode: rw, optional: true }]\n",
+            "where the agent could rewrite it",
+        ),
     ]);
 }
 

@@ -20,6 +20,9 @@ impl Host for Paper {
     fn state(&self) -> PathBuf {
         "/home/ada/.local/state".into()
     }
+    fn runtime(&self) -> PathBuf {
+        "/run/user/1000/bottle".into()
+    }
     fn has_variable(&self, name: &str) -> bool {
         self.variables.contains(&name)
     }

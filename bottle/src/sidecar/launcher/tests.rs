@@ -9,8 +9,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 fn taken_over() -> (Sidecar, DuplexStream, Receiver<Order>) {
     let (orders, queue) = channel(QUEUE);
     let (says, hears) = tokio::io::duplex(64 * 1024);
-    let attendant = Attendant::new(orders, Vec::new(), Auditor::discarding("dev"));
+    let attendant = attendant(orders, Auditor::discarding("dev"));
     (Sidecar::attended(attendant, BufReader::new(hears), String::new()), says, queue)
+}
+
+fn attendant(orders: Sender<Order>, auditor: Auditor) -> Attendant {
+    Attendant::new(Far::new(orders, Vec::new()), auditor, Arc::new(|_| {}))
 }
 
 async fn is_broken(sidecar: &mut Sidecar) -> bool {
@@ -67,7 +71,7 @@ async fn a_sidecar_that_takes_no_order_is_given_up_and_not_waited_for() {
     let (orders, mut queue) = channel(1);
     orders.try_send(Order::End).expect("room for one");
     let auditor = Auditor::discarding("dev");
-    let mut attendant = Attendant::new(orders, Vec::new(), auditor.clone());
+    let mut attendant = attendant(orders, auditor.clone());
     let mut watch = Watch::new(&[]);
     assert!((0..100).all(|_| attendant.look(&mut watch)), "nothing to say is no deafness");
     auditor.give_up("the disk is full");
