@@ -1,6 +1,7 @@
 //! The engine from outside: wire dialogues on loopback with upstreams of the tests' own.
 mod egress {
     mod answers;
+    mod asking;
     mod backpressure;
     mod bombs;
     mod budgets;
@@ -15,6 +16,7 @@ mod egress {
     mod idle;
     mod interim;
     mod legs;
+    mod revoked;
     mod rules;
     mod secrets;
     mod streams;
