@@ -11,7 +11,10 @@ impl Run<'_> {
     pub(super) fn propose(&self, began: Timestamp) {
         if let Err(failure) = self.write_proposal(began) {
             let slug = self.claim.slug();
-            say::err(&format!("bottle: warning: {}; `bottle learn {slug}` proposes from the audit\n", neutral(&failure.what)));
+            say::err(&format!(
+                "bottle: warning: {}; `bottle learn {slug}` proposes from the audit\n",
+                neutral(&failure.what)
+            ));
         }
     }
 
@@ -27,7 +30,10 @@ impl Run<'_> {
         }
         say::err(&format!("\n{}{}", coloured(&proposed.diff, style), proposed.told()));
         let file = learn::write(&proposed, None)?;
-        say::err(&format!("wrote {}: look at each route before you keep it\n", neutral(&file.display().to_string())));
+        say::err(&format!(
+            "wrote {}: look at each route before you keep it\n",
+            neutral(&file.display().to_string())
+        ));
         Ok(())
     }
 }
