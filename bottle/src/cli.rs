@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, logs, man, mcp, prune,
-    ps, run, scan, stop,
+    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, learn, logs, man, mcp,
+    policy, prune, ps, report, run, scan, stop,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -35,6 +35,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Say whether a request would go out, by which route, and why.
     Explain(explain::ExplainArgs),
+    /// Compare policies: what a manifest allows, and what another one changes.
+    Policy(policy::PolicyArgs),
     /// Look for secrets in files, as the engine does in what leaves.
     Scan(scan::ScanArgs),
     /// Run the egress engine alone, as an explicit proxy for sandboxes that exist already.
@@ -54,6 +56,10 @@ pub enum Command {
     Stop(stop::StopArgs),
     /// Show what a bottle did.
     Logs(logs::LogsArgs),
+    /// Write a page about a run: when, where to, what was refused, what was found.
+    Report(report::ReportArgs),
+    /// Propose the narrowest routes that explain what an audit saw.
+    Learn(learn::LearnArgs),
     /// Remove what ended bottles left.
     Prune(prune::PruneArgs),
     /// Check that this machine can hold a bottle.
@@ -77,6 +83,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Policy(args) => policy::run(&args),
             Command::Scan(args) => scan::run(&args),
             Command::Egress(args) => egress::run(&args),
             Command::Engine(args) => engine::run(&args),
@@ -86,6 +93,8 @@ impl Cli {
             Command::Ps(args) => ps::run(&args),
             Command::Stop(args) => stop::run(&args),
             Command::Logs(args) => logs::run(&args),
+            Command::Report(args) => report::run(&args),
+            Command::Learn(args) => learn::run(&args),
             Command::Prune(args) => prune::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),

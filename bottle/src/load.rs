@@ -2,6 +2,7 @@
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::style::Style;
+use manifest::edit::{Addition, EditError, add_routes};
 use manifest::{LARGEST, Loaded, Overrides, Place, Problems};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -122,19 +123,53 @@ pub fn colours() -> bool {
 /// # Errors
 /// When there is no manifest to read, or it has mistakes: all of them.
 pub fn load(choice: &Choice<'_>) -> Result<(Written, Loaded), NoPlan> {
-    let machine = Machine::this()?;
     let here = here()?;
     let written = find(choice, &here)?;
-    let folder = written.file.as_deref().and_then(Path::parent).unwrap_or(&here);
-    let workspace = choice.workspace.map(|path| here.join(path));
-    let place = Place {
-        name: &written.name,
-        file: written.file.as_deref(),
-        folder,
-        overrides: Overrides { name: choice.name, workspace: workspace.as_deref(), backend: choice.backend },
-    };
-    let loaded = manifest::load(&written.text, place, &machine).map_err(NoPlan::Wrong)?;
+    let loaded =
+        in_place(choice, &written, &here, |place, machine| manifest::load(&written.text, place, machine))?
+            .map_err(NoPlan::Wrong)?;
     Ok((written, loaded))
+}
+
+/// What a manifest means where another one stands: relative paths, names and what is protected are the same for both.
+///
+/// # Errors
+/// As of [`load`].
+pub fn load_instead_of(standing: &Path, file: &Path) -> Result<Loaded, NoPlan> {
+    let here = here()?;
+    let choice = Choice { manifest: Some(file), ..Choice::default() };
+    let mut written = find(&choice, &here)?;
+    written.file = crate::find::manifest(Some(standing), &here)?;
+    in_place(&choice, &written, &here, |place, machine| manifest::load(&written.text, place, machine))?
+        .map_err(NoPlan::Wrong)
+}
+
+/// The text of a manifest that was found with routes added to it; it means what it meant, and these routes.
+///
+/// # Errors
+/// When this machine cannot be asked, or (inside) the routes cannot be added.
+pub fn with_routes(
+    choice: &Choice<'_>,
+    written: &Written,
+    additions: &[Addition],
+) -> Result<Result<String, EditError>, Failure> {
+    let here = here()?;
+    in_place(choice, written, &here, |place, machine| add_routes(&written.text, additions, place, machine))
+}
+
+/// Does something with a manifest where it stands.
+fn in_place<T>(
+    choice: &Choice<'_>,
+    written: &Written,
+    here: &Path,
+    work: impl FnOnce(Place<'_>, &Machine) -> T,
+) -> Result<T, Failure> {
+    let machine = Machine::this()?;
+    let folder = written.file.as_deref().and_then(Path::parent).unwrap_or(here);
+    let workspace = choice.workspace.map(|path| here.join(path));
+    let overrides = Overrides { name: choice.name, workspace: workspace.as_deref(), backend: choice.backend };
+    let place = Place { name: &written.name, file: written.file.as_deref(), folder, overrides };
+    Ok(work(place, &machine))
 }
 
 fn here() -> Result<PathBuf, Failure> {

@@ -16,6 +16,7 @@ pub mod summary;
 pub mod terminal;
 
 use crate::canary::Planted;
+use crate::control::Hub;
 use crate::control::steer::Near;
 use crate::engine;
 use crate::failure::{Failure, Outcome};
@@ -132,8 +133,14 @@ impl Run<'_> {
             terminal.zip(prepared.take_pty()).map(|(terminal, pty)| Relay::new(terminal, pty)).transpose()?;
         let mut running = prepared.launch().map_err(walls_failure)?;
         journal::step(self.auditor, "agent-started", None);
-        let attendance =
-            Attendance { relay, signals, ports, time_limit: self.time_limit(), runtime: egress.handle() };
+        let attendance = Attendance {
+            relay,
+            signals,
+            ports,
+            time_limit: self.time_limit(),
+            hub: self.hub(),
+            runtime: egress.handle(),
+        };
         let attended = attendance.attend(&mut running)?;
         drop(running);
         self.note_the_end(attended);
@@ -169,6 +176,10 @@ impl Run<'_> {
             overrides: &self.wishes.env,
             stdio: if terminal { Stdio::Pty } else { Stdio::Inherit },
         }
+    }
+
+    fn hub(&self) -> Hub {
+        self.operated.borrow().hub.clone()
     }
 
     fn time_limit(&self) -> Option<Instant> {

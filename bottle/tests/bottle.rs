@@ -20,6 +20,8 @@ mod person;
 mod run;
 #[path = "bottle/search.rs"]
 mod search;
+#[path = "bottle/seen.rs"]
+mod seen;
 #[path = "bottle/stage.rs"]
 mod stage;
 #[path = "bottle/terminal.rs"]

@@ -176,6 +176,14 @@ impl Ledger {
             path: exchange.path.clone().unwrap_or_default(),
         })
     }
+    /// Which policy judges it.
+    pub(crate) fn judged_by(&self, policy: &str) {
+        self.note(|exchange| {
+            if exchange.policy.as_deref().is_some_and(|known| known != policy) {
+                exchange.policy = Some(policy.to_owned());
+            }
+        });
+    }
     /// Allowed for this once.
     pub(crate) fn once(&self) {
         self.notes().once = true;

@@ -16,6 +16,7 @@ mod egress {
     mod idle;
     mod interim;
     mod legs;
+    mod revoked;
     mod rules;
     mod secrets;
     mod streams;
@@ -24,5 +25,6 @@ mod egress {
     mod upstream_proxy;
     mod websockets;
     mod wire;
+    mod wishes;
     mod world;
 }

@@ -5,9 +5,14 @@
 #![forbid(unsafe_code)]
 
 pub mod at;
+pub mod diff;
+pub mod edit;
+mod hash;
 pub mod host;
+pub mod learn;
 mod lint;
 pub mod lower;
+mod meet;
 mod node;
 pub mod plan;
 pub mod presets;
@@ -18,6 +23,7 @@ pub mod schema;
 mod shape;
 pub mod written;
 
+pub use hash::policy_hash;
 pub use host::{Host, Registries, Registry, RegistryAuth};
 pub use lower::{Loaded, Overrides, Place, load};
 pub use node::LARGEST;

@@ -17,7 +17,7 @@ pub(crate) fn hides(earlier: &Route, later: &Route) -> bool {
         && covers_paths(earlier.paths.as_deref(), later.paths.as_deref())
 }
 
-fn covers_host(earlier: &HostPattern, later: &HostPattern) -> bool {
+pub(crate) fn covers_host(earlier: &HostPattern, later: &HostPattern) -> bool {
     match (earlier, later) {
         (pattern, HostPattern::Exact(host)) => pattern.matches(host),
         (HostPattern::Below(outer), HostPattern::Below(inner)) => {
@@ -27,7 +27,7 @@ fn covers_host(earlier: &HostPattern, later: &HostPattern) -> bool {
     }
 }
 
-fn covers_methods(earlier: &Route, later: &Route) -> bool {
+pub(crate) fn covers_methods(earlier: &Route, later: &Route) -> bool {
     match (&earlier.methods, &later.methods) {
         (None, _) => true,
         (Some(_), None) => false,
@@ -35,7 +35,7 @@ fn covers_methods(earlier: &Route, later: &Route) -> bool {
     }
 }
 
-fn covers_paths(earlier: Option<&[PathPattern]>, later: Option<&[PathPattern]>) -> bool {
+pub(crate) fn covers_paths(earlier: Option<&[PathPattern]>, later: Option<&[PathPattern]>) -> bool {
     let text = |pattern: &PathPattern| String::from(pattern.clone());
     let everything = |patterns: &[PathPattern]| patterns.iter().any(|p| text(p) == "/**");
     match (earlier, later) {

@@ -4,10 +4,16 @@ mod support;
 
 #[path = "manifest/containers.rs"]
 mod containers;
+#[path = "manifest/diffs.rs"]
+mod diffs;
+#[path = "manifest/edits.rs"]
+mod edits;
 #[path = "manifest/errors.rs"]
 mod errors;
 #[path = "manifest/hostile.rs"]
 mod hostile;
+#[path = "manifest/learns.rs"]
+mod learns;
 #[path = "manifest/lints.rs"]
 mod lints;
 #[path = "manifest/pages.rs"]

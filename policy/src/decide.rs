@@ -113,6 +113,11 @@ impl Policy {
         exact.or_else(|| self.pins.get(&(host.clone(), None))).copied()
     }
 
+    /// The operator's name table, as it was written: host, or host:port.
+    pub fn names(&self) -> &BTreeMap<String, SocketAddr> {
+        &self.resolve
+    }
+
     /// The routes that name this host, in the order of the plan.
     fn naming(&self, host: &Host) -> Vec<&Arc<Route>> {
         let above = host.name().into_iter().flat_map(parents).filter_map(|apex| self.below.get(apex));

@@ -175,7 +175,7 @@ fn sight(plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn reach(plan: &Plan) -> Vec<String> {
+pub(super) fn reach(plan: &Plan) -> Vec<String> {
     let egress = &plan.egress;
     let routes = egress.policy.routes();
     if routes.is_empty() {

@@ -2,11 +2,16 @@
 mod paper;
 mod probe;
 
+use crate::canary::Planted;
+use crate::control::Hub;
+use crate::control::steer::Near;
 use crate::engine::{self, Supplies};
 use crate::failure::{Failure, Outcome};
-use crate::load::{self, Choice};
-use crate::registry::{Claim, Registry};
-use crate::run::{journal, memory, preflight, summary};
+use crate::load::{self, Choice, Wanted};
+use crate::operate::{Operated, Operation};
+use crate::process::Identity;
+use crate::registry::{Claim, Record, Registry};
+use crate::run::{journal, log_file, memory, preflight, summary};
 use crate::say;
 use crate::style::Style;
 use audit::Auditor;
@@ -18,6 +23,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -59,6 +65,9 @@ pub struct EgressArgs {
     /// What clients call the first address, in the exports: the name of a container, for example.
     #[arg(long, value_name = "HOST:PORT", value_parser = paper::called)]
     pub called: Option<String>,
+    /// Nobody is to be asked: what no route allows is refused at once, also with `unmatched: ask`.
+    #[arg(long)]
+    pub unattended: bool,
     /// Neither preflight nor summary.
     #[arg(long, short)]
     pub quiet: bool,
@@ -78,8 +87,8 @@ Examples:
   bottle egress --probe 127.0.0.1:9099
 
 The line `listening on http://…` on standard error says that everything is written and clients may come. SIGTERM and
-SIGINT end it when running exchanges have ended, after 3 seconds at the latest. SIGHUP does nothing: start it anew
-after a change of the manifest. Exit code: 0 after a signal, 125 when it could not start or could not keep its audit.
+SIGINT end it when running exchanges have ended, after 3 seconds at the latest. SIGHUP reads the
+manifest again, as does a change of it. Exit code: 0 after a signal, 125 when it could not start or could not keep its audit.
 With `--probe`: 0 when an egress answers, 1 when none does within 3 seconds.";
 
 /// Runs it until a signal comes.
@@ -88,24 +97,47 @@ pub fn run(args: &EgressArgs) -> Outcome {
         return probe::run(address);
     }
     memory::keep_secrets_in()?;
-    let mut plan = plan(args)?;
+    let (mut plan, wanted) = plan(args)?;
     refuse_canaries(&plan)?;
     let vault = engine::resolve(&plan.egress)?;
     let ca = authority(args, &plan.name)?;
     let claim = Registry::open()?.claim(&plan.name)?;
     plan.audit_file = claim.own_file(&plan.audit_file);
     let auditor = journal::open_audit(&plan.audit_file, claim.slug())?;
+    let record = record(&plan, &claim)?;
+    let operation = Operation { wanted, unattended: args.unattended, learn: false };
+    let operated = Operated::begin(&claim, &record, &plan, &operation, &auditor)?;
+    claim.publish(&record)?;
     let serving = Serving { args, plan: &plan, vault: &vault, claim: &claim, auditor: &auditor };
-    serving.serve(ca)
+    serving.serve(ca, operated)
 }
 
-fn plan(args: &EgressArgs) -> Result<Plan, Failure> {
+/// For `ps`, `stop` and whoever watches. Nothing of this machine is written from inside: there is no inside.
+fn record(plan: &Plan, claim: &Claim) -> Result<Record, Failure> {
+    Ok(Record {
+        version: 1,
+        slug: claim.slug().to_owned(),
+        name: plan.name.clone(),
+        launcher: Identity::own()?,
+        started: jiff::Timestamp::now(),
+        workspace: plan.sandbox.workspace.clone(),
+        writable: Vec::new(),
+        protection: String::new(),
+        command: vec!["bottle".to_owned(), "egress".to_owned()],
+        backend: plan.backend,
+        audit: plan.audit_file.clone(),
+        log: log_file(&plan.name, claim.slug())?,
+        ports: Vec::new(),
+    })
+}
+
+fn plan(args: &EgressArgs) -> Result<(Plan, Wanted), Failure> {
     let choice = Choice { manifest: args.manifest.as_deref(), presets: &args.preset, ..Choice::default() };
-    let (_, loaded) = load::load(&choice)?;
+    let (written, loaded) = load::load(&choice)?;
     if !args.quiet && !loaded.warnings.list.is_empty() {
         say::err(&format!("{}\n", loaded.warnings.render(load::colours())));
     }
-    Ok(loaded.plan)
+    Ok((loaded.plan, Wanted::of(&choice, &written)))
 }
 
 /// Whoever comes has a home of its own, in which nothing can be planted from here; and what nobody planted gives nobody away.
@@ -153,7 +185,7 @@ struct Serving<'a> {
 }
 
 impl Serving<'_> {
-    fn serve(&self, ca: CertificateAuthority) -> Outcome {
+    fn serve(&self, ca: CertificateAuthority, mut operated: Operated) -> Outcome {
         let listeners = self.listen()?;
         let addresses = addresses(&listeners)?;
         let runtime =
@@ -169,14 +201,15 @@ impl Serving<'_> {
             self.vault.clone(),
             ca,
             auditor,
-            engine::Posture::default(),
+            operated.posture(),
         )?;
         let started = Instant::now();
         let engine = start(&runtime, config, listeners)?;
+        operated.engine(Arc::new(Near(engine.steering())), self.vault, &Planted::default());
         self.show_preflight(&unsought);
         paper::write(self.args, &certificate, addresses[0], &self.vault.agent_env())?;
         journal::step(self.auditor, "egress-listening", Some(list(&addresses)));
-        let ended = runtime.block_on(until_signal(engine, &list(&addresses)));
+        let ended = runtime.block_on(until_signal(engine, &list(&addresses), &operated.hub));
         journal::step(self.auditor, "egress-ended", ended.as_ref().err().map(|failure| failure.what.clone()));
         drop(runtime);
         self.auditor.flush()?;
@@ -248,7 +281,7 @@ fn start(runtime: &Runtime, config: egress::Config, tcp: Vec<TcpListener>) -> Re
 }
 
 /// Says that clients may come, and ends when told to.
-async fn until_signal(engine: Engine, addresses: &str) -> Result<(), Failure> {
+async fn until_signal(engine: Engine, addresses: &str, hub: &Hub) -> Result<(), Failure> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hup = signal(SignalKind::hangup())?;
     say::err(&format!("listening on {addresses}\n"));
@@ -256,11 +289,23 @@ async fn until_signal(engine: Engine, addresses: &str) -> Result<(), Failure> {
         tokio::select! {
             _ = term.recv() => break,
             _ = int.recv() => break,
-            _ = hup.recv() => say::err("bottle: warning: SIGHUP changes nothing; start `bottle egress` anew\n"),
+            _ = hup.recv() => reload(hub),
         }
     }
     engine.shutdown().await;
     Ok(())
+}
+
+/// On a thread of its own: credentials may have to be asked for.
+fn reload(hub: &Hub) {
+    let hub = hub.clone();
+    std::thread::spawn(move || match hub.reload("SIGHUP") {
+        Ok(_) => say::err("the manifest was read again\n"),
+        Err(failure) => {
+            hub.complain(&failure);
+            let _not_the_end = failure.report();
+        }
+    });
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Clients at once.
@@ -124,11 +124,11 @@ fn same_namespace(pid: i32, kind: &str) -> bool {
 fn serve(stream: &UnixStream, hub: &Hub) -> io::Result<()> {
     stream.set_write_timeout(Some(DEAF))?;
     let mut calls = BufReader::new(stream.try_clone()?);
-    let mut to = stream;
+    let to = Mutex::new(stream.try_clone()?);
     while let Some(call) = hear(&mut calls)? {
         match call {
             Ok(Call::Watch) => return watch(stream, calls, hub),
-            call => say(&mut to, &obey(call, hub))?,
+            call => say(&to, &obey(call, hub))?,
         }
     }
     Ok(())
@@ -158,42 +158,33 @@ fn obey(call: Result<Call, String>, hub: &Hub) -> Say {
 
 /// Tells everything until either side is gone; what is called for meanwhile is answered among it.
 fn watch(stream: &UnixStream, mut calls: BufReader<UnixStream>, hub: &Hub) -> io::Result<()> {
-    let (answers, answered) = std::sync::mpsc::sync_channel::<Say>(16);
-    let (hearing, ends) = (hub.clone(), stream.try_clone()?);
+    let to = Arc::new(Mutex::new(stream.try_clone()?));
+    let (hearing, ends, answers) = (hub.clone(), stream.try_clone()?, Arc::clone(&to));
     std::thread::Builder::new().name("control".to_owned()).spawn(move || {
         while let Ok(Some(call)) = hear(&mut calls) {
-            if answers.send(obey(call, &hearing)).is_err() {
+            if say(&answers, &obey(call, &hearing)).is_err() {
                 break;
             }
         }
         // The client is gone: so is its line, and whoever tells it finds that out.
         let _gone_already = ends.shutdown(std::net::Shutdown::Both);
     })?;
-    let mut to = stream;
     loop {
         let watcher = hub.watch();
-        say(&mut to, &Say::Snapshot(Box::new(watcher.snapshot.clone())))?;
-        if tell(&mut to, &watcher, hub, &answered)? {
+        say(&to, &Say::Snapshot(Box::new(watcher.snapshot.clone())))?;
+        if tell(&to, &watcher, hub)? {
             return Ok(());
         }
-        say(&mut to, &Say::Missed)?;
+        say(&to, &Say::Missed)?;
     }
 }
 
 /// True at the bottle's end, false when the client was too slow.
-fn tell(
-    to: &mut &UnixStream,
-    watcher: &Watcher,
-    hub: &Hub,
-    answered: &std::sync::mpsc::Receiver<Say>,
-) -> io::Result<bool> {
+fn tell(to: &Mutex<UnixStream>, watcher: &Watcher, hub: &Hub) -> io::Result<bool> {
     let mut last = watcher.snapshot.live.clone();
     let mut looked = std::time::Instant::now();
     loop {
-        while let Ok(answer) = answered.try_recv() {
-            say(to, &answer)?;
-        }
-        match watcher.heard.recv_timeout(PULSE / 5) {
+        match watcher.heard.recv_timeout(PULSE) {
             Ok(Say::Ended) => {
                 say(to, &Say::Ended)?;
                 return Ok(true);
@@ -214,10 +205,11 @@ fn tell(
     }
 }
 
-fn say(to: &mut &UnixStream, say: &Say) -> io::Result<()> {
+fn say(to: &Mutex<UnixStream>, say: &Say) -> io::Result<()> {
     let mut line = serde_json::to_vec(say)?;
     line.push(b'\n');
-    to.write_all(&line)
+    // Line by line: an answer may be said among what happens.
+    to.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
 }
 
 fn hear(calls: &mut BufReader<UnixStream>) -> io::Result<Option<Result<Call, String>>> {

@@ -3,6 +3,7 @@ use super::job;
 use super::ports::Ports;
 use super::relay::{PAUSE, Relay};
 use super::signals::Signals;
+use crate::control::Hub;
 use crate::failure::Failure;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
@@ -15,7 +16,6 @@ use tokio::runtime::Handle;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Everything that the loop looks after.
-#[derive(Debug)]
 pub struct Attendance {
     /// For an agent with a terminal.
     pub relay: Option<Relay>,
@@ -25,6 +25,8 @@ pub struct Attendance {
     pub ports: Ports,
     /// When the agent's time is over.
     pub time_limit: Option<Instant>,
+    /// The operator's line.
+    pub hub: Hub,
     /// Runs the engine and the published ports.
     pub runtime: Handle,
 }
@@ -106,10 +108,11 @@ impl Attendance {
                 SIGWINCH => self.resize(running),
                 SIGCONT => self.take_terminal(running),
                 SIGTERM if ending.asked => running.kill(),
+                SIGHUP if !self.signals.terminal_is_gone() => reload(&self.hub),
                 _ => pass_on(running, signal),
             }
             ending.asked |= signal == SIGTERM;
-            if signal == SIGHUP {
+            if signal == SIGHUP && self.signals.terminal_is_gone() {
                 ending.kill_at = Some(Instant::now() + GRACE);
             }
         }
@@ -151,6 +154,16 @@ impl Attendance {
             running.resize(rows, columns);
         }
     }
+}
+
+/// On a thread of its own: credentials may have to be asked for, and the terminal waits for nobody.
+fn reload(hub: &Hub) {
+    let hub = hub.clone();
+    std::thread::spawn(move || {
+        if let Err(failure) = hub.reload("SIGHUP") {
+            hub.complain(&failure);
+        }
+    });
 }
 
 /// An agent that is gone needs no signal; its end is news of its own.

@@ -82,7 +82,8 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     let relay =
         terminal.zip(inmate.take_terminal()).map(|(one, other)| Relay::over(one, other)).transpose()?;
     let handle = runtime.handle();
-    let attendance = Attendance { relay, signals, ports, time_limit: run.time_limit(), runtime: handle };
+    let attendance =
+        Attendance { relay, signals, ports, time_limit: run.time_limit(), hub: run.hub(), runtime: handle };
     let attended = attendance.attend(&mut inmate)?;
     drop(inmate);
     run.note_the_end(attended);

@@ -17,6 +17,7 @@ pub(super) async fn permit(
 ) -> Result<(Arc<Shared>, Permitted), Box<Denial>> {
     let (mut engine, began) = (engine.now(), Instant::now());
     loop {
+        ledger.judged_by(engine.scribe.policy());
         engine.unlocked()?;
         facts = match decide(&engine.policy, facts) {
             Ok(permitted) => {

@@ -174,6 +174,8 @@ pub(crate) struct World {
     pub(crate) proxy: SocketAddr,
     pub(crate) ca: CertificateAuthority,
     pub(crate) placeholder: String,
+    vault: Vault,
+    pins: BTreeMap<String, SocketAddr>,
     audit: Auditor,
     file: std::path::PathBuf,
     _folder: tempfile::TempDir,
@@ -195,10 +197,10 @@ pub(crate) struct Setup {
     pub(crate) format: PlaceholderFormat,
     /// How much may leave in a time.
     pub(crate) budgets: Budgets,
+    /// What is asked and answered.
+    pub(crate) asking: egress::Asking,
     /// Where the credential comes from; `None`: [`SECRET`], for the whole run.
     pub(crate) token_file: Option<std::path::PathBuf>,
-    /// Whether somebody can answer what the agent asks.
-    pub(crate) attended: bool,
 }
 
 /// A placeholder that is swapped wherever the agent puts it.
@@ -218,8 +220,8 @@ impl Default for Setup {
             terms: DlpTerms::default(),
             format: PlaceholderFormat::Opaque,
             budgets: Budgets::default(),
+            asking: egress::Asking::default(),
             token_file: None,
-            attended: false,
         }
     }
 }
@@ -285,10 +287,11 @@ impl World {
         let secrets = setup.secrets.into_iter().map(secret).collect();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = listener.local_addr().unwrap();
+        let (pins, held) = (BTreeMap::from(pins), vault.clone());
         let config = Config {
-            asking: egress::Asking { attended: setup.attended, ..egress::Asking::default() },
+            asking: setup.asking,
             bottle: "test".into(),
-            policy: Arc::new(Policy::new(setup.routes, BTreeMap::from(pins))),
+            policy: Arc::new(Policy::new(setup.routes, pins.clone())),
             bindings: setup.auth.into_iter().map(binding).collect(),
             dlp: DlpTerms { action: setup.action, secrets, ..setup.terms },
             ca: ca.clone(),
@@ -304,7 +307,42 @@ impl World {
         };
         let listeners = Listeners { tcp: vec![listener], ..Listeners::default() };
         let engine = Engine::start(config, listeners).unwrap();
-        World { engine: Some(engine), proxy, ca, placeholder, audit, file, _folder: folder }
+        World {
+            engine: Some(engine),
+            proxy,
+            ca,
+            placeholder,
+            vault: held,
+            pins,
+            audit,
+            file,
+            _folder: folder,
+        }
+    }
+
+    /// The operator's side.
+    pub(crate) fn steering(&self) -> egress::Steering {
+        self.engine.as_ref().unwrap().steering()
+    }
+
+    /// Another rule with these routes and the same credentials, which is called so.
+    pub(crate) fn rule(&self, routes: Vec<Route>, hash: &str) -> egress::Rule {
+        egress::Rule {
+            policy: Arc::new(Policy::new(routes, self.pins.clone())),
+            hash: hash.to_owned(),
+            bindings: BTreeMap::new(),
+            vault: self.vault.clone(),
+            dlp: DlpTerms::default(),
+            budgets: Budgets::default(),
+            unmatched: egress::Unmatched::Deny,
+        }
+    }
+
+    /// Every line of the audit.
+    pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
+        self.audit.flush().unwrap();
+        let text = std::fs::read_to_string(&self.file).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The defaults, with a bearer credential on [`HOST`].
@@ -366,11 +404,6 @@ impl World {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("fewer than {least} events: {}", std::fs::read_to_string(&self.file).unwrap());
-    }
-
-    /// The operator's side.
-    pub(crate) fn steering(&self) -> egress::Steering {
-        self.engine.as_ref().unwrap().steering()
     }
 
     pub(crate) async fn shutdown(&mut self) {
