@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, learn, logs, man, mcp,
-    policy, prune, ps, report, run, scan, stop,
+    allow, audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, kill_switch,
+    learn, logs, man, mcp, policy, prune, ps, refuse, reload, report, requests, run, scan, stop, ui, watch,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -50,6 +50,18 @@ pub enum Command {
     Ca(ca::CaArgs),
     /// Write a commented bottle.yaml from the tools found here and the presets chosen.
     Init(init::InitArgs),
+    /// See all bottles live, and answer their agents.
+    Watch(watch::WatchArgs),
+    /// List what agents ask for.
+    Requests(requests::RequestsArgs),
+    /// Say yes to what an agent asks for, or to less of it.
+    Allow(allow::AllowArgs),
+    /// Say no to what an agent asks for.
+    Refuse(refuse::RefuseArgs),
+    /// Read a manifest again, while its bottle runs.
+    Reload(reload::ReloadArgs),
+    /// Refuse everything, at once, in every bottle; or serve again.
+    KillSwitch(kill_switch::KillSwitchArgs),
     /// List running bottles.
     Ps(ps::PsArgs),
     /// Stop bottles.
@@ -60,6 +72,8 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Propose the narrowest routes that explain what an audit saw.
     Learn(learn::LearnArgs),
+    /// Watch all bottles and answer what they ask for, on a web page of this machine alone.
+    Ui(ui::UiArgs),
     /// Remove what ended bottles left.
     Prune(prune::PruneArgs),
     /// Check that this machine can hold a bottle.
@@ -90,11 +104,18 @@ impl Cli {
             Command::Image(args) => image::run(&args),
             Command::Ca(args) => ca::run(&args),
             Command::Init(args) => init::run(&args),
+            Command::Watch(args) => watch::run(&args),
+            Command::Requests(args) => requests::run(&args),
+            Command::Allow(args) => allow::run(&args),
+            Command::Refuse(args) => refuse::run(&args),
+            Command::Reload(args) => reload::run(&args),
+            Command::KillSwitch(args) => kill_switch::run(&args),
             Command::Ps(args) => ps::run(&args),
             Command::Stop(args) => stop::run(&args),
             Command::Logs(args) => logs::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Learn(args) => learn::run(&args),
+            Command::Ui(args) => ui::run(&args),
             Command::Prune(args) => prune::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),

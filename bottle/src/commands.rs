@@ -1,5 +1,6 @@
 //! One file per command: its arguments and its work.
 
+pub mod allow;
 pub mod audit;
 pub mod ca;
 pub mod check;
@@ -11,6 +12,7 @@ pub mod engine;
 pub mod explain;
 pub mod image;
 pub mod init;
+pub mod kill_switch;
 pub mod learn;
 pub mod logs;
 pub mod man;
@@ -18,7 +20,12 @@ pub mod mcp;
 pub mod policy;
 pub mod prune;
 pub mod ps;
+pub mod refuse;
+pub mod reload;
 pub mod report;
+pub mod requests;
 pub mod run;
 pub mod scan;
 pub mod stop;
+pub mod ui;
+pub mod watch;

@@ -3,9 +3,12 @@
 //! A line is a message, in JSON. `bottle allow`, `refuse`, `watch`, `ui`, `reload` and `kill-switch` speak here; the launcher
 //! answers ([`hub`], [`serve`]) and steers the engine, wherever that runs ([`Steer`]).
 pub mod call;
+pub mod describe;
 pub mod hub;
+pub mod narrow;
 pub mod notify;
 pub mod serve;
+mod short;
 pub mod steer;
 pub mod wire;
 

@@ -75,14 +75,30 @@ pub fn program_outside(name: &str, workspace: Option<&Path>) -> Option<PathBuf> 
     found_in(&std::env::var_os("PATH")?, name, workspace)
 }
 
-/// Folders that begin elsewhere each time (`.`, `node_modules/.bin`) are nothing to find a program in.
+/// All of this name that a shell could mean, in the order of its search; for who learns only later what the workspace is.
+pub fn programs(name: &str) -> Vec<PathBuf> {
+    if name.contains('/') {
+        return program(name).into_iter().collect();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    all_in(&path, name).collect()
+}
+
+/// Whether a program lies outside of the workspace, links followed.
+pub fn is_outside(program: &Path, workspace: &Path) -> bool {
+    let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    !program.starts_with(workspace) && !real.starts_with(workspace)
+}
+
 fn found_in(path: &OsStr, name: &str, workspace: Option<&Path>) -> Option<PathBuf> {
-    let outside = |folder: &PathBuf| {
-        let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-        !workspace.is_some_and(|workspace| folder.starts_with(workspace) || real.starts_with(workspace))
-    };
-    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute()).filter(outside);
-    folders.map(|folder| folder.join(name)).find(|path| is_program(path))
+    let outside = |program: &PathBuf| workspace.is_none_or(|workspace| is_outside(program, workspace));
+    all_in(path, name).find(outside)
+}
+
+/// Folders that begin elsewhere each time (`.`, `node_modules/.bin`) are nothing to find a program in.
+fn all_in(path: &OsStr, name: &str) -> impl Iterator<Item = PathBuf> {
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    folders.map(move |folder| folder.join(name)).filter(|path| is_program(path))
 }
 
 fn is_program(path: &Path) -> bool {

@@ -5,10 +5,10 @@ mod lookout;
 
 use crate::control::serve::Served;
 use crate::control::{Hub, Snapshot, Steer, notify};
-use crate::engine::{self, Posture};
+use crate::engine::Posture;
 use crate::failure::Failure;
+use crate::kill_switch;
 use crate::load::Wanted;
-use crate::places;
 use crate::registry::{Claim, Record};
 use audit::Auditor;
 use credentials::Vault;
@@ -78,7 +78,7 @@ impl Operated {
         let keeper = Manifested::new(&self.operation, &self.plan, vault, canaries, Arc::clone(&steer));
         let keeper = Arc::new(keeper);
         self.hub.steered_by(steer, Arc::clone(&keeper) as Arc<dyn crate::control::hub::Keeper>);
-        self.lookout = Some(Lookout::begin(self.hub.clone(), keeper.watched(), kill_switch()));
+        self.lookout = Some(Lookout::begin(self.hub.clone(), keeper.watched(), kill_switch::path().ok()));
     }
 }
 
@@ -87,11 +87,6 @@ impl Drop for Operated {
         drop(self.lookout.take());
         self.hub.end();
     }
-}
-
-/// Where the kill switch is; no place for state, no switch.
-fn kill_switch() -> Option<PathBuf> {
-    places::state_root().ok().map(|root| root.join("kill-switch"))
 }
 
 fn about(record: &Record, plan: &Plan, manifest: Option<PathBuf>) -> Snapshot {
@@ -104,8 +99,8 @@ fn about(record: &Record, plan: &Plan, manifest: Option<PathBuf>) -> Snapshot {
         command: record.command.clone(),
         manifest,
         audit: record.audit.clone(),
-        policy: engine::policy_hash(&plan.egress),
-        locked: kill_switch().is_some_and(|switch| switch.exists()),
+        policy: manifest::policy_hash(&plan.egress),
+        locked: kill_switch::is_on(),
         petitions: Vec::new(),
         seen: Vec::new(),
         live: Vec::new(),

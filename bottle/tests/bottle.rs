@@ -14,6 +14,8 @@ mod egress;
 mod life;
 #[path = "bottle/mcp.rs"]
 mod mcp;
+#[path = "bottle/operator.rs"]
+mod operator;
 #[path = "bottle/person.rs"]
 mod person;
 #[path = "bottle/run.rs"]

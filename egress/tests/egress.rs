@@ -16,6 +16,7 @@ mod egress {
     mod idle;
     mod interim;
     mod legs;
+    mod pages;
     mod revoked;
     mod rules;
     mod secrets;
@@ -25,6 +26,5 @@ mod egress {
     mod upstream_proxy;
     mod websockets;
     mod wire;
-    mod wishes;
     mod world;
 }

@@ -27,6 +27,7 @@ pub mod proposal;
 
 pub mod special;
 pub mod text;
+mod within;
 
 pub use address::{AddressRefusal, Vetted, vet};
 pub use decide::{Opening, Permitted, PermittedTunnel, Policy, PolicyError, decide, open};

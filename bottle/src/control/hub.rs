@@ -1,5 +1,7 @@
 //! What a launcher knows of its bottle, for whoever watches it, and the way to its engine.
 use super::Steer;
+use super::notify::Notifier;
+use super::short;
 use super::wire::{Say, Seen, Snapshot};
 use crate::failure::Failure;
 use audit::Event;
@@ -21,11 +23,12 @@ pub trait Keeper: Send + Sync {
     /// Reads the manifest again and puts it in force; what changed, and what else people should know.
     /// # Errors
     /// When it is wrong; the old one is in force then.
-    fn reload(&self, by: &str) -> Result<Reloaded, Failure>;
+    /// `looked`: the operator has looked at the file, which the agent could have written.
+    fn reload(&self, by: &str, looked: bool) -> Result<Reloaded, Failure>;
     /// Writes a route into the manifest.
     /// # Errors
     /// When there is no file, or the route cannot be written so that it means itself and nothing else changes.
-    fn keep(&self, proposal: &Proposal, why: &str) -> Result<(), Failure>;
+    fn keep(&self, proposal: &Proposal, why: &str, by: &str) -> Result<(), Failure>;
 }
 
 /// A manifest that was read again.
@@ -54,7 +57,7 @@ struct Inner {
     watchers: AtomicUsize,
     /// One change at a time.
     changing: Mutex<()>,
-    on_petition: Option<Box<dyn Fn(&Snapshot, &Petition) + Send + Sync>>,
+    on_petition: Option<Notifier>,
 }
 
 struct State {
@@ -74,7 +77,7 @@ impl Hub {
         plan: EgressPlan,
         attended: bool,
         askable: bool,
-        on_petition: Option<Box<dyn Fn(&Snapshot, &Petition) + Send + Sync>>,
+        on_petition: Option<Notifier>,
     ) -> Hub {
         let (seen, listeners) = (VecDeque::new(), Vec::new());
         let state = State { about, seen, plan, listeners, steer: None, keeper: None };
@@ -127,7 +130,7 @@ impl Hub {
 
     /// Something was written down.
     pub fn see(&self, event: &Event) {
-        let seen = Seen { time: jiff::Timestamp::now(), event: event.clone() };
+        let seen = Seen { time: jiff::Timestamp::now(), event: short::event(event.clone()) };
         let mut state = self.state();
         state.seen.truncate(SEEN - 1);
         state.seen.push_front(seen.clone());
@@ -165,7 +168,9 @@ impl Hub {
 
     /// What is under way.
     pub fn running(&self) -> Vec<egress::Live> {
-        self.steer().map(|steer| steer.running()).unwrap_or_default()
+        let mut live = self.steer().map(|steer| steer.running()).unwrap_or_default();
+        short::live(&mut live);
+        live
     }
 
     /// What is in force by the manifest.
@@ -206,8 +211,8 @@ impl Hub {
             let petition = self.open(id)?;
             let proposal = narrowed.as_ref().unwrap_or(&petition.proposal);
             let keeper = self.keeper()?;
-            keeper.keep(proposal, &petition.why)?;
-            self.reload_by(&*keeper, by)?;
+            keeper.keep(proposal, &petition.why, by)?;
+            self.reload_by(&*keeper, by, false)?;
         }
         let petition = steer.answer(id, answer, by).map_err(|error| Failure::new(error.to_string()))?;
         let what = format!("{}: {}", petition.id, said(&petition));
@@ -245,10 +250,10 @@ impl Hub {
     /// Reads the manifest again.
     /// # Errors
     /// When it is wrong; the old one is in force then.
-    pub fn reload(&self, by: &str) -> Result<Say, Failure> {
+    pub fn reload(&self, by: &str, looked: bool) -> Result<Say, Failure> {
         let _one_at_a_time = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let keeper = self.keeper()?;
-        let Reloaded { hash, changes, notes, .. } = self.reload_by(&*keeper, by)?;
+        let Reloaded { hash, changes, notes, .. } = self.reload_by(&*keeper, by, looked)?;
         let what = match changes.len() {
             0 => format!("nothing has changed; policy {hash}"),
             1 => format!("one change is in force; policy {hash}"),
@@ -257,8 +262,8 @@ impl Hub {
         Ok(Say::Done { what, notes: changes.into_iter().chain(notes).collect() })
     }
 
-    fn reload_by(&self, keeper: &dyn Keeper, by: &str) -> Result<Reloaded, Failure> {
-        let reloaded = keeper.reload(by)?;
+    fn reload_by(&self, keeper: &dyn Keeper, by: &str, looked: bool) -> Result<Reloaded, Failure> {
+        let reloaded = keeper.reload(by, looked)?;
         let mut state = self.state();
         state.about.policy.clone_from(&reloaded.hash);
         state.plan = reloaded.plan.clone();

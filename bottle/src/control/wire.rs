@@ -32,6 +32,9 @@ pub enum Call {
     },
     /// Reads the manifest again.
     Reload {
+        /// The operator has looked at the file, although the agent could have written it.
+        #[serde(default)]
+        looked: bool,
         /// As with an answer.
         from: String,
     },

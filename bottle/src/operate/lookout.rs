@@ -3,6 +3,7 @@
 //! Looked at, not listened to: editors replace files, links are turned to other files, folders may be remote, and what tells of
 //! changes tells of one name in one folder. A file that is looked at is seen whatever became of it.
 use crate::control::Hub;
+use crate::kill_switch;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -94,7 +95,7 @@ impl Drop for Lookout {
 
 fn look(hub: &Hub, manifest: Option<&mut Watched>, switch: Option<&Path>) {
     if let Some(switch) = switch {
-        let on = switch.symlink_metadata().is_ok();
+        let on = kill_switch::is_on_at(switch);
         if on != hub.is_locked()
             && let Err(failure) = hub.lock(on, "the kill switch")
         {
@@ -102,7 +103,7 @@ fn look(hub: &Hub, manifest: Option<&mut Watched>, switch: Option<&Path>) {
         }
     }
     if manifest.is_some_and(Watched::look) {
-        match hub.reload("the manifest was changed") {
+        match hub.reload("the manifest was changed", false) {
             Ok(_) => tracing::info!("the manifest was read again"),
             Err(failure) => hub.complain(&failure),
         }

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 const JSON: &str = "content-type: application/json\r\n";
 const REFUSED: &str = "GET /x HTTP/1.1\r\nHost: denied.test\r\n\r\n";
 
-/// Somebody is there to be asked.
-fn there() -> egress::Asking {
-    egress::Asking { attended: true, ..egress::Asking::default() }
-}
-
 async fn attended(origin: &Origin) -> World {
-    World::new(origin, Setup { asking: there(), ..Setup::default() }).await
+    World::new(
+        origin,
+        Setup { asking: egress::Asking { attended: true, ..egress::Asking::default() }, ..Setup::default() },
+    )
+    .await
 }
 
 /// One request to the egress itself, as a proxy's client says it: head and body of the answer.
@@ -274,7 +273,11 @@ async fn nothing_that_an_agent_reaches_answers_for_the_operator() {
 #[tokio::test]
 async fn what_no_route_would_change_is_not_asked() {
     let origin = Origin::ok().await;
-    let setup = Setup { asking: there(), secrets: vec![("own", SECRET)], ..Setup::default() };
+    let setup = Setup {
+        asking: egress::Asking { attended: true, ..egress::Asking::default() },
+        secrets: vec![("own", SECRET)],
+        ..Setup::default()
+    };
     let world = World::new(&origin, setup).await;
     let leak = format!("GET /?key={SECRET} HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
     let refused = world.say(HOST, leak).await;
