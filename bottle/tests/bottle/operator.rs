@@ -288,3 +288,41 @@ fn who_reads_no_more_ends_the_plain_view() {
         "{said}"
     );
 }
+
+/// A rename on this machine takes the mount away that protects the file inside: whoever writes it then may be the agent.
+#[test]
+fn a_manifest_that_was_replaced_is_read_once_the_operator_has_looked() {
+    as_every_user(|stage| {
+        held(stage, "  routes: [{ host: one.test, scheme: http }]");
+        let script = "while [ ! -e go ]; do sleep 0.05; done; echo '# by the agent' >> bottle.yaml; echo $? > wrote; sleep 30";
+        let launcher = stage.start("dev", script);
+        let file = stage.path("work/bottle.yaml");
+        let text = std::fs::read_to_string(&file).expect("read");
+        let more = text.replace(
+            "one.test, scheme: http }",
+            "one.test, scheme: http }, { host: two.test, scheme: http }",
+        );
+        // In place: the agent cannot have done that, and it is in force.
+        std::fs::write(&file, &more).expect("written");
+        let differ = stage.run(&["policy", "diff"]);
+        assert!(differ.code == Some(0) || differ.out.contains("two.test"), "{differ:?}");
+        eventually("the change to be seen", || stage.run(&["logs", "dev"]).out.contains("policy-changed"));
+        assert_eq!(stage.run(&["policy", "diff"]).ended_with(0).out.matches("nothing changes").count(), 1);
+        // Replaced, as many editors do.
+        let new = stage.write("bottle.yaml.new", &text);
+        std::fs::rename(new, &file).expect("replaced");
+        stage.write("go", "");
+        eventually("the agent to have tried", || stage.path("work/wrote").exists());
+        let refused = stage.run(&["reload", "dev"]).ended_with(125);
+        assert!(
+            refused.err.contains("the agent could have written") && refused.err.contains("--looked"),
+            "{refused:?}"
+        );
+        let differ = stage.run(&["policy", "diff"]).ended_with(1);
+        assert!(differ.out.contains("two.test"), "{differ:?}");
+        stage.run(&["reload", "dev", "--looked"]).ended_with(0);
+        stage.run(&["policy", "diff"]).ended_with(0);
+        launcher.signal(Signal::TERM);
+        launcher.end();
+    });
+}
