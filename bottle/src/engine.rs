@@ -185,7 +185,7 @@ pub fn config(
             attended: posture.attended,
             locked: posture.locked,
             notices: posture.notices,
-            local: None,
+            local: Some(Arc::new(crate::mcp::McpSite)),
         },
     })
 }
@@ -200,7 +200,7 @@ pub fn rule(plan: &EgressPlan, supplies: Supplies, vault: Vault) -> Result<Rule,
     let key = rules::fingerprint_key(key.as_ref());
     Ok(Rule {
         policy: Arc::new(plan.policy.clone()),
-        hash: policy_hash(plan),
+        hash: manifest::policy_hash(plan),
         bindings: plan.bindings.clone(),
         vault,
         dlp: dlp_terms(&plan.dlp, rules, Supplied { exact, canaries, key }),
@@ -210,16 +210,6 @@ pub fn rule(plan: &EgressPlan, supplies: Supplies, vault: Vault) -> Result<Rule,
             UnmatchedPlan::Ask { wait_secs } => Unmatched::Ask { wait: Duration::from_secs(wait_secs) },
         },
     })
-}
-
-/// Names what judges: the same for the same rules.
-pub fn policy_hash(plan: &EgressPlan) -> String {
-    use sha2::{Digest as _, Sha256};
-    let judges =
-        (&plan.policy, &plan.bindings, &plan.dlp, &plan.budget, &plan.route_budgets, &plan.unmatched);
-    let text = serde_json::to_vec(&judges).unwrap_or_default();
-    let digest = Sha256::digest(&text);
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The secrets of a manifest that was read again: those that are there stay.

@@ -5,7 +5,7 @@ mod lookout;
 
 use crate::control::serve::Served;
 use crate::control::{Hub, Snapshot, Steer, notify};
-use crate::engine::{self, Posture};
+use crate::engine::Posture;
 use crate::failure::Failure;
 use crate::kill_switch;
 use crate::load::Wanted;
@@ -99,7 +99,7 @@ fn about(record: &Record, plan: &Plan, manifest: Option<PathBuf>) -> Snapshot {
         command: record.command.clone(),
         manifest,
         audit: record.audit.clone(),
-        policy: engine::policy_hash(&plan.egress),
+        policy: manifest::policy_hash(&plan.egress),
         locked: kill_switch::is_on(),
         petitions: Vec::new(),
         seen: Vec::new(),

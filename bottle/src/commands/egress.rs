@@ -299,7 +299,7 @@ async fn until_signal(engine: Engine, addresses: &str, hub: &Hub) -> Result<(), 
 /// On a thread of its own: credentials may have to be asked for.
 fn reload(hub: &Hub) {
     let hub = hub.clone();
-    std::thread::spawn(move || match hub.reload("SIGHUP") {
+    std::thread::spawn(move || match hub.reload("SIGHUP", false) {
         Ok(_) => say::err("the manifest was read again\n"),
         Err(failure) => {
             hub.complain(&failure);

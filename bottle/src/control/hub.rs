@@ -23,11 +23,12 @@ pub trait Keeper: Send + Sync {
     /// Reads the manifest again and puts it in force; what changed, and what else people should know.
     /// # Errors
     /// When it is wrong; the old one is in force then.
-    fn reload(&self, by: &str) -> Result<Reloaded, Failure>;
+    /// `looked`: the operator has looked at the file, which the agent could have written.
+    fn reload(&self, by: &str, looked: bool) -> Result<Reloaded, Failure>;
     /// Writes a route into the manifest.
     /// # Errors
     /// When there is no file, or the route cannot be written so that it means itself and nothing else changes.
-    fn keep(&self, proposal: &Proposal, why: &str) -> Result<(), Failure>;
+    fn keep(&self, proposal: &Proposal, why: &str, by: &str) -> Result<(), Failure>;
 }
 
 /// A manifest that was read again.
@@ -177,17 +178,19 @@ impl Hub {
         self.state().plan.clone()
     }
 
-    /// A snapshot, and everything from there on.
-    pub fn watch(&self) -> Watcher {
+    /// A snapshot, and everything from there on. `attends`: there is somebody who can answer.
+    pub fn watch(&self, attends: bool) -> Watcher {
         let (teller, heard) = sync_channel(QUEUE);
         let live = self.running();
         let mut state = self.state();
         let snapshot = state.snapshot(live);
         state.listeners.push(teller);
         drop(state);
-        self.0.watchers.fetch_add(1, Ordering::Relaxed);
-        self.attend();
-        Watcher { hub: self.clone(), snapshot, heard }
+        if attends {
+            self.0.watchers.fetch_add(1, Ordering::Relaxed);
+            self.attend();
+        }
+        Watcher { hub: self.clone(), attends, snapshot, heard }
     }
 
     fn attend(&self) {
@@ -210,8 +213,8 @@ impl Hub {
             let petition = self.open(id)?;
             let proposal = narrowed.as_ref().unwrap_or(&petition.proposal);
             let keeper = self.keeper()?;
-            keeper.keep(proposal, &petition.why)?;
-            self.reload_by(&*keeper, by)?;
+            keeper.keep(proposal, &petition.why, by)?;
+            self.reload_by(&*keeper, by, false)?;
         }
         let petition = steer.answer(id, answer, by).map_err(|error| Failure::new(error.to_string()))?;
         let what = format!("{}: {}", petition.id, said(&petition));
@@ -249,10 +252,10 @@ impl Hub {
     /// Reads the manifest again.
     /// # Errors
     /// When it is wrong; the old one is in force then.
-    pub fn reload(&self, by: &str) -> Result<Say, Failure> {
+    pub fn reload(&self, by: &str, looked: bool) -> Result<Say, Failure> {
         let _one_at_a_time = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let keeper = self.keeper()?;
-        let Reloaded { hash, changes, notes, .. } = self.reload_by(&*keeper, by)?;
+        let Reloaded { hash, changes, notes, .. } = self.reload_by(&*keeper, by, looked)?;
         let what = match changes.len() {
             0 => format!("nothing has changed; policy {hash}"),
             1 => format!("one change is in force; policy {hash}"),
@@ -261,13 +264,15 @@ impl Hub {
         Ok(Say::Done { what, notes: changes.into_iter().chain(notes).collect() })
     }
 
-    fn reload_by(&self, keeper: &dyn Keeper, by: &str) -> Result<Reloaded, Failure> {
-        let reloaded = keeper.reload(by)?;
+    fn reload_by(&self, keeper: &dyn Keeper, by: &str, looked: bool) -> Result<Reloaded, Failure> {
+        let reloaded = keeper.reload(by, looked)?;
         let mut state = self.state();
         state.about.policy.clone_from(&reloaded.hash);
         state.plan = reloaded.plan.clone();
         let (hash, changes) = (reloaded.hash.clone(), reloaded.changes.clone());
-        state.tell(&Say::Policy { hash, changes });
+        if !changes.is_empty() {
+            state.tell(&Say::Policy { hash, changes });
+        }
         Ok(reloaded)
     }
 
@@ -311,6 +316,7 @@ fn said(petition: &Petition) -> String {
 /// Somebody who watches; attends as long as this lives.
 pub struct Watcher {
     hub: Hub,
+    attends: bool,
     /// How it stood at the start.
     pub snapshot: Snapshot,
     /// What happened since; its end: too much for this queue, or the bottle's end.
@@ -319,7 +325,9 @@ pub struct Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.hub.0.watchers.fetch_sub(1, Ordering::Relaxed);
-        self.hub.attend();
+        if self.attends {
+            self.hub.0.watchers.fetch_sub(1, Ordering::Relaxed);
+            self.hub.attend();
+        }
     }
 }

@@ -3,15 +3,20 @@ use super::Operation;
 use crate::canary::Planted;
 use crate::control::Steer;
 use crate::control::hub::{Keeper, Reloaded};
-use crate::control::steer::Change;
+use crate::control::steer;
 use crate::engine::{self, Supplies};
 use crate::failure::Failure;
-use crate::load::{self, Wanted};
+use crate::keep;
+use crate::load::{self, Wanted, Written};
+use crate::style::{self, Style};
 use credentials::Vault;
 use credentials::remote::HandedExact;
-use manifest::Plan;
+use manifest::diff::{self, Change};
+use manifest::edit::Addition;
 use manifest::plan::SandboxPlan;
+use manifest::{Plan, policy_hash};
 use policy::Proposal;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +25,8 @@ pub(super) struct Manifested {
     wanted: Wanted,
     steer: Arc<dyn Steer>,
     canaries: Vec<HandedExact>,
+    /// Of the manifest, as it was when the bottle was started.
+    inode: Option<(u64, u64)>,
     state: Mutex<State>,
 }
 
@@ -40,22 +47,45 @@ impl Manifested {
     ) -> Manifested {
         let state = State { plan: plan.clone(), vault: vault.clone(), retired: Vec::new() };
         let (wanted, canaries) = (operation.wanted.clone(), canaries.values());
-        Manifested { wanted, steer, canaries, state: Mutex::new(state) }
+        let inode = wanted.file.as_deref().and_then(inode);
+        Manifested { wanted, steer, canaries, inode, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file to look at for changes; none where the agent could be who changes it.
+    /// The file to look at for changes.
     pub(super) fn watched(&self) -> Option<PathBuf> {
-        let file = self.wanted.file.clone()?;
-        let own = is_the_operators(&file, &self.state().plan.sandbox);
-        if !own {
-            tracing::warn!(file = %file.display(), "the agent may write the manifest: it is read again only when the operator says so");
-        }
-        own.then_some(file)
+        self.wanted.file.clone()
     }
+
+    /// Nobody but the operator can have written the manifest, or the operator has looked at it.
+    ///
+    /// In the workspace it is mounted read-only over itself. Whoever replaces it on the host (a rename, as many editors do)
+    /// takes that mount away: mount_namespaces(7) says so of a mount point of another namespace. From then on the agent could be
+    /// the one who writes there.
+    fn still_the_operators(&self, state: &State, looked: bool) -> Result<(), Failure> {
+        let Some(file) = self.wanted.file.as_deref().filter(|_| !looked) else { return Ok(()) };
+        let sandbox = &state.plan.sandbox;
+        let replaced = file.starts_with(&sandbox.workspace) && inode(file) != self.inode;
+        if is_the_operators(file, sandbox) && !replaced {
+            return Ok(());
+        }
+        let why = if replaced {
+            "it was replaced while the bottle runs, which takes its write protection away inside"
+        } else {
+            "it lies where the agent writes"
+        };
+        let shown = file.display();
+        Err(Failure::new(format!("the agent could have written `{shown}`: {why}")).help(format!(
+            "look at what it says now: `bottle policy diff {shown}`; then `bottle reload --looked`"
+        )))
+    }
+}
+
+fn inode(file: &Path) -> Option<(u64, u64)> {
+    file.metadata().ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// Whether only the operator writes a file: an agent that could change its manifest would approve its own requests.
@@ -74,9 +104,10 @@ fn is_the_operators(file: &Path, sandbox: &SandboxPlan) -> bool {
 }
 
 impl Keeper for Manifested {
-    fn reload(&self, by: &str) -> Result<Reloaded, Failure> {
-        let (_, loaded) = load::load(&self.wanted.choice()).map_err(Failure::from)?;
+    fn reload(&self, by: &str, looked: bool) -> Result<Reloaded, Failure> {
         let mut state = self.state();
+        self.still_the_operators(&state, looked)?;
+        let (_, loaded) = load::load(&self.wanted.choice()).map_err(Failure::from)?;
         let plan = loaded.plan;
         let vault = engine::succeed(&state.vault, &plan.egress)?;
         let mut retired = state.retired.clone();
@@ -87,14 +118,11 @@ impl Keeper for Manifested {
         supplies.exact.extend(
             retired.iter().map(|(name, value)| HandedExact { name: name.clone(), value: value.clone() }),
         );
-        let (changes, notes) = differences(&state.plan, &plan);
-        let change = Change { egress: plan.egress.clone(), supplies, vault: vault.clone() };
+        let changes = diff::between(&state.plan, &plan);
+        let change = steer::Change { egress: plan.egress.clone(), supplies, vault: vault.clone() };
         let ended = self.steer.rule(change, by)?;
-        let hash = engine::policy_hash(&plan.egress);
-        let mut notes = notes;
-        notes.extend(
-            (ended > 0).then(|| format!("{ended} running exchanges were ended: what allowed them is gone")),
-        );
+        let hash = policy_hash(&plan.egress);
+        let (changes, notes) = told(&changes, ended);
         // What needs a new start stays as it is until then.
         let old = std::mem::replace(&mut state.plan, plan.clone());
         state.plan = Plan { egress: plan.egress.clone(), ..old };
@@ -102,13 +130,20 @@ impl Keeper for Manifested {
         Ok(Reloaded { hash, plan: plan.egress, changes, notes })
     }
 
-    fn keep(&self, proposal: &Proposal, why: &str) -> Result<(), Failure> {
-        let Some(file) = &self.wanted.file else {
+    fn keep(&self, proposal: &Proposal, why: &str, by: &str) -> Result<(), Failure> {
+        let state = self.state();
+        let Some(file) = self.wanted.file.clone() else {
             return Err(Failure::new("this bottle has no manifest file that a route could be written into")
                 .help("write one with `bottle init`, or allow it for the life of this bottle"));
         };
-        let _ = (proposal, why, file);
-        Err(Failure::new("not yet"))
+        self.still_the_operators(&state, false)?;
+        let name = file.display().to_string();
+        let found = Written { name, file: Some(file), text: String::new() };
+        let now = jiff::Zoned::now().strftime("%F %H:%M").to_string();
+        let mut comments = vec![format!("allowed {now}, {by}")];
+        comments.extend((!why.is_empty()).then(|| format!("asked for: {why}")));
+        let addition = Addition { comments, ..Addition::of(proposal.clone()) };
+        keep::add_routes(&self.wanted.choice(), &found, &[addition])
     }
 }
 
@@ -116,10 +151,30 @@ fn handed(values: &[HandedExact]) -> Vec<HandedExact> {
     values.iter().map(|one| HandedExact { name: one.name.clone(), value: one.value.clone() }).collect()
 }
 
-/// What is in force now, and what needs a new start.
-fn differences(old: &Plan, new: &Plan) -> (Vec<String>, Vec<String>) {
-    let _ = (old, new);
-    (Vec::new(), Vec::new())
+/// What is in force now, what else people should know.
+fn told(changes: &[Change], ended: usize) -> (Vec<String>, Vec<String>) {
+    let plain = Style::plain();
+    let line = |change: &Change| crate::commands::policy::line(change, plain).trim_end().to_owned();
+    let (later, now): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.restart);
+    let weaker = now.iter().filter(|change| change.weakens).count();
+    let mut notes = Vec::new();
+    if weaker > 0 {
+        notes.push(format!(
+            "{} (!): more can leave now, or less is looked at",
+            style::count(weaker as u64, "weaker change")
+        ));
+    }
+    if !later.is_empty() {
+        notes.push("what needs a new start (*) stays as it was until then:".to_owned());
+        notes.extend(later.into_iter().map(line));
+    }
+    if ended > 0 {
+        notes.push(format!(
+            "{} ended: what allowed them is gone",
+            style::count(ended as u64, "running exchange")
+        ));
+    }
+    (now.into_iter().map(line).collect(), notes)
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ fn look(hub: &Hub, manifest: Option<&mut Watched>, switch: Option<&Path>) {
         }
     }
     if manifest.is_some_and(Watched::look) {
-        match hub.reload("the manifest was changed") {
+        match hub.reload("the manifest was changed", false) {
             Ok(_) => tracing::info!("the manifest was read again"),
             Err(failure) => hub.complain(&failure),
         }

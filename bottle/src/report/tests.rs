@@ -8,6 +8,7 @@ fn record(seq: u64, time: &str, event: Event) -> Record {
 fn exchange(decision: Decision, text: &str) -> Exchange {
     let some = || Some(text.to_owned());
     Exchange {
+        policy: None,
         id: text.to_owned(),
         decision,
         code: (decision != Decision::Allowed).then(|| text.to_owned()),

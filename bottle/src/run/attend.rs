@@ -160,7 +160,7 @@ impl Attendance {
 fn reload(hub: &Hub) {
     let hub = hub.clone();
     std::thread::spawn(move || {
-        if let Err(failure) = hub.reload("SIGHUP") {
+        if let Err(failure) = hub.reload("SIGHUP", false) {
             hub.complain(&failure);
         }
     });
