@@ -56,7 +56,7 @@ pub(crate) struct Engine {
 pub(crate) struct Book {
     pub(crate) next: Mutex<Option<Result<(Vec<String>, Vec<String>), Failure>>>,
     pub(crate) kept: Mutex<Vec<(String, String)>>,
-    pub(crate) reloads: Mutex<Vec<String>>,
+    pub(crate) reloads: Mutex<Vec<(String, bool)>>,
 }
 
 impl Steer for Engine {
@@ -97,8 +97,8 @@ impl Steer for Engine {
 }
 
 impl Keeper for Book {
-    fn reload(&self, by: &str, _looked: bool) -> Result<Reloaded, Failure> {
-        self.reloads.lock().expect("not poisoned").push(by.into());
+    fn reload(&self, by: &str, looked: bool) -> Result<Reloaded, Failure> {
+        self.reloads.lock().expect("not poisoned").push((by.into(), looked));
         let next =
             self.next.lock().expect("not poisoned").take().unwrap_or_else(|| Ok((Vec::new(), Vec::new())));
         next.map(|(changes, notes)| Reloaded { hash: "9f8e7d6c5b4a".into(), plan: plan(), changes, notes })
