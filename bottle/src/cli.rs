@@ -1,7 +1,7 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
     allow, audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, kill_switch,
-    learn, logs, man, policy, prune, ps, refuse, reload, report, requests, run, scan, stop, watch,
+    learn, logs, man, mcp, policy, prune, ps, refuse, reload, report, requests, run, scan, stop, ui, watch,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -72,12 +72,16 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Propose the narrowest routes that explain what an audit saw.
     Learn(learn::LearnArgs),
+    /// Watch all bottles and answer what they ask for, on a web page of this machine alone.
+    Ui(ui::UiArgs),
     /// Remove what ended bottles left.
     Prune(prune::PruneArgs),
     /// Check that this machine can hold a bottle.
     Doctor(doctor::DoctorArgs),
     /// See a bottle work, offline, in a few seconds.
     Demo(demo::DemoArgs),
+    /// Serve the agent's tools over standard input and output, inside of a bottle.
+    Mcp(mcp::McpArgs),
     /// Look after audit files.
     Audit(audit::AuditArgs),
     /// Print shell completions.
@@ -111,9 +115,11 @@ impl Cli {
             Command::Logs(args) => logs::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Learn(args) => learn::run(&args),
+            Command::Ui(args) => ui::run(&args),
             Command::Prune(args) => prune::run(&args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Demo(args) => demo::run(&args),
+            Command::Mcp(args) => mcp::run(&args),
             Command::Audit(args) => audit::run(&args),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

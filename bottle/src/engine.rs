@@ -185,7 +185,7 @@ pub fn config(
             attended: posture.attended,
             locked: posture.locked,
             notices: posture.notices,
-            local: None,
+            local: Some(Arc::new(crate::mcp::McpSite)),
         },
     })
 }

@@ -12,6 +12,8 @@ mod demo;
 mod egress;
 #[path = "bottle/life.rs"]
 mod life;
+#[path = "bottle/mcp.rs"]
+mod mcp;
 #[path = "bottle/operator.rs"]
 mod operator;
 #[path = "bottle/person.rs"]

@@ -21,8 +21,8 @@ const KEPT: &[(&str, &[&str])] = &[
     ("serde-saphyr", &["manifest"]),
     ("tokio", &["egress", "bottle", "sandbox"]), // sandbox: the Docker engine's client is asynchronous
     ("bollard", &["sandbox"]),
-    ("hyper", &["egress", "sandbox"]), // sandbox, here and below: the way to a Docker engine, over ssh or TLS too
-    ("hyper-util", &["egress", "sandbox"]),
+    ("hyper", &["egress", "sandbox", "bottle"]), // sandbox, here and below: the way to a Docker engine; bottle: `bottle ui`
+    ("hyper-util", &["egress", "sandbox", "bottle"]),
     ("h2", &["egress"]),
     ("rustls", &["egress", "sandbox"]),
     ("rcgen", &["egress"]),

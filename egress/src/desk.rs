@@ -3,11 +3,13 @@
 //! Two sides, two types: [`AgentSide`] can read and ask; [`crate::Steering`] can answer. Nothing that a bottle reaches holds the
 //! second one.
 mod agent;
+mod ask;
 mod book;
 mod grants;
 mod petition;
 
-pub use agent::{AgentSide, LocalSite, Refusal, RouteView};
+pub use agent::{AgentSide, LocalAnswer, LocalSite, Refusal, RouteView};
+pub use ask::{Ask, NotPut, Told};
 pub use petition::{Answer, AnswerError, How, Near, NotAsked, Petition, Span, State};
 
 use book::{Book, Wish};

@@ -290,7 +290,7 @@ async fn judge(
     let shape = Shape::of(connection.site.as_ref().map(|site| &site.host), &head.headers, websocket);
     if let Some(page) = introspection(connection, &head) {
         ledger.note(|event| event.host = Some(LOCAL_NAME.to_owned()));
-        let page = introspect::answer(engine, &page, Request::from_parts(head, body)).await;
+        let page = introspect::answer(engine, page, Request::from_parts(head, body)).await;
         ledger.note(|event| event.status = Some(page.status().as_u16()));
         return Ok(Answered::Response(page.map(|body| ledger.count_down(body))));
     }
@@ -375,7 +375,7 @@ fn malformed(what: &str) -> Box<Denial> {
 fn refuse(engine: &Shared, denial: &Denial, ledger: &Ledger, shape: Shape) -> Response<Body> {
     ledger.deny(denial);
     engine.remember(ledger, denial);
-    let response = refusal(denial, &ledger.id(), shape);
+    let response = refusal(denial, &ledger.id(), shape, engine.desk.is_attended());
     ledger.note(|event| event.status = Some(response.status().as_u16()));
     response.map(|body| ledger.count_down(body))
 }

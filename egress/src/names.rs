@@ -11,6 +11,11 @@ pub const EGRESS_NAME: &str = "egress";
 /// The name of the page on which the egress explains itself.
 pub const LOCAL_NAME: &str = "_egress.local";
 
+/// Whether a host is the egress itself.
+pub fn is_own_name(name: &str) -> bool {
+    [EGRESS_NAME, LOCAL_NAME].contains(&name)
+}
+
 /// 198.18.0.0/15, set aside for benchmarks (RFC 2544): no host of the world has one of them.
 const FIRST_V4: u32 = u32::from_be_bytes([198, 18, 0, 0]);
 const PREFIX_V4: u32 = u32::MAX << 17;

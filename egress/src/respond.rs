@@ -75,20 +75,21 @@ fn accepts_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// What every refusal says, wherever it is said.
-pub(crate) fn sentence(denial: &Denial, id: &str) -> String {
-    let code = denial.code.as_str();
-    format!(
-        "bot-bottle: {} (code {code}; http://{}/why/{id} says more)",
-        denial.sentence,
-        crate::names::LOCAL_NAME
-    )
+/// What every refusal says, wherever it is said; how to ask, where a rule would help and somebody attends.
+pub(crate) fn sentence(denial: &Denial, id: &str, attended: bool) -> String {
+    let (code, local) = (denial.code.as_str(), crate::names::LOCAL_NAME);
+    let ask = if attended && denial.code.is_askable() {
+        format!(" if you need it, ask with the tool `egress-block` or POST http://{local}/ask;")
+    } else {
+        String::new()
+    };
+    format!("bot-bottle: {} (code {code};{ask} http://{local}/why/{id} says more)", denial.sentence)
 }
 
 /// The answer to a request that does not go out, or whose upstream failed.
-pub(crate) fn refusal(denial: &Denial, id: &str, shape: Shape) -> Response<Body> {
+pub(crate) fn refusal(denial: &Denial, id: &str, shape: Shape, attended: bool) -> Response<Body> {
     let status = status_of(denial.code, shape);
-    let (content_type, body) = shaped(denial, id, shape, status);
+    let (content_type, body) = shaped(denial, id, shape, status, attended);
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -110,7 +111,7 @@ pub(crate) fn refusal(denial: &Denial, id: &str, shape: Shape) -> Response<Body>
 /// The same as bytes, for a connection whose HTTP is beyond repair.
 pub(crate) fn raw_refusal(denial: &Denial, id: &str) -> Vec<u8> {
     let status = status_of(denial.code, Shape::Text);
-    let (_, body) = shaped(denial, id, Shape::Text, status);
+    let (_, body) = shaped(denial, id, Shape::Text, status, false);
     let code = denial.code.as_str();
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
@@ -136,8 +137,14 @@ fn word(code: DenialCode) -> &'static str {
     }
 }
 
-fn shaped(denial: &Denial, id: &str, shape: Shape, status: StatusCode) -> (&'static str, String) {
-    let message = sentence(denial, id);
+fn shaped(
+    denial: &Denial,
+    id: &str,
+    shape: Shape,
+    status: StatusCode,
+    attended: bool,
+) -> (&'static str, String) {
+    let message = sentence(denial, id, attended);
     let code = denial.code.as_str();
     let json = |value: Value| ("application/json", value.to_string());
     match shape {
@@ -219,21 +226,32 @@ mod tests {
         let denial =
             Denial::new(DenialCode::HostNotAllowed, "`evil.example` is not allowed here, says \"policy\"");
         for shape in [Shape::Anthropic, Shape::OpenAi, Shape::Google, Shape::Json, Shape::Text] {
-            let response = refusal(&denial, "42", shape);
+            let response = refusal(&denial, "42", shape, true);
             assert_eq!(response.status(), 403);
             assert_eq!(response.headers()["bottle-decision"], "denied; code=host-not-allowed");
             assert_eq!(response.headers()["bottle-exchange"], "42");
             let body = response.into_body().collect().await.expect("it is there whole").to_bytes();
             let text = String::from_utf8_lossy(&body).replace("\\\"", "\"");
-            assert!(text.contains(&sentence(&denial, "42")), "{shape:?}: {text}");
+            assert!(text.contains(&sentence(&denial, "42", true)), "{shape:?}: {text}");
         }
-        assert_eq!(refusal(&denial, "42", Shape::WebSocket).status(), 426);
+        assert_eq!(refusal(&denial, "42", Shape::WebSocket, true).status(), 426);
+    }
+
+    #[test]
+    fn how_to_ask_is_said_where_asking_helps() {
+        let says =
+            |code, attended| sentence(&Denial::new(code, "no"), "42", attended).contains("egress-block");
+        assert!(says(DenialCode::HostNotAllowed, true));
+        assert!(!says(DenialCode::HostNotAllowed, false), "nobody is there to be asked");
+        for code in [DenialCode::SecretInRequest, DenialCode::NotGranted, DenialCode::KillSwitch] {
+            assert!(!says(code, true), "no rule would help: {}", code.as_str());
+        }
     }
 
     #[test]
     fn an_upstream_failure_is_not_a_denial() {
         let denial = Denial::new(DenialCode::UpstreamUnreachable, "`a.example` cannot be reached");
-        let response = refusal(&denial, "1", Shape::Text);
+        let response = refusal(&denial, "1", Shape::Text, true);
         assert_eq!(
             (response.status().as_u16(), &response.headers()["bottle-decision"]),
             (502, &HeaderValue::from_static("failed; code=upstream-unreachable"))

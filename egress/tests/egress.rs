@@ -16,6 +16,7 @@ mod egress {
     mod idle;
     mod interim;
     mod legs;
+    mod pages;
     mod revoked;
     mod rules;
     mod secrets;

@@ -103,6 +103,38 @@ pub struct AgentPlan {
     pub pass_env: Vec<String>,
     /// Seconds after which the bottle is stopped; `None`: no limit.
     pub time_limit_secs: Option<u64>,
+    /// Whose own configuration names the bottle's tools.
+    pub tools: Vec<ToolsOf>,
+}
+
+/// An agent whose own configuration can name the bottle's tools; called as its preset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToolsOf {
+    /// Claude Code.
+    ClaudeCode,
+    /// OpenAI Codex.
+    Codex,
+    /// Gemini CLI.
+    GeminiCli,
+    /// opencode.
+    Opencode,
+}
+
+impl ToolsOf {
+    /// All of them.
+    pub const ALL: [ToolsOf; 4] =
+        [ToolsOf::ClaudeCode, ToolsOf::Codex, ToolsOf::GeminiCli, ToolsOf::Opencode];
+
+    /// The name of its preset.
+    pub fn preset(self) -> &'static str {
+        match self {
+            ToolsOf::ClaudeCode => "claude-code",
+            ToolsOf::Codex => "codex",
+            ToolsOf::GeminiCli => "gemini-cli",
+            ToolsOf::Opencode => "opencode",
+        }
+    }
 }
 
 /// What the agent sees of the machine.

@@ -121,6 +121,10 @@ pub struct Agent {
     /// that only describe the terminal, the language and the time zone.
     #[serde(default)]
     pub pass_env: Vec<At<String>>,
+    /// Whether agents find the bottle's tools (MCP: what may I reach, why was this refused, ask the operator) in their own
+    /// configuration inside the bottle, with a short instruction. `true`: Claude Code, Codex, Gemini CLI and opencode do, whatever
+    /// runs; `false`: none does. Default: those whose preset is used. An entry of the user's own of the same name stays.
+    pub tools: Option<bool>,
 }
 
 /// A part of this machine's disk that the agent sees.

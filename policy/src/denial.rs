@@ -94,6 +94,18 @@ impl DenialCode {
         }
     }
 
+    /// Whether another rule would let the request through, so that asking the operator for one is of use.
+    pub fn is_askable(self) -> bool {
+        matches!(
+            self,
+            DenialCode::HostNotAllowed
+                | DenialCode::PortNotAllowed
+                | DenialCode::SchemeNotAllowed
+                | DenialCode::MethodNotAllowed
+                | DenialCode::PathNotAllowed
+        )
+    }
+
     /// The HTTP status of a refusal with this code: 403 for policy (the one status that clients neither retry nor take
     /// for a login), 400 malformed, 413 limits (the egress says 431 where it is the head), 502 and 504 upstream.
     pub fn status(self) -> u16 {

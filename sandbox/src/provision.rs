@@ -3,15 +3,18 @@
 //! Pure but for [`HostTrust::read`]. Transparent capture works without any of this; the variables make refusals
 //! readable and the trust stores make TLS possible. Every backend uses the same list.
 
+mod agents;
 mod chromium;
 mod git;
 mod host;
 mod jks;
 mod x509;
 
+pub use agents::{TOOLS_NAME, TOOLS_URL, is_agents_own};
 pub use host::HostTrust;
 
 use crate::InjectedFile;
+use manifest::plan::ToolsOf;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +59,8 @@ pub struct ProvisionInput<'a> {
     pub egress_port: u16,
     /// What manifest and presets set already; lists such as `JAVA_TOOL_OPTIONS` are added to, not replaced.
     pub env: &'a BTreeMap<String, String>,
+    /// Whose own configuration names the bottle's tools.
+    pub tools: &'a [ToolsOf],
 }
 
 /// What the bottle provides.
@@ -77,6 +82,7 @@ pub fn provision(input: &ProvisionInput<'_>) -> Provision {
     provision.trust(input);
     provision.java(input);
     provision.chromium(input);
+    provision.tools(input.tools, |name| input.env.contains_key(name));
     provision.env.extend(git::rewrites(input.code_hosts, input.env));
     provision
 }

@@ -15,6 +15,9 @@ pub struct ReloadArgs {
     /// Which bottles, by slug or name; may be left out when only one runs.
     #[arg(value_name = "SLUG|NAME")]
     pub bottles: Vec<String>,
+    /// You have looked at the file, which the agent could have written: it was replaced in the workspace while the bottle runs.
+    #[arg(long)]
+    pub looked: bool,
     /// Every bottle that runs.
     #[arg(long, conflicts_with = "bottles")]
     pub all: bool,
@@ -42,14 +45,14 @@ pub fn run(args: &ReloadArgs) -> Outcome {
         return Err(Failure::new(format!("several bottles run: {}", slugs.join(", ")))
             .help("name one, or say `--all`"));
     }
-    let outcomes: Vec<Outcome> = records.iter().map(reload).collect();
+    let outcomes: Vec<Outcome> = records.iter().map(|record| reload(record, args.looked)).collect();
     let failed = outcomes.into_iter().find(Result::is_err);
     failed.unwrap_or(Ok(ExitCode::SUCCESS))
 }
 
 /// Others are read again although one could not be; all that went wrong is said, the last by who called.
-fn reload(record: &Record) -> Outcome {
-    let told = Line::open(record)?.ask(&Call::Reload { from: "bottle reload".to_owned() });
+fn reload(record: &Record, looked: bool) -> Outcome {
+    let told = Line::open(record)?.ask(&Call::Reload { looked, from: "bottle reload".to_owned() });
     match told {
         Ok(Say::Done { what, notes }) => {
             say::out(format!("`{}`: {}\n", record.slug, neutral(&what)))?;

@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -127,7 +127,8 @@ fn serve(stream: &UnixStream, hub: &Hub) -> io::Result<()> {
     let to = Mutex::new(stream.try_clone()?);
     while let Some(call) = hear(&mut calls)? {
         match call {
-            Ok(Call::Watch) => return watch(stream, calls, hub),
+            Ok(Call::Watch) => return watch(stream, calls, hub, true),
+            Ok(Call::Listen) => return watch(stream, calls, hub, false),
             call => say(&to, &obey(call, hub))?,
         }
     }
@@ -147,7 +148,7 @@ fn obey(call: Result<Call, String>, hub: &Hub) -> Say {
         format!("uid {}, {from}", rustix::process::getuid().as_raw())
     };
     let outcome = match call {
-        Call::Look | Call::Watch => Ok(Say::Snapshot(Box::new(hub.snapshot()))),
+        Call::Look | Call::Watch | Call::Listen => Ok(Say::Snapshot(Box::new(hub.snapshot()))),
         Call::Plan => Ok(Say::Plan(Box::new(hub.plan()))),
         Call::Answer { id, answer, from } => hub.answer(&id, answer, &by(&from)),
         Call::Lock { on, from } => hub.lock(on, &by(&from)),
@@ -157,22 +158,25 @@ fn obey(call: Result<Call, String>, hub: &Hub) -> Say {
 }
 
 /// Tells everything until either side is gone; what is called for meanwhile is answered among it.
-fn watch(stream: &UnixStream, mut calls: BufReader<UnixStream>, hub: &Hub) -> io::Result<()> {
+fn watch(stream: &UnixStream, mut calls: BufReader<UnixStream>, hub: &Hub, attends: bool) -> io::Result<()> {
     let to = Arc::new(Mutex::new(stream.try_clone()?));
     let (hearing, ends, answers) = (hub.clone(), stream.try_clone()?, Arc::clone(&to));
+    let gone = Arc::new(AtomicBool::new(false));
+    let goes = Arc::clone(&gone);
     std::thread::Builder::new().name("control".to_owned()).spawn(move || {
         while let Ok(Some(call)) = hear(&mut calls) {
             if say(&answers, &obey(call, &hearing)).is_err() {
                 break;
             }
         }
-        // The client is gone: so is its line, and whoever tells it finds that out.
+        // The client is gone: so is its line. Whoever tells it must find that out though there is nothing to tell.
+        goes.store(true, Ordering::Relaxed);
         let _gone_already = ends.shutdown(std::net::Shutdown::Both);
     })?;
     loop {
-        let watcher = hub.watch();
+        let watcher = hub.watch(attends);
         say(&to, &Say::Snapshot(Box::new(watcher.snapshot.clone())))?;
-        if tell(&to, &watcher, hub)? {
+        if tell(&to, &watcher, hub, &gone)? {
             return Ok(());
         }
         say(&to, &Say::Missed)?;
@@ -180,10 +184,13 @@ fn watch(stream: &UnixStream, mut calls: BufReader<UnixStream>, hub: &Hub) -> io
 }
 
 /// True at the bottle's end, false when the client was too slow.
-fn tell(to: &Mutex<UnixStream>, watcher: &Watcher, hub: &Hub) -> io::Result<bool> {
+fn tell(to: &Mutex<UnixStream>, watcher: &Watcher, hub: &Hub, gone: &AtomicBool) -> io::Result<bool> {
     let mut last = watcher.snapshot.live.clone();
     let mut looked = std::time::Instant::now();
     loop {
+        if gone.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         match watcher.heard.recv_timeout(PULSE) {
             Ok(Say::Ended) => {
                 say(to, &Say::Ended)?;
@@ -196,7 +203,6 @@ fn tell(to: &Mutex<UnixStream>, watcher: &Watcher, hub: &Hub) -> io::Result<bool
         if looked.elapsed() >= PULSE {
             looked = std::time::Instant::now();
             let live = hub.running();
-            // A client that is gone is noticed by what it is told.
             if live != last || !live.is_empty() {
                 say(to, &Say::Running { live: live.clone() })?;
                 last = live;

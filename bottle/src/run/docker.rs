@@ -342,7 +342,14 @@ impl<'a> Yard<'a> {
     fn provided(&self, ca_pem: &str, trust: &HostTrust, env: &Variables) -> Provision {
         let code_hosts = code_hosts(self.run.plan);
         let port = if self.docker.network == NetworkLayout::Sealed { EGRESS_PORT } else { self.port };
-        provision(&ProvisionInput { ca_pem, host: trust, code_hosts: &code_hosts, env, egress_port: port })
+        provision(&ProvisionInput {
+            ca_pem,
+            host: trust,
+            code_hosts: &code_hosts,
+            env,
+            egress_port: port,
+            tools: &self.run.plan.agent.tools,
+        })
     }
 
     fn show_preflight(&self, walls: &preflight::Walls) {

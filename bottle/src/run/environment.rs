@@ -65,6 +65,7 @@ mod tests {
             env: Variables::from([("EDITOR".into(), "vi".into()), ("LANG".into(), "C".into())]),
             pass_env: vec!["TERM".into(), "LANG".into(), "UNSET".into()],
             time_limit_secs: None,
+            tools: vec![],
         }
     }
 

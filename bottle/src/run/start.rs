@@ -3,6 +3,7 @@ use super::environment::{self, Variables};
 use crate::canary::Planted;
 use crate::engine::{self, Posture, Supplies};
 use crate::failure::{BOTTLE_FAILED, Failure};
+use crate::mcp::inside;
 use crate::style::neutral;
 use audit::Auditor;
 use credentials::Vault;
@@ -81,11 +82,13 @@ impl Start<'_> {
 
     fn spec(&self, ca_pem: &str) -> Result<(Spec, Vec<String>), Failure> {
         let (env, provided) = self.environment(ca_pem)?;
+        let mut sandbox = self.plan.sandbox.clone();
+        sandbox.mounts.extend(inside::own_program());
         let spec = Spec {
             slug: self.slug.to_owned(),
             command: self.plan.agent.command.clone(),
             env,
-            sandbox: self.plan.sandbox.clone(),
+            sandbox,
             files: provided.files,
             stdio: self.stdio,
         };
@@ -105,8 +108,10 @@ impl Start<'_> {
             code_hosts: &code_hosts,
             env: &env,
             egress_port: EGRESS_PORT,
+            tools: &self.plan.agent.tools,
         });
         env.extend(provided.env.clone());
+        inside::on_path(&mut env);
         Ok((env, provided))
     }
 }

@@ -7,8 +7,32 @@ fn every_command_has_help_with_examples_or_says_what_it_does() {
     let stage = Stage::new(None);
     let help = stage.run(&["--help"]).ended_with(0).out;
     for command in [
-        "run", "check", "explain", "egress", "image", "init", "ps", "stop", "logs", "prune", "doctor",
-        "demo", "audit", "ca", "scan", "policy", "learn", "report",
+        "run",
+        "check",
+        "explain",
+        "egress",
+        "image",
+        "init",
+        "ps",
+        "stop",
+        "logs",
+        "prune",
+        "doctor",
+        "demo",
+        "audit",
+        "ca",
+        "scan",
+        "policy",
+        "learn",
+        "report",
+        "ui",
+        "requests",
+        "allow",
+        "refuse",
+        "watch",
+        "reload",
+        "kill-switch",
+        "mcp",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "`{command}` is not in the help:\n{help}");
         let own = stage.run(&[command, "--help"]).ended_with(0).out;

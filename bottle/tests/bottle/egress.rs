@@ -70,15 +70,15 @@ fn serve(config: &Arc<rustls::ServerConfig>, tcp: std::net::TcpStream, heads: &M
 }
 
 /// A `bottle egress` that runs; killed when it is dropped.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     /// Address and port.
-    at: String,
+    pub(crate) at: String,
 }
 
 impl Serving {
     /// Starts it and waits for the line that says that clients may come.
-    fn start(stage: &Stage, arguments: &[&str]) -> Serving {
+    pub(crate) fn start(stage: &Stage, arguments: &[&str]) -> Serving {
         let mut command = stage.bottle(&["egress", "--listen", "127.0.0.1:0"]);
         command.args(arguments).env("API_TOKEN", TOKEN).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("bottle starts");

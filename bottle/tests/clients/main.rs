@@ -12,6 +12,7 @@ mod languages;
 mod packages;
 mod streams;
 mod tokens;
+mod tools;
 mod trust;
 mod upstream_proxy;
 mod world;

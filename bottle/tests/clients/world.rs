@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use tokio::net::{TcpListener, TcpStream};
 
+pub(crate) use anthropic::ASKING;
+
 /// Echoes, streams, WebSocket and gRPC.
 pub(crate) const ECHO: &str = "echo.test";
 /// Indexes of packages that the tests build themselves.

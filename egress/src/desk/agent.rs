@@ -1,10 +1,13 @@
 //! What the agent's side may do: look, ask, wait. There is no way from here to an answer.
+use super::ask::{Ask, NotPut};
 use super::book::Wish;
 use super::petition::{How, NotAsked, Petition};
 use crate::body::Body;
 use crate::engine::Shared;
+use crate::introspect;
+use crate::names::is_own_name;
 use http::{Request, Response};
-use policy::{HostPattern, Proposal, Protocol, Route, Scheme, TlsMode, neutral};
+use policy::{Denial, Host, HostPattern, Opening, Proposal, Protocol, Route, Scheme, TlsMode, neutral};
 use serde::Serialize;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,14 +17,14 @@ use std::time::Duration;
 /// Characters of a reason that an agent gives.
 const REASON: usize = 500;
 
+/// What a page answers, in a while.
+pub type LocalAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
 /// Pages of `_egress.local` that are not the engine's own: the tools of agents.
 pub trait LocalSite: Send + Sync {
-    /// Answers a request; its path is none of the engine's own pages.
-    fn answer(
-        &self,
-        desk: AgentSide,
-        request: Request<Body>,
-    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+    /// Answers a request whose path is none of the engine's own pages, and that no page of another site sent; `None`: there
+    /// is no such page here either.
+    fn answer(&self, desk: AgentSide, request: Request<Body>) -> Option<LocalAnswer>;
 }
 
 /// A route as the agent may see it.
@@ -60,6 +63,20 @@ pub struct Refusal {
     pub proposal: Option<Proposal>,
 }
 
+impl Refusal {
+    /// What no route would have let through has no proposal, nor has what holds a value that must stay inside: `clean` takes
+    /// such values out of a text.
+    pub(crate) fn of(id: &str, denial: &Denial, clean: impl Fn(&str) -> String) -> Refusal {
+        let (exchange, code) = (id.to_owned(), denial.code.as_str().to_owned());
+        let request = denial.request.as_deref().filter(|_| denial.code.is_askable());
+        let proposal = request.map(Proposal::of).filter(|proposal| {
+            let shown = proposal.to_string();
+            clean(&shown) == shown
+        });
+        Refusal { exchange, code, reason: clean(&denial.sentence), proposal }
+    }
+}
+
 /// The engine, as far as the agent's side has to do with it. Cheap to clone.
 #[derive(Clone)]
 pub struct AgentSide(Arc<Shared>);
@@ -96,12 +113,38 @@ impl AgentSide {
     pub fn judge(&self, request: policy::Request) -> Result<String, Box<policy::Denial>> {
         let engine = self.0.now();
         engine.unlocked()?;
-        policy::decide(&engine.policy, request).map(|permitted| permitted.route().name.clone())
+        match policy::open(&engine.policy, &request.host, request.port) {
+            Opening::Raw(tunnel) => Ok(tunnel.route().name.clone()),
+            Opening::Passthrough(tunnel) if request.scheme == Scheme::Https => {
+                Ok(tunnel.route().name.clone())
+            }
+            _ => policy::decide(&engine.policy, request).map(|permitted| permitted.route().name.clone()),
+        }
+    }
+
+    /// A denial as it would be remembered: without the values of secrets, and with what would help.
+    pub fn as_refusal(&self, denial: &Denial) -> Refusal {
+        Refusal::of("", denial, |text| self.0.terms.clean(text))
+    }
+
+    /// [`AgentSide::routes`] as a page, with how to ask.
+    pub fn routes_text(&self) -> String {
+        introspect::routes_text(self)
     }
 
     /// Whether somebody can answer.
     pub fn is_attended(&self) -> bool {
         self.0.desk.is_attended()
+    }
+
+    /// Asks for what an agent wrote.
+    /// # Errors
+    /// When it is no wish, or is not even asked.
+    pub fn put(&self, ask: &Ask) -> Result<Petition, NotPut> {
+        let why = ask.reason()?;
+        let refusal = ask.exchange.as_deref().and_then(|id| self.refusal(id));
+        let proposal = ask.proposal(refusal.as_ref())?;
+        Ok(self.ask(proposal, why, ask.exchange.as_deref())?)
     }
 
     /// Asks the operator for a route, because of the refusal of an exchange where that is said. The same that is open already, or
@@ -113,6 +156,7 @@ impl AgentSide {
         if let Some(route) = allowed_by(&engine, &proposal) {
             return Err(NotAsked::Allowed(route));
         }
+        possible(&engine, &proposal)?;
         let exchange = exchange.and_then(|id| engine.refused.find(id));
         let near = engine.near(&proposal.host);
         engine.desk.open(Wish {
@@ -135,6 +179,28 @@ impl AgentSide {
     pub async fn wait(&self, id: &str, time: Duration) -> Option<Petition> {
         self.0.desk.wait(id, time).await
     }
+}
+
+/// What no answer could allow is not asked, and nothing that must stay inside is shown by asking.
+fn possible(engine: &Shared, proposal: &Proposal) -> Result<(), NotAsked> {
+    let no = |why: &str| Err(NotAsked::Impossible(why.to_owned()));
+    if let HostPattern::Exact(host) = &proposal.host {
+        if host.name().is_some_and(is_own_name) {
+            return no("this is the egress itself; it answers always, and there is nothing to allow");
+        }
+        if let Host::Ip(ip) = host
+            && policy::vet(host, proposal.port, &[*ip], false).is_err()
+        {
+            return no(
+                "this is no public address; only the operator's manifest can allow it (`allow_private`)",
+            );
+        }
+    }
+    let shown = proposal.to_string();
+    if engine.terms.clean(&shown) != shown {
+        return no("what you ask for holds a value that must stay inside");
+    }
+    Ok(())
 }
 
 /// The route that has the same words already.

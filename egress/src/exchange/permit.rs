@@ -47,15 +47,7 @@ pub(super) async fn permit(
 
 /// What no route allows, and one could.
 fn askable(denial: &Denial) -> Option<Request> {
-    let by_policy = matches!(
-        denial.code,
-        DenialCode::HostNotAllowed
-            | DenialCode::PortNotAllowed
-            | DenialCode::SchemeNotAllowed
-            | DenialCode::MethodNotAllowed
-            | DenialCode::PathNotAllowed
-    );
-    denial.request.as_deref().filter(|_| by_policy).cloned()
+    denial.request.as_deref().filter(|_| denial.code.is_askable()).cloned()
 }
 
 /// By something that was granted for one request, or to be learned from.

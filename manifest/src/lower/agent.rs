@@ -1,7 +1,7 @@
 //! What runs inside.
 use super::{Layer, Lower};
 use crate::at::At;
-use crate::plan::AgentPlan;
+use crate::plan::{AgentPlan, ToolsOf};
 use crate::written::Agent;
 use std::collections::BTreeMap;
 
@@ -22,6 +22,18 @@ const ALWAYS_PASSED: &[&str] = &[
     "LC_TIME",
     "TZ",
 ];
+
+/// What the user said; else those whose presets are used.
+fn tools(layers: &[Layer]) -> Vec<ToolsOf> {
+    let said = layers.iter().find_map(|layer| layer.manifest.agent.as_ref()?.tools);
+    let is_used =
+        |agent: &ToolsOf| layers.iter().any(|layer| layer.preset.as_deref() == Some(agent.preset()));
+    match said {
+        Some(true) => ToolsOf::ALL.to_vec(),
+        Some(false) => Vec::new(),
+        None => ToolsOf::ALL.into_iter().filter(is_used).collect(),
+    }
+}
 
 /// How well-known secrets begin.
 const SECRET_BEGINNINGS: &[&str] = &[
@@ -63,6 +75,7 @@ impl Lower<'_> {
                 Some(seconds) => Some(seconds?),
                 None => None,
             },
+            tools: tools(layers),
         })
     }
 

@@ -30,6 +30,7 @@ fn provided(host: &HostTrust, env: &BTreeMap<String, String>) -> (String, Provis
         code_hosts: &code_hosts,
         env,
         egress_port: EGRESS_PORT,
+        tools: &[],
     });
     (ca_pem, provision)
 }
@@ -111,6 +112,7 @@ fn a_certificate_that_cannot_be_read_has_no_hash_and_that_is_said() {
         code_hosts: &[],
         env: &env,
         egress_port: EGRESS_PORT,
+        tools: &[],
     });
     assert!(provision.missing.iter().any(|clause| clause.contains("no OpenSSL hash")));
 }

@@ -8,7 +8,7 @@ use sandbox::InjectedFile;
 use sandbox::docker::Created;
 use sandbox::docker::facts::Kind;
 use sandbox::docker::plan::RESOLVER;
-use sandbox::provision::{EGRESS_HOST, HostTrust, JAVA_STORE_PATH};
+use sandbox::provision::{EGRESS_HOST, HostTrust, JAVA_STORE_PATH, is_agents_own};
 use std::path::PathBuf;
 
 /// What an agent's image has.
@@ -31,6 +31,13 @@ impl Yard<'_> {
     /// Trust stores and names, whatever the image is made of.
     pub(super) fn furnish(&self, created: &Created<'_>, found: Found, ca_pem: &str) -> Result<(), Failure> {
         let mut files = self.provided(ca_pem, &found.trust, &Variables::new()).files;
+        // An image's own configuration of an agent stays.
+        let mut own = Vec::new();
+        for file in files.iter().filter(|file| is_agents_own(&file.path)) {
+            let path = file.path.to_string_lossy();
+            own.extend(created.text(&path).map_err(walls_failure)?.map(|_| file.path.clone()));
+        }
+        files.retain(|file| !own.contains(&file.path));
         files.extend(found.people);
         files.extend(self.names());
         created.lay(&files).map_err(walls_failure)?;

@@ -8,6 +8,9 @@ pub(crate) const LAST_WORDS: &str = "the bottle holds";
 /// The command that it wants run; it writes `made.txt` in the workspace.
 pub(crate) const COMMAND: &str = "echo made-in-the-bottle > made.txt && cat made.txt";
 
+/// A prompt with these words makes it ask the operator, by the bottle's own tool, and say what the tool said.
+pub(crate) const ASKING: &str = "ask the operator for a route";
+
 pub(crate) async fn answer(asked: Asked) -> Answer {
     if asked.path == "/" || asked.path == "/api/hello" {
         return json(&value!({}));
@@ -34,7 +37,11 @@ fn messages(request: &Value) -> Answer {
 
 /// A tool call where a shell is offered and not used yet, else the last words.
 fn next(request: &Value) -> Value {
-    let used = request["messages"].to_string().contains("tool_result");
+    let said = request["messages"].to_string();
+    let used = said.contains("tool_result");
+    if said.contains(ASKING) {
+        return asking(request, used);
+    }
     let shell = tools(request).find(|name| name.eq_ignore_ascii_case("bash"));
     match shell {
         Some(name) if !used => value!({
@@ -43,6 +50,28 @@ fn next(request: &Value) -> Value {
         }),
         _ => value!({ "type": "text", "text": LAST_WORDS }),
     }
+}
+
+/// A call of the bottle's tool where it is offered, else what it said.
+fn asking(request: &Value, used: bool) -> Value {
+    let tool = tools(request).find(|name| name.ends_with("egress-block"));
+    match tool {
+        Some(name) if !used => value!({
+            "type": "tool_use", "id": "toolu_02bottle", "name": name,
+            "input": { "url": "https://refused.test/x", "why": "the model wants it" },
+        }),
+        _ => {
+            let offered: Vec<&str> = tools(request).collect();
+            value!({ "type": "text", "text": format!("the tool said: {}; offered: {offered:?}", result(request)) })
+        }
+    }
+}
+
+fn result(request: &Value) -> String {
+    let blocks = request["messages"].as_array().into_iter().flatten();
+    let blocks = blocks.flat_map(|message| message["content"].as_array().into_iter().flatten());
+    let results = blocks.filter(|block| block["type"] == "tool_result");
+    results.map(|block| block["content"].to_string()).collect()
 }
 
 fn tools(request: &Value) -> impl Iterator<Item = &str> {

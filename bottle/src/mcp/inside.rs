@@ -1,0 +1,175 @@
+//! The tools inside of the bottle: this program itself for `bottle mcp`, and Claude Code's entry in the private home.
+//!
+//! The home lasts from run to run and what lies in it is an agent's own: its file is read and written by descriptor, never through
+//! a link, and nothing of it changes but our entry.
+use crate::failure::Failure;
+use manifest::Plan;
+use manifest::plan::{MountPlan, ToolsOf};
+use rustix::fs::{AtFlags, Mode, OFlags, open, openat, renameat, unlinkat};
+use rustix::io::Errno;
+use sandbox::provision::{TOOLS_NAME, TOOLS_URL};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+/// Where this program is inside.
+const FOLDER: &str = "/run/bottle/bin";
+/// Where Claude Code keeps the servers of its user.
+const CLAUDE: &str = ".claude.json";
+const NEW: &str = ".claude.json.bottle";
+/// Bytes of it: it also holds the history of projects.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// This program, read-only, for the agents that start their servers as programs. What it can do inside is what every program
+/// there can: the sockets of bottles are not there.
+#[must_use]
+pub fn own_program() -> Option<MountPlan> {
+    let path = std::env::current_exe().ok()?;
+    Some(MountPlan { path, at: Path::new(FOLDER).join("bottle"), writable: false, optional: true })
+}
+
+/// Last on the path: a `bottle` that the machine has goes before.
+pub fn on_path(env: &mut BTreeMap<String, String>) {
+    if let Some(path) = env.get_mut("PATH") {
+        path.push(':');
+        path.push_str(FOLDER);
+    }
+}
+
+/// Sees to the entry in the private home: there when Claude Code is to find the tools, gone when not.
+///
+/// # Errors
+/// When the home cannot be written.
+pub fn see_to_home(plan: &Plan) -> Result<(), Failure> {
+    let wanted = plan.agent.tools.contains(&ToolsOf::ClaudeCode);
+    let home = &plan.sandbox.home;
+    see_to(home, wanted).map_err(|error| {
+        Failure::new(format!(
+            "cannot write the bottle's tools into `{}`: {error}",
+            home.join(CLAUDE).display()
+        ))
+        .help("make it writable for you, or say `tools: false` below `agent`")
+    })
+}
+
+fn see_to(home: &Path, wanted: bool) -> io::Result<()> {
+    let home = open(home, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let Some(text) = read(&home)? else { return Ok(()) };
+    match changed(&text, wanted) {
+        Some(text) => write(&home, &text),
+        None => Ok(()),
+    }
+}
+
+/// What the file holds; empty where there is none. `None`: something else is there, which is not ours to change.
+fn read(home: &OwnedFd) -> io::Result<Option<String>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(home, CLAUDE, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(Some(String::new())),
+        Err(Errno::LOOP) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let found = file.metadata()?;
+    let mut text = String::new();
+    if !found.is_file() || found.len() > LARGEST || file.take(LARGEST).read_to_string(&mut text).is_err() {
+        return Ok(None);
+    }
+    Ok(Some(text))
+}
+
+/// The file as it should be; `None`: it is so, or is not what Claude Code writes.
+fn changed(text: &str, wanted: bool) -> Option<String> {
+    let mut whole: Map<String, Value> = match text.trim() {
+        "" => Map::new(),
+        text => serde_json::from_str(text).ok()?,
+    };
+    // Four tools, and each may be needed at any time: not behind a search for tools.
+    let entry = json!({ "type": "http", "url": TOOLS_URL, "alwaysLoad": true });
+    let servers = whole.get("mcpServers").and_then(|servers| servers.get(TOOLS_NAME));
+    match (servers, wanted) {
+        (None, true) => {
+            let servers = whole.entry("mcpServers").or_insert_with(|| json!({}));
+            servers.as_object_mut()?.insert(TOOLS_NAME.to_owned(), entry);
+        }
+        (Some(own), false) if *own == entry => {
+            whole.get_mut("mcpServers")?.as_object_mut()?.remove(TOOLS_NAME);
+        }
+        // There already, or an entry of somebody's own; or there is none, and none is wanted.
+        _ => return None,
+    }
+    Some(format!("{:#}\n", Value::Object(whole)))
+}
+
+/// In one step: an agent of the same home that reads meanwhile sees the old or the new.
+fn write(home: &OwnedFd, text: &str) -> io::Result<()> {
+    let _left_by_a_killed_run = unlinkat(home, NEW, AtFlags::empty());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(home, NEW, flags, Mode::RUSR | Mode::WUSR)?);
+    file.write_all(text.as_bytes())?;
+    Ok(renameat(home, NEW, home, CLAUDE)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn held(home: &Path) -> Value {
+        let text = std::fs::read_to_string(home.join(CLAUDE)).expect("it is there");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    #[test]
+    fn the_entry_comes_once_and_goes_again() {
+        let home = tempfile::tempdir().expect("a home");
+        see_to(home.path(), true).expect("written");
+        assert_eq!(held(home.path())["mcpServers"][TOOLS_NAME]["url"], TOOLS_URL);
+        let before = std::fs::read(home.path().join(CLAUDE)).expect("it is there");
+        see_to(home.path(), true).expect("as it is");
+        assert_eq!(std::fs::read(home.path().join(CLAUDE)).expect("it is there"), before);
+        see_to(home.path(), false).expect("taken out");
+        assert_eq!(held(home.path()), json!({ "mcpServers": {} }));
+        assert_eq!(std::fs::read_dir(home.path()).expect("the home").count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_is_somebodys_own_stays() {
+        let home = tempfile::tempdir().expect("a home");
+        let own = json!({ "numStartups": 3, "mcpServers": { "mine": { "command": "x" } }, "z": [1, 2] });
+        std::fs::write(home.path().join(CLAUDE), own.to_string()).expect("written");
+        see_to(home.path(), true).expect("written");
+        let now = held(home.path());
+        assert_eq!((&now["numStartups"], &now["mcpServers"]["mine"]["command"]), (&json!(3), &json!("x")));
+        let same_name = json!({ "mcpServers": { TOOLS_NAME: { "command": "mine" } } });
+        for wanted in [true, false] {
+            std::fs::write(home.path().join(CLAUDE), same_name.to_string()).expect("written");
+            see_to(home.path(), wanted).expect("as it is");
+            assert_eq!(held(home.path()), same_name);
+        }
+        for broken in ["{ not json", "[]", "{\"mcpServers\": []}"] {
+            std::fs::write(home.path().join(CLAUDE), broken).expect("written");
+            see_to(home.path(), true).expect("as it is");
+            assert_eq!(std::fs::read_to_string(home.path().join(CLAUDE)).expect("it is there"), broken);
+        }
+    }
+
+    /// The agent of the last run may have left a link to a file of the user's.
+    #[test]
+    fn no_link_is_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (home, outside) = (folder.path().join("home"), folder.path().join("outside"));
+        std::fs::create_dir(&home).expect("made");
+        std::fs::write(&outside, "{}").expect("written");
+        symlink(&outside, home.join(CLAUDE)).expect("linked");
+        symlink(&outside, home.join(NEW)).expect("linked");
+        see_to(&home, true).expect("left alone");
+        assert_eq!(std::fs::read_to_string(&outside).expect("it is there"), "{}");
+        std::fs::remove_file(home.join(CLAUDE)).expect("removed");
+        see_to(&home, true).expect("written");
+        assert_eq!(std::fs::read_to_string(&outside).expect("it is there"), "{}");
+    }
+}
