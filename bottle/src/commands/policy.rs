@@ -72,8 +72,9 @@ pub struct DiffArgs {
 }
 
 const DIFF_HELP: &str = "\
-Compared is what the manifests mean on this machine, both of them where NEW stands, not how they are written. `!` marks what weakens: more can leave, or
-less is looked at; in doubt it is marked. `*` marks what a running bottle cannot take over: it needs a new start.
+Compared is what the manifests mean on this machine, both of them where NEW stands, not how they are written. `!` marks
+what weakens: more can leave, or less is looked at; in doubt it is marked. `*` marks what a running bottle cannot take
+over: it needs a new start.
 
 Examples:
   bottle policy diff
