@@ -51,10 +51,13 @@ pub(crate) struct Engine {
     pub(crate) live: Mutex<Vec<Live>>,
 }
 
+/// Changes and notes of a reload, or why there is none.
+type Outcome = Result<(Vec<String>, Vec<String>), Failure>;
+
 /// The manifest: what a reload says, and what was written into it.
 #[derive(Default)]
 pub(crate) struct Book {
-    pub(crate) next: Mutex<Option<Result<(Vec<String>, Vec<String>), Failure>>>,
+    pub(crate) next: Mutex<Option<Outcome>>,
     pub(crate) kept: Mutex<Vec<(String, String)>>,
     pub(crate) reloads: Mutex<Vec<(String, bool)>>,
 }
