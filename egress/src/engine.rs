@@ -2,7 +2,7 @@
 use crate::budget::Purse;
 use crate::config::Config;
 use crate::config::Unmatched;
-use crate::desk::{Desk, LocalSite};
+use crate::desk::{Desk, LocalSite, Refusal};
 use crate::names::Names;
 use crate::record::{Ledger, Scribe};
 use crate::running::{Running, locked};
@@ -76,8 +76,7 @@ impl Shared {
 
     /// Keeps a refusal for who asks why; its sentence may quote what held a value.
     pub(crate) fn remember(&self, ledger: &Ledger, denial: &Denial) {
-        let sentence = self.terms.clean(&denial.sentence);
-        self.refused.remember(&ledger.id(), denial, sentence);
+        self.refused.remember(Refusal::of(&ledger.id(), denial, |text| self.terms.clean(text)));
     }
 
     /// The same under the next rule; what changes is for the caller to say.

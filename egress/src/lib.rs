@@ -6,6 +6,7 @@
 pub mod body;
 pub mod budget;
 pub mod ca;
+mod caller;
 mod coding;
 pub mod config;
 mod cut;
@@ -43,6 +44,7 @@ pub mod websocket;
 
 pub use budget::{Budget, Budgets, Rate};
 pub use ca::{CertificateAuthority, WrittenCa, dangerous_written_ca};
+pub use caller::Caller;
 pub use config::{
     Allowance, Asking, Config, DlpAction, DlpTerms, LEARNING, Limits, ProxyAuth, RouteTerms, RuleAction,
     RuleActions, Unmatched, Upstream, UpstreamProxy,

@@ -81,7 +81,10 @@ impl Seat {
         let scribe = old.scribe.next(Arc::clone(&terms), hash.as_str().into());
         let next = Shared { terms, vault, scribe, unmatched, ..old.succeed() };
         next.client.dialer().books().replace(&budgets, &base.policy);
-        next.note("policy-changed", format!("from {was} to {hash}, by {by}"));
+        match *was == *hash {
+            true => next.note("policy-read-again", format!("{hash}, by {by}")),
+            false => next.note("policy-changed", format!("from {was} to {hash}, by {by}")),
+        }
         self.take(&base, next)
     }
 

@@ -2,16 +2,12 @@
 //! programs. It runs inside of a bottle and can do there what every program can: ask.
 use crate::failure::Failure;
 use bytes::Bytes;
-use hickory_resolver::TokioResolver;
-use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use egress::Caller;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::Full;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{BufRead, Read, Write};
-use std::net::{IpAddr, SocketAddr};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -19,8 +15,6 @@ use tokio::task::{AbortHandle, JoinSet};
 const URL: &str = "http://_egress.local/mcp";
 /// Bytes of a line; the egress takes no more.
 const LONGEST: u64 = 64 * 1024;
-/// Bytes of an answer: the routes of a large manifest.
-const ANSWER: usize = 4 * 1024 * 1024;
 /// Lines that wait for their turn.
 const QUEUE: usize = 16;
 /// Where JSON-RPC puts what went wrong on the way (section 5.1).
@@ -60,7 +54,7 @@ fn lines() -> mpsc::Receiver<Vec<u8>> {
 }
 
 /// The egress as this bottle's programs know it: their proxy, or where a bottle has it.
-async fn find() -> Result<SocketAddr, Failure> {
+async fn find() -> Result<Caller, Failure> {
     let proxy = ["http_proxy", "HTTP_PROXY"].iter().find_map(|name| std::env::var(name).ok());
     let text = proxy.unwrap_or_else(|| "127.0.0.1:9099".to_owned());
     let bare = text.strip_prefix("http://").unwrap_or(&text).trim_end_matches('/');
@@ -69,30 +63,11 @@ async fn find() -> Result<SocketAddr, Failure> {
             .help("`bottle mcp` runs inside of a bottle, started there by an agent: `bottle run -- claude` and the like")
     };
     let authority = policy::Authority::parse(bare).map_err(|error| outside(error.to_string()))?;
-    let port = authority.port.unwrap_or(80);
-    let mut last = "its name leads nowhere".to_owned();
-    for ip in addresses(&authority.host).await {
-        match TcpStream::connect((ip, port)).await {
-            Ok(_) => return Ok(SocketAddr::new(ip, port)),
-            Err(error) => last = error.to_string(),
-        }
-    }
-    Err(outside(last))
-}
-
-async fn addresses(host: &policy::Host) -> Vec<IpAddr> {
-    let name = match host {
-        policy::Host::Ip(ip) => return vec![*ip],
-        policy::Host::Name(name) => name.as_str(),
-    };
-    let Ok(resolver) = TokioResolver::builder_tokio().and_then(|builder| builder.build()) else {
-        return Vec::new();
-    };
-    resolver.lookup_ip(name).await.map(|found| found.iter().collect()).unwrap_or_default()
+    Caller::find(&authority.host, authority.port.unwrap_or(80)).await.map_err(outside)
 }
 
 struct Relay {
-    egress: SocketAddr,
+    egress: Caller,
     /// What was agreed on in `initialize`.
     version: Option<String>,
     running: JoinSet<Option<String>>,
@@ -153,7 +128,7 @@ impl Relay {
 }
 
 /// Sends one message on and says the answer; the version, where the answer agrees on one.
-async fn pass(egress: SocketAddr, message: Value, version: Option<String>) -> Option<String> {
+async fn pass(egress: Caller, message: Value, version: Option<String>) -> Option<String> {
     let id = message["id"].clone();
     let answer = match send(egress, &message, version.as_deref()).await {
         Ok(answer) => answer?,
@@ -164,23 +139,15 @@ async fn pass(egress: SocketAddr, message: Value, version: Option<String>) -> Op
     answer["result"]["protocolVersion"].as_str().map(str::to_owned)
 }
 
-async fn send(egress: SocketAddr, message: &Value, version: Option<&str>) -> Result<Option<Value>, String> {
-    let stream = TcpStream::connect(egress).await.map_err(|error| error.to_string())?;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+async fn send(egress: Caller, message: &Value, version: Option<&str>) -> Result<Option<Value>, String> {
     let request = request(message, version).map_err(|error| error.to_string())?;
-    let talk = async {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        answer(response).await
-    };
-    tokio::pin!(talk);
-    tokio::select! {
-        answer = &mut talk => answer,
-        ended = connection => match ended {
-            // It ended in good order: what was said on it is there.
-            Ok(()) => talk.await,
-            Err(error) => Err(error.to_string()),
-        },
+    let (status, body) = egress.call(request).await?;
+    if status == StatusCode::ACCEPTED {
+        return Ok(None);
+    }
+    match serde_json::from_slice::<Value>(&body) {
+        Ok(value) if value["jsonrpc"] == "2.0" => Ok(Some(value)),
+        _ => Err(format!("{status}: {}", policy::neutral(String::from_utf8_lossy(&body).trim(), 300))),
     }
 }
 
@@ -206,20 +173,6 @@ fn request(message: &Value, version: Option<&str>) -> http::Result<Request<Full<
         }
     }
     request.body(Full::new(Bytes::from(message.to_string())))
-}
-
-async fn answer(response: Response<hyper::body::Incoming>) -> Result<Option<Value>, String> {
-    let status = response.status();
-    let body =
-        Limited::new(response.into_body(), ANSWER).collect().await.map_err(|error| error.to_string())?;
-    if status == StatusCode::ACCEPTED {
-        return Ok(None);
-    }
-    let bytes = body.to_bytes();
-    match serde_json::from_slice::<Value>(&bytes) {
-        Ok(value) if value["jsonrpc"] == "2.0" => Ok(Some(value)),
-        _ => Err(format!("{status}: {}", policy::neutral(String::from_utf8_lossy(&bytes).trim(), 300))),
-    }
 }
 
 fn problem(id: &Value, code: i64, sentence: &str) -> Value {

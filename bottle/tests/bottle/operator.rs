@@ -263,7 +263,18 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_returns() {
     person.types("exit\r");
 }
 
-/// Two agents flood whoever watches: it goes on, in bounded memory, and hears keys.
+/// A window that is closed: the view ends with it, and does not go on reading nothing for ever.
+#[test]
+fn a_terminal_that_hangs_up_ends_the_view() {
+    let stage = Stage::ordinary();
+    let mut person = Person::start(&stage, &[binary().to_str().expect("text"), "watch"]);
+    person.sees("no agent asks for anything");
+    let watch = Stage::child_of(person.child.id());
+    let other = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).expect("a descriptor");
+    drop(std::mem::replace(&mut person.master, other));
+    eventually("its end", || rustix::process::test_kill_process(watch).is_err());
+}
+
 #[test]
 fn who_reads_no_more_ends_the_plain_view() {
     let stage = Stage::ordinary();

@@ -64,11 +64,16 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// What no route would have let through has no proposal.
-    pub(crate) fn of(id: &str, denial: &Denial, reason: String) -> Refusal {
+    /// What no route would have let through has no proposal, nor has what holds a value that must stay inside: `clean` takes
+    /// such values out of a text.
+    pub(crate) fn of(id: &str, denial: &Denial, clean: impl Fn(&str) -> String) -> Refusal {
         let (exchange, code) = (id.to_owned(), denial.code.as_str().to_owned());
         let request = denial.request.as_deref().filter(|_| denial.code.is_askable());
-        Refusal { exchange, code, reason, proposal: request.map(Proposal::of) }
+        let proposal = request.map(Proposal::of).filter(|proposal| {
+            let shown = proposal.to_string();
+            clean(&shown) == shown
+        });
+        Refusal { exchange, code, reason: clean(&denial.sentence), proposal }
     }
 }
 
@@ -119,7 +124,7 @@ impl AgentSide {
 
     /// A denial as it would be remembered: without the values of secrets, and with what would help.
     pub fn as_refusal(&self, denial: &Denial) -> Refusal {
-        Refusal::of("", denial, self.0.terms.clean(&denial.sentence))
+        Refusal::of("", denial, |text| self.0.terms.clean(text))
     }
 
     /// [`AgentSide::routes`] as a page, with how to ask.

@@ -1,6 +1,5 @@
 //! The last refusals, for who asks why.
 use crate::desk::Refusal;
-use policy::Denial;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
@@ -13,10 +12,10 @@ pub(crate) struct Refused(Mutex<VecDeque<Refusal>>);
 
 impl Refused {
     /// Keeps one.
-    pub(crate) fn remember(&self, id: &str, denial: &Denial, reason: String) {
+    pub(crate) fn remember(&self, refusal: Refusal) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.truncate(REMEMBERED - 1);
-        all.push_front(Refusal::of(id, denial, reason));
+        all.push_front(refusal);
     }
 
     /// By the id of its exchange, or the last one with a code.
