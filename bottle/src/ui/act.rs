@@ -207,14 +207,25 @@ struct Lock {
     on: bool,
 }
 
-/// One that cannot be told does not keep the others from being told; that is an error all the same, and says who was.
+/// Of all: the switch first, so that who hangs or is just starting finds it. One that cannot be told does not keep the others
+/// from being told; that is an error all the same, and says who was.
 fn lock(wanted: &Lock, roster: &dyn Roster) -> Result<Value, Not> {
     let all = match &wanted.bottle {
+        Some(_) if !wanted.on && roster.is_switched() => {
+            let all = Failure::new("the kill switch of all bottles is on");
+            return Err(all.help("turn that off, at the top or with `bottle kill-switch off`").into());
+        }
         Some(slug) => vec![find(slug, roster)?],
         None => roster.running()?,
     };
+    let switched = if wanted.bottle.is_none() { roster.switch(wanted.on) } else { Ok(()) };
+    if !wanted.on {
+        // As long as it stands there, bottles refuse whatever they are told.
+        switched.clone()?;
+    }
     let call = Call::Lock { on: wanted.on, from: FROM.to_owned() };
     let (mut said, mut failed) = (Vec::new(), Vec::new());
+    failed.extend(switched.err().map(|failure| failure.what));
     for found in &all {
         match ask(found, &call) {
             Ok(Say::Done { what, .. }) => said.push(what),
@@ -223,7 +234,8 @@ fn lock(wanted: &Lock, roster: &dyn Roster) -> Result<Value, Not> {
         }
     }
     if failed.is_empty() {
-        return Ok(json!({ "what": said.join("; ") }));
+        let nobody = "the kill switch is turned; no bottle runs".to_owned();
+        return Ok(json!({ "what": if said.is_empty() { nobody } else { said.join("; ") } }));
     }
     let help =
         if said.is_empty() { "no bottle was told".to_owned() } else { format!("done: {}", said.join("; ")) };

@@ -138,11 +138,16 @@ fn the_kill_switch_is_one_bottles_or_everybodys() {
     };
     assert_eq!(page.post("/lock", "{\"bottle\":\"dev\",\"on\":true}").status, 200);
     assert_eq!((locks(&played), locks(&other)), (vec![true], vec![]));
+    assert!(!stage.is_switched(), "one bottle's is no other's, nor of those to come");
     assert_eq!(page.post("/lock", "{\"on\":true}").status, 200);
     assert_eq!((locks(&played), locks(&other)), (vec![true, true], vec![true]));
+    assert!(stage.is_switched(), "bottles that start later find it on");
+    let one = page.post("/lock", "{\"bottle\":\"dev\",\"on\":false}");
+    assert_eq!((one.status, locks(&played)), (422, vec![true, true]), "none serves while it is on");
     drop(played);
     let half = page.post("/lock", "{\"on\":false}");
     assert_eq!((half.status, locks(&other)), (422, vec![true, false]), "one is gone, the other was told");
+    assert!(!stage.is_switched());
     assert!(half.json()["what"].as_str().expect("a sentence").contains("dev"), "{}", half.body);
     assert_eq!(page.post("/lock", "{\"bottle\":\"dev\"}").status, 400, "on or off must be said");
 }

@@ -23,11 +23,20 @@ pub(crate) struct Stage {
 
 /// Those that are there; every test's own.
 #[derive(Default)]
-struct Listed(Mutex<Vec<Found>>);
+struct Listed(Mutex<Vec<Found>>, Mutex<bool>);
 
 impl Roster for Listed {
     fn running(&self) -> Result<Vec<Found>, Failure> {
         Ok(self.0.lock().expect("not poisoned").clone())
+    }
+
+    fn is_switched(&self) -> bool {
+        *self.1.lock().expect("not poisoned")
+    }
+
+    fn switch(&self, on: bool) -> Result<(), Failure> {
+        *self.1.lock().expect("not poisoned") = on;
+        Ok(())
     }
 }
 
@@ -157,6 +166,11 @@ impl Stage {
         listed.push(Found { slug: slug.into(), socket });
         listed.sort_by(|one, other| one.slug.cmp(&other.slug));
         Played { slug: slug.into(), hub, engine, book, _served: served }
+    }
+
+    /// Whether the kill switch of all bottles is on.
+    pub(crate) fn is_switched(&self) -> bool {
+        self.roster.is_switched()
     }
 
     /// It ends as launchers end: it says so, then its record goes.
