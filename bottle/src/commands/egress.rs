@@ -9,6 +9,7 @@ use crate::engine::{self, Own, Supplies};
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice, Wanted};
 use crate::operate::{Operated, Operation};
+use crate::places;
 use crate::process::Identity;
 use crate::registry::{Claim, Record, Registry};
 use crate::run::{journal, log_file, memory, preflight, summary};
@@ -107,6 +108,8 @@ pub fn run(args: &EgressArgs) -> Outcome {
     let record = record(&plan, &claim)?;
     let operation = Operation { wanted, unattended: args.unattended, learn: false };
     let operated = Operated::begin(&claim, &record, &plan, &operation, &auditor)?;
+    // Its own log is standard error; what `logs` finds it by lies there.
+    places::private_folders(record.log.parent().unwrap_or(Path::new("/")))?;
     claim.publish(&record)?;
     let serving = Serving { args, plan: &plan, vault: &vault, claim: &claim, auditor: &auditor };
     serving.serve(ca, operated)
