@@ -212,7 +212,8 @@ fn a_person_answers_by_key_and_gets_the_terminal_back() {
     let view = || Person::start(&stage, &[binary().to_str().expect("text"), "watch"]);
     let mut person = view();
     person.sees("\u{1b}[?1049h");
-    person.sees("1 bottle");
+    person.sees("Requests");
+    std::thread::sleep(Duration::from_millis(1500));
     assert!(person.is_raw());
     stage.write("go", "");
     person.sees("GET http://open.test/one");
