@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 /// What a learned manifest is called, beside the one that it was made from.
 pub const FILE_NAME: &str = "bottle.learned.yaml";
 
+/// Lines of what nothing was learned from.
+const TOLD: usize = 50;
+
 /// A manifest that is proposed.
 #[derive(Debug, Clone)]
 pub struct Proposed {
@@ -108,7 +111,9 @@ impl Proposed {
             if learned.covered == 1 { "1 was".to_owned() } else { format!("{} were", learned.covered) },
         )];
         lines.extend(self.not_added.iter().map(|one| format!("not added: {}", one.line())));
-        lines.extend(learned.left_out.iter().map(|one| format!("not learned: {}", one.line())));
+        lines.extend(learned.left_out.iter().take(TOLD).map(|one| format!("not learned: {}", one.line())));
+        let more = learned.left_out.len().saturating_sub(TOLD);
+        lines.extend((more > 0).then(|| format!("not learned: {more} more; `--json` has them")));
         lines.iter().map(|line| format!("{}\n", style::neutral(line))).collect()
     }
 }

@@ -6,6 +6,7 @@ pub mod docker;
 pub mod environment;
 mod job;
 pub mod journal;
+mod learned;
 pub mod memory;
 pub mod ports;
 pub mod preflight;
@@ -73,6 +74,7 @@ pub struct Run<'a> {
     auditor: &'a Auditor,
     planted: &'a Planted,
     operated: RefCell<Operated>,
+    began: jiff::Timestamp,
 }
 
 /// Holds an agent in a bottle until it ends; gives its exit code.
@@ -91,7 +93,8 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     let planted = Planted::plant(&plan, claim.slug())?;
     let operated = Operated::begin(&claim, &record, &plan, &wishes.operation, &auditor)?.into();
     let (claim, auditor, planted) = (&claim, &auditor, &planted);
-    let run = Run { plan: &plan, wishes, vault: &vault, claim, auditor, planted, operated };
+    let began = record.started;
+    let run = Run { plan: &plan, wishes, vault: &vault, claim, auditor, planted, operated, began };
     let started = Instant::now();
     journal::step(auditor, "bottle-started", Some(format!("`{}`", plan.agent.command.join(" "))));
     let outcome = match plan.backend {
@@ -203,6 +206,9 @@ impl Run<'_> {
         let failed = outcome.as_ref().err().map(|failure| failure.what.clone());
         journal::step(self.auditor, if failed.is_some() { "bottle-failed" } else { "bottle-ended" }, failed);
         let flushed = self.auditor.flush();
+        if self.wishes.operation.learn && flushed.is_ok() {
+            self.propose(self.began);
+        }
         let (attended, appeared) = outcome?;
         if !self.wishes.quiet {
             self.show_summary(attended, lasted, &appeared);

@@ -35,6 +35,8 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(80);
 /// News that are taken in before the next key.
 const AT_ONCE: usize = 2000;
+/// How long the view may take to end when it is told to.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often clocks and ages are drawn anew.
 const CLOCK: Duration = Duration::from_millis(500);
 
@@ -53,6 +55,7 @@ pub fn view(names: Vec<String>) -> Result<Option<i32>, Failure> {
     let signals = Signals::catch()?;
     let (tell, heard) = feed::begin(names)?;
     let mut screen = Screen::take()?;
+    signals.end_without_us()?;
     let (mut app, look) = (App::new(), Look::of_terminal());
     let mut drawn: Option<Instant> = None;
     loop {
@@ -160,6 +163,20 @@ impl Signals {
         }
         signal_hook::flag::register(SIGCONT, Arc::clone(&signals.continued)).map_err(failed)?;
         Ok(signals)
+    }
+
+    /// When a signal came and the view has not ended a moment later, it is stuck at its terminal: then it is ended from here.
+    fn end_without_us(&self) -> Result<(), Failure> {
+        let ended_by = Arc::clone(&self.ended_by);
+        feed::spawn(move || {
+            while ended_by.load(Ordering::SeqCst) == 0 {
+                std::thread::sleep(PATIENCE / 4);
+            }
+            std::thread::sleep(PATIENCE);
+            screen::leave();
+            let signal = i32::try_from(ended_by.load(Ordering::SeqCst)).unwrap_or_default();
+            std::process::exit(128 + signal);
+        })
     }
 
     fn ended_by(&self) -> Option<i32> {

@@ -6,6 +6,8 @@
 
 #[path = "conformance/apart.rs"]
 mod apart;
+#[path = "conformance/asked.rs"]
+mod asked;
 #[path = "conformance/engine.rs"]
 mod engine;
 #[path = "conformance/ground.rs"]
@@ -67,6 +69,7 @@ fn main() {
 fn trials() -> Vec<Trial> {
     let everywhere = [
         requests::SCENARIOS,
+        asked::SCENARIOS,
         searched::SCENARIOS,
         leak::SCENARIOS,
         walls::SCENARIOS,

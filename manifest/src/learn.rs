@@ -23,6 +23,10 @@ use std::collections::BTreeMap;
 /// Reasons of refusals that a route could have prevented.
 const BY_POLICY: [&str; 5] =
     ["host-not-allowed", "port-not-allowed", "scheme-not-allowed", "method-not-allowed", "path-not-allowed"];
+/// Destinations that routes are made for: an agent can make up names without end.
+const MOST_DESTINATIONS: usize = 500;
+/// Different things that are told as left out, one by one.
+const MOST_LEFT_OUT: usize = 1000;
 /// Lines of what was left out that stand in a manifest; the others are counted.
 const TOLD: usize = 20;
 
@@ -143,13 +147,16 @@ impl Gathered {
         match observed {
             // `OPTIONS *` is no path, and no pattern covers it.
             Observed::Request(request) if !request.path.as_str().starts_with('/') => {
-                let why = "no pattern of a path covers it".to_owned();
-                *self.left_out.entry((request.display_url(), why)).or_default() += 1;
+                self.left_out(request.display_url(), "no pattern of a path covers it".to_owned());
             }
             Observed::Request(request) => {
+                let to = hosts::Destination::of(&request);
+                if self.requests.len() >= MOST_DESTINATIONS && !self.requests.contains_key(&to) {
+                    let why = format!("more than {MOST_DESTINATIONS} hosts were asked for");
+                    return self.left_out("others".to_owned(), why);
+                }
                 self.explained += 1;
-                let seen = self.requests.entry(hosts::Destination::of(&request)).or_default();
-                seen.add(request.method, &request.path);
+                self.requests.entry(to).or_default().add(request.method, &request.path);
             }
             Observed::Raw(host, port) => {
                 self.explained += 1;
@@ -168,7 +175,14 @@ impl Gathered {
             .unwrap_or_default();
         let scheme = exchange.scheme.as_ref().map(|scheme| format!("{scheme}://")).unwrap_or_default();
         let what = format!("{method} {scheme}{}{port}{}", text(&exchange.host), text(&exchange.path));
-        *self.left_out.entry((neutral(&what, 160), neutral(why, 160))).or_default() += 1;
+        self.left_out(neutral(&what, 160), neutral(why, 160));
+    }
+
+    fn left_out(&mut self, what: String, why: String) {
+        let one = (what, why);
+        let full = self.left_out.len() >= MOST_LEFT_OUT && !self.left_out.contains_key(&one);
+        let one = if full { ("others".to_owned(), "for such reasons".to_owned()) } else { one };
+        *self.left_out.entry(one).or_default() += 1;
     }
 
     fn learned(self) -> Learned {

@@ -5,7 +5,7 @@ mod probe;
 use crate::canary::Planted;
 use crate::control::Hub;
 use crate::control::steer::Near;
-use crate::engine::{self, Supplies};
+use crate::engine::{self, Own, Supplies};
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice, Wanted};
 use crate::operate::{Operated, Operation};
@@ -197,10 +197,8 @@ impl Serving<'_> {
         let config = engine::config(
             &self.plan.egress,
             supplies,
-            slug,
             self.vault.clone(),
-            ca,
-            auditor,
+            Own { slug, ca, audit: auditor },
             operated.posture(),
         )?;
         let started = Instant::now();

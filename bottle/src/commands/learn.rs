@@ -81,7 +81,7 @@ fn wrong(no_plan: NoPlan, json: bool) -> Outcome {
 }
 
 /// Of all runs that the file holds.
-fn exchanges(file: &Path, since: Option<Timestamp>) -> Result<Vec<Exchange>, Failure> {
+pub fn exchanges(file: &Path, since: Option<Timestamp>) -> Result<Vec<Exchange>, Failure> {
     let mut found = Vec::new();
     let mut odd = 0_u64;
     events::each(file, |record| {
@@ -142,7 +142,7 @@ fn as_json(proposed: &Proposed, written: Option<&Path>) -> Value {
 }
 
 /// Added lines stand out, on terminals.
-fn coloured(diff: &str, style: Style) -> String {
+pub fn coloured(diff: &str, style: Style) -> String {
     diff.lines()
         .map(|line| {
             let shown = neutral(line);

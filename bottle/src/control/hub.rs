@@ -178,17 +178,19 @@ impl Hub {
         self.state().plan.clone()
     }
 
-    /// A snapshot, and everything from there on.
-    pub fn watch(&self) -> Watcher {
+    /// A snapshot, and everything from there on. `attends`: there is somebody who can answer.
+    pub fn watch(&self, attends: bool) -> Watcher {
         let (teller, heard) = sync_channel(QUEUE);
         let live = self.running();
         let mut state = self.state();
         let snapshot = state.snapshot(live);
         state.listeners.push(teller);
         drop(state);
-        self.0.watchers.fetch_add(1, Ordering::Relaxed);
-        self.attend();
-        Watcher { hub: self.clone(), snapshot, heard }
+        if attends {
+            self.0.watchers.fetch_add(1, Ordering::Relaxed);
+            self.attend();
+        }
+        Watcher { hub: self.clone(), attends, snapshot, heard }
     }
 
     fn attend(&self) {
@@ -268,7 +270,9 @@ impl Hub {
         state.about.policy.clone_from(&reloaded.hash);
         state.plan = reloaded.plan.clone();
         let (hash, changes) = (reloaded.hash.clone(), reloaded.changes.clone());
-        state.tell(&Say::Policy { hash, changes });
+        if !changes.is_empty() {
+            state.tell(&Say::Policy { hash, changes });
+        }
         Ok(reloaded)
     }
 
@@ -312,6 +316,7 @@ fn said(petition: &Petition) -> String {
 /// Somebody who watches; attends as long as this lives.
 pub struct Watcher {
     hub: Hub,
+    attends: bool,
     /// How it stood at the start.
     pub snapshot: Snapshot,
     /// What happened since; its end: too much for this queue, or the bottle's end.
@@ -320,7 +325,9 @@ pub struct Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.hub.0.watchers.fetch_sub(1, Ordering::Relaxed);
-        self.hub.attend();
+        if self.attends {
+            self.hub.0.watchers.fetch_sub(1, Ordering::Relaxed);
+            self.hub.attend();
+        }
     }
 }

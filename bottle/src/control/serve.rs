@@ -127,7 +127,8 @@ fn serve(stream: &UnixStream, hub: &Hub) -> io::Result<()> {
     let to = Mutex::new(stream.try_clone()?);
     while let Some(call) = hear(&mut calls)? {
         match call {
-            Ok(Call::Watch) => return watch(stream, calls, hub),
+            Ok(Call::Watch) => return watch(stream, calls, hub, true),
+            Ok(Call::Listen) => return watch(stream, calls, hub, false),
             call => say(&to, &obey(call, hub))?,
         }
     }
@@ -147,7 +148,7 @@ fn obey(call: Result<Call, String>, hub: &Hub) -> Say {
         format!("uid {}, {from}", rustix::process::getuid().as_raw())
     };
     let outcome = match call {
-        Call::Look | Call::Watch => Ok(Say::Snapshot(Box::new(hub.snapshot()))),
+        Call::Look | Call::Watch | Call::Listen => Ok(Say::Snapshot(Box::new(hub.snapshot()))),
         Call::Plan => Ok(Say::Plan(Box::new(hub.plan()))),
         Call::Answer { id, answer, from } => hub.answer(&id, answer, &by(&from)),
         Call::Lock { on, from } => hub.lock(on, &by(&from)),
@@ -157,7 +158,7 @@ fn obey(call: Result<Call, String>, hub: &Hub) -> Say {
 }
 
 /// Tells everything until either side is gone; what is called for meanwhile is answered among it.
-fn watch(stream: &UnixStream, mut calls: BufReader<UnixStream>, hub: &Hub) -> io::Result<()> {
+fn watch(stream: &UnixStream, mut calls: BufReader<UnixStream>, hub: &Hub, attends: bool) -> io::Result<()> {
     let to = Arc::new(Mutex::new(stream.try_clone()?));
     let (hearing, ends, answers) = (hub.clone(), stream.try_clone()?, Arc::clone(&to));
     let gone = Arc::new(AtomicBool::new(false));
@@ -173,7 +174,7 @@ fn watch(stream: &UnixStream, mut calls: BufReader<UnixStream>, hub: &Hub) -> io
         let _gone_already = ends.shutdown(std::net::Shutdown::Both);
     })?;
     loop {
-        let watcher = hub.watch();
+        let watcher = hub.watch(attends);
         say(&to, &Say::Snapshot(Box::new(watcher.snapshot.clone())))?;
         if tell(&to, &watcher, hub, &gone)? {
             return Ok(());

@@ -14,6 +14,8 @@ pub enum Call {
     Look,
     /// A snapshot, then everything that happens. Whoever watches attends: agents can ask as long as somebody does.
     Watch,
+    /// The same for a program that only counts: nobody attends by that.
+    Listen,
     /// Answers a petition.
     Answer {
         /// Which.

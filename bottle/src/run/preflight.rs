@@ -4,7 +4,7 @@ use crate::engine;
 use crate::style::{self, Style};
 use credentials::{AuthScheme, Binding};
 use manifest::Plan;
-use manifest::plan::{BudgetPlan, DlpAction, EgressPlan, MountPlan};
+use manifest::plan::{BudgetPlan, DlpAction, EgressPlan, MountPlan, UnmatchedPlan};
 use policy::{Method, Protocol, Route, Scheme, TlsMode};
 use sandbox::linux::Survey;
 use std::fmt::Write as _;
@@ -77,7 +77,8 @@ fn block(out: &mut String, style: Style, label: &str, lines: &[String]) {
 pub fn reach(egress: &EgressPlan, style: Style) -> Vec<String> {
     let routes = egress.policy.routes();
     if routes.is_empty() {
-        return vec![format!("{}: no route is allowed", style.yellow("nothing"))];
+        let nothing = format!("{}: no route is allowed", style.yellow("nothing"));
+        return std::iter::once(nothing).chain(asks(egress)).collect();
     }
     let rows: Vec<Vec<String>> = routes.iter().take(MOST_ROUTES).map(|route| row(egress, route)).collect();
     let mut lines: Vec<String> = style::table(&rows).lines().map(str::to_owned).collect();
@@ -88,12 +89,20 @@ pub fn reach(egress: &EgressPlan, style: Style) -> Vec<String> {
             style::count(more as u64, "route")
         )),
     }
+    lines.extend(asks(egress));
     let budget = egress.budget.lines();
     if !budget.is_empty() {
         lines.push(format!("at most {} all together", budget.join(", ")));
     }
     lines.extend(next_hop(egress));
     lines
+}
+
+/// What becomes of the rest, where that is not a no at once.
+fn asks(egress: &EgressPlan) -> Option<String> {
+    let UnmatchedPlan::Ask { wait_secs } = egress.unmatched else { return None };
+    let wait = style::duration(std::time::Duration::from_secs(wait_secs));
+    Some(format!("what no route allows waits {wait} for your answer: `bottle watch`, `bottle ui`"))
 }
 
 fn row(egress: &EgressPlan, route: &Route) -> Vec<String> {

@@ -8,6 +8,7 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use rustix::event::{PollFd, PollFlags, Timespec};
 use std::io::{Stdout, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -36,9 +37,11 @@ impl Screen {
         self.terminal.draw(draw).map(drop).map_err(|error| failed(&error))
     }
 
-    /// Draws everything anew with the next frame.
+    /// Draws everything anew with the next frame. The library's own `clear` asks the terminal where its cursor is, and waits for
+    /// an answer that not every terminal gives.
     pub(super) fn renew(&mut self) -> Result<(), Failure> {
-        self.terminal.clear().map_err(|error| failed(&error))
+        let renewed = self.terminal.size().and_then(|size| self.terminal.resize(size.into()));
+        renewed.map_err(|error| failed(&error))
     }
 
     /// Gives it to the shell and stops; afterwards it is taken anew.
@@ -65,8 +68,17 @@ impl Drop for Screen {
 }
 
 /// The next that is typed, if there is something within this time. A signal ends the wait as well.
+///
+/// The wait is ours: who reads from a terminal that hung up reads nothing, at once and for ever, and the library never stops
+/// to try.
 pub(super) fn typed(time: Duration) -> Result<Option<Event>, Failure> {
-    let typed = poll(time).and_then(|ready| if ready { read().map(Some) } else { Ok(None) });
+    let input = rustix::stdio::stdin();
+    let mut watched = [PollFd::new(&input, PollFlags::IN)];
+    let _a_signal_or_a_key = rustix::event::poll(&mut watched, Timespec::try_from(time).ok().as_ref());
+    if watched[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+        return Err(Failure::new("the terminal hung up"));
+    }
+    let typed = poll(Duration::ZERO).and_then(|ready| if ready { read().map(Some) } else { Ok(None) });
     match typed {
         Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Ok(None),
         typed => typed.map_err(|error| failed(&error)),
@@ -84,7 +96,7 @@ fn enter() -> Result<(), Failure> {
 }
 
 /// As it was; a terminal that is gone takes nothing back.
-fn leave() {
+pub(super) fn leave() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let _gone = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
         let _gone = disable_raw_mode();

@@ -51,12 +51,15 @@ pub(crate) struct Engine {
     pub(crate) live: Mutex<Vec<Live>>,
 }
 
+/// Changes and notes of a reload, or why there is none.
+type Outcome = Result<(Vec<String>, Vec<String>), Failure>;
+
 /// The manifest: what a reload says, and what was written into it.
 #[derive(Default)]
 pub(crate) struct Book {
-    pub(crate) next: Mutex<Option<Result<(Vec<String>, Vec<String>), Failure>>>,
+    pub(crate) next: Mutex<Option<Outcome>>,
     pub(crate) kept: Mutex<Vec<(String, String)>>,
-    pub(crate) reloads: Mutex<Vec<String>>,
+    pub(crate) reloads: Mutex<Vec<(String, bool)>>,
 }
 
 impl Steer for Engine {
@@ -97,14 +100,14 @@ impl Steer for Engine {
 }
 
 impl Keeper for Book {
-    fn reload(&self, by: &str) -> Result<Reloaded, Failure> {
-        self.reloads.lock().expect("not poisoned").push(by.into());
+    fn reload(&self, by: &str, looked: bool) -> Result<Reloaded, Failure> {
+        self.reloads.lock().expect("not poisoned").push((by.into(), looked));
         let next =
             self.next.lock().expect("not poisoned").take().unwrap_or_else(|| Ok((Vec::new(), Vec::new())));
         next.map(|(changes, notes)| Reloaded { hash: "9f8e7d6c5b4a".into(), plan: plan(), changes, notes })
     }
 
-    fn keep(&self, proposal: &Proposal, why: &str) -> Result<(), Failure> {
+    fn keep(&self, proposal: &Proposal, why: &str, _by: &str) -> Result<(), Failure> {
         self.kept.lock().expect("not poisoned").push((proposal.to_string(), why.into()));
         Ok(())
     }

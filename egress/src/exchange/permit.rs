@@ -91,7 +91,7 @@ async fn wait(
         Outcome::Again => Ok(request),
         Outcome::Refused(word) => Err(no(&denial, word)),
         Outcome::Expired => Err(unanswered(&denial, wait)),
-        Outcome::NotAsked(NotAsked::Unattended) => Err(alone(denial)),
+        Outcome::NotAsked(NotAsked::Unattended) => Err(alone(&denial)),
         Outcome::NotAsked(not) => Err(with(&denial, &format!("{not}"))),
     }
 }
@@ -114,7 +114,7 @@ fn unanswered(denial: &Denial, wait: Duration) -> Box<Denial> {
 }
 
 /// As if nobody were to be asked, with the reason.
-fn alone(denial: Box<Denial>) -> Box<Denial> {
+fn alone(denial: &Denial) -> Box<Denial> {
     let sentence = format!("{} (nobody attends to this bottle, so nobody was asked)", denial.sentence);
-    Box::new(Denial { sentence, ..*denial })
+    Box::new(Denial { sentence, ..denial.clone() })
 }

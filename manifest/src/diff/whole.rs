@@ -141,3 +141,35 @@ fn unknown(of: &str, (old, new): (&Value, &Value), known: &[&str], out: &mut Vec
         out.extend(super::value(Area::Egress, &item, both, super::word, |_, new| !closed(new)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn told(old: &Value, new: &Value) -> Vec<String> {
+        let mut out = Vec::new();
+        unknown("", (old, new), &["known"], &mut out);
+        out.iter()
+            .map(|change| {
+                format!("{}{}: {}", if change.weakens { "!" } else { "" }, change.item, change.detail)
+            })
+            .collect()
+    }
+
+    /// Nothing changes unseen: what is newer than this module is compared as it is written.
+    #[test]
+    fn keys_that_nobody_knows_are_compared() {
+        assert!(told(&json!({ "known": 1, "same": [1] }), &json!({ "known": 2, "same": [1] })).is_empty());
+        assert_eq!(
+            told(&json!({ "unmatched": "deny" }), &json!({ "unmatched": "ask" })),
+            ["!`unmatched`: deny → ask"]
+        );
+        assert_eq!(
+            told(&json!({ "unmatched": "ask" }), &json!({ "unmatched": "deny" })),
+            ["`unmatched`: ask → deny"]
+        );
+        assert_eq!(told(&json!({}), &json!({ "new": { "a": 1 } })), ["!`new`: {\"a\":1}"]);
+        assert_eq!(told(&json!({ "new": true }), &json!({ "new": null })), ["`new`: true"]);
+    }
+}

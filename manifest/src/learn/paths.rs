@@ -7,6 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const NAMES: usize = 6;
 /// More patterns than this below one segment say nothing that `**` does not say.
 const MOST: usize = 16;
+/// More different paths than these are not told apart.
+const MOST_PATHS: usize = 20_000;
+/// Every path.
+const EVERYTHING: &str = "/**";
 /// A path of more segments is asked for with `**` at its end.
 const DEEPEST: usize = 32;
 
@@ -69,13 +73,19 @@ pub(super) fn groups(seen: &Seen) -> Vec<Group> {
 
 fn group(methods: Vec<Method>, patterns: &[String], notes: &BTreeMap<String, String>) -> Group {
     let notes = patterns.iter().filter_map(|pattern| notes.get(pattern).cloned()).collect();
-    let all = patterns.iter().any(|pattern| pattern == "/**");
+    let all = patterns.iter().any(|pattern| pattern == EVERYTHING);
     let parsed = || patterns.iter().filter_map(|pattern| PathPattern::parse(pattern).ok()).collect();
     Group { methods, paths: (!all).then(parsed), notes }
 }
 
 /// Patterns for these paths, each with what is to be said about it. Whatever the tree makes of them, each path is covered.
 fn patterns(paths: &BTreeSet<String>) -> Vec<(String, Option<String>)> {
+    if paths.len() >= MOST_PATHS {
+        return vec![(
+            EVERYTHING.to_owned(),
+            Some(format!("{EVERYTHING}: {MOST_PATHS} different paths or more")),
+        )];
+    }
     let mut tree = Tree::default();
     for path in paths {
         let segments: Vec<&str> = path.split('/').skip(1).collect();
@@ -88,16 +98,31 @@ fn patterns(paths: &BTreeSet<String>) -> Vec<(String, Option<String>)> {
         // Some paths no pattern can spell: empty segments in their middle.
         found.extend(PathPattern::parse(&pattern).ok().map(|pattern| (pattern, note)));
     }
-    for path in paths.iter().filter_map(|path| NormalPath::parse(path).ok()) {
-        if !found.iter().any(|(pattern, _)| pattern.matches(&path)) {
-            let pattern = spell(path.as_str());
-            let wide = pattern.as_str().ends_with("/**");
-            let note =
-                wide.then(|| format!("{}: no narrower pattern spells what was seen", pattern.as_str()));
-            found.push((pattern, note));
+    let normal = paths.iter().filter_map(|path| NormalPath::parse(path).ok());
+    let odd: Vec<NormalPath> =
+        normal.filter(|path| !found.iter().any(|(pattern, _)| pattern.matches(path))).collect();
+    let spelled = spell_all(&odd);
+    let said = |pattern: &str| format!("{pattern}: no narrower pattern spells what was seen");
+    let spelled = spelled.into_iter().map(|pattern| {
+        let note = pattern.ends_with("/**").then(|| said(&pattern));
+        (pattern, note)
+    });
+    found.into_iter().map(|(pattern, note)| (pattern.as_str().to_owned(), note)).chain(spelled).collect()
+}
+
+/// Patterns for paths that the tree has none for; of many the one that covers them all.
+fn spell_all(odd: &[NormalPath]) -> Vec<String> {
+    if odd.len() <= MOST {
+        return odd.iter().map(spell).collect();
+    }
+    let mut common = odd.first().map_or("", NormalPath::as_str);
+    for path in odd {
+        while !path.as_str().starts_with(common) || !path.as_str()[common.len()..].starts_with('/') {
+            common = common.rsplit_once('/').map_or("", |(before, _)| before);
         }
     }
-    found.into_iter().map(|(pattern, note)| (pattern.as_str().to_owned(), note)).collect()
+    let below = format!("{common}/**");
+    vec![if PathPattern::parse(&below).is_ok() { below } else { EVERYTHING.to_owned() }]
 }
 
 /// What a `*` covers.
@@ -106,19 +131,11 @@ fn is_plain(segment: &str) -> bool {
 }
 
 /// The path itself as a pattern, or the longest beginning of it that can be one.
-fn spell(path: &str) -> PathPattern {
-    let literal = path.replace('*', "%2A");
+fn spell(path: &NormalPath) -> String {
+    let literal = path.as_str().replace('*', "%2A");
     let before = literal.rmatch_indices('/').map(|(at, _)| format!("{}/**", &literal[..at]));
-    let mut ways =
-        std::iter::once(literal.clone()).chain(before).filter_map(|way| PathPattern::parse(&way).ok());
-    let normal = NormalPath::parse(path).ok();
-    let covers = |pattern: &PathPattern| normal.as_ref().is_some_and(|path| pattern.matches(path));
-    ways.find(covers).unwrap_or_else(everything)
-}
-
-fn everything() -> PathPattern {
-    #[expect(clippy::expect_used, reason = "a constant that a test parses")]
-    PathPattern::parse("/**").expect("a pattern")
+    let covers = |way: &String| PathPattern::parse(way).is_ok_and(|pattern| pattern.matches(path));
+    std::iter::once(literal.clone()).chain(before).find(covers).unwrap_or_else(|| EVERYTHING.to_owned())
 }
 
 /// Segments, and what stands below them.

@@ -189,6 +189,28 @@ fn a_route_that_takes_something_over_is_refused() {
     assert!(new.starts_with("presets: [github]\n\negress:\n"), "{new}");
 }
 
+/// A narrower route in front of a preset's would send what it covers without the preset's credential.
+#[test]
+fn a_part_of_a_route_with_a_credential_is_not_taken_over() {
+    let logged_in = Paper { files: vec!["/home/ada/.config/gh/hosts.yml"], ..machine() };
+    let request = Request::from_url("GET", "https://api.github.com/user").expect("a request");
+    let narrow = Addition::of(Proposal::of(&request));
+    let place = Place {
+        name: "bottle.yaml",
+        file: Some(Path::new("/home/ada/project/bottle.yaml")),
+        folder: Path::new("/home/ada/project"),
+        overrides: Overrides::default(),
+    };
+    let error = add_routes("presets: [github]\n", std::slice::from_ref(&narrow), place, &logged_in)
+        .expect_err("it has one");
+    assert!(
+        error.what.contains("would decide requests that `github: api.github.com` decides now"),
+        "{error:?}"
+    );
+    let none = Paper { programs: vec![], variables: vec![], ..Paper::default() };
+    add_routes("presets: [github]\n", &[narrow], place, &none).expect("without a credential nothing is lost");
+}
+
 /// The agent's reason and a name stand in the manifest as text, whatever they are made of.
 #[test]
 fn what_an_agent_says_stays_a_comment() {

@@ -20,6 +20,7 @@ fn exchange(method: &str, url: &str) -> Exchange {
         port: Some(request.port),
         path: Some(request.path.as_str().to_owned()),
         route: None,
+        policy: None,
         credential: None,
         upstream: None,
         status: None,
@@ -229,6 +230,23 @@ fn raw_connections_are_learned_only_when_they_went_out() {
     assert_eq!(shown(&learn(&[raw(Decision::Allowed)])), ["raw TCP to db.test:5432"]);
     let learned = learn(&[raw(Decision::Denied)]);
     assert!(learned.additions.is_empty() && learned.left_out[0].why.contains("it is no HTTP"), "{learned:?}");
+}
+
+/// An agent can ask for anything, as often as it likes.
+#[test]
+fn floods_end() {
+    let hosts: Vec<String> = (0..3000).map(|i| format!("https://h{i}.x{i}.test/")).collect();
+    let learned = learn(&seen(hosts.iter().map(String::as_str)));
+    assert_eq!((learned.additions.len(), learned.explained), (500, 500));
+    assert_eq!(learned.left_out[0].line(), "others (2500 times): more than 500 hosts were asked for");
+    let paths = |make: &dyn Fn(usize) -> String, count: usize| {
+        let urls: Vec<String> = (0..count).map(|i| format!("https://a.test{}", make(i))).collect();
+        shown(&learn(&seen(urls.iter().map(String::as_str))))
+    };
+    assert_eq!(paths(&|i| format!("/d/{i};x/{i}"), 3000), ["GET https://a.test/d/**"]);
+    assert_eq!(paths(&|i| format!("/{i};x"), 3000), ["GET https://a.test/**"]);
+    assert_eq!(paths(&|i| format!("/w{}/x{i}y", "a".repeat(i % 30)), 25_000), ["GET https://a.test/**"]);
+    assert_eq!(paths(&|i| "/a".repeat(i + 1), 200).len(), 1);
 }
 
 /// What stands in an audit was written by an agent.
