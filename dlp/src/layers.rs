@@ -274,30 +274,22 @@ impl<T> Looker<'_, '_, T> {
     /// alone escapes it. A stretch that stands in the view as it is, without any such sign, is read there.
     fn with_signs(&mut self, view: &View, last: bool, outer: &Outer<'_>) {
         let bytes = outer.source;
-        let mut done = 0;
-        for sign in runs::merged(view.changes(bytes), runs::signs(bytes)) {
-            if sign.end <= done {
-                continue;
+        for region in runs::beside_signs(bytes, view.changes(bytes)) {
+            let open = !last && region.end == bytes.len();
+            let mut rest = region.start;
+            let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
+            for run in runs::letters(bytes, region.clone()).filter(long) {
+                self.ascii85(bytes, rest..run.start, false, outer);
+                rest = run.end;
             }
-            let around = runs::around(bytes, sign.start.max(done)..sign.end, done);
-            done = around.end;
-            if around.len() < ascii85::LEAST {
-                continue;
-            }
-            for region in runs::visible(bytes, around) {
-                let open = !last && region.end == bytes.len();
-                let mut rest = region.start;
-                let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
-                for run in runs::letters(bytes, region.clone()).filter(long) {
-                    self.ascii85(bytes, rest..run.start, false, outer);
-                    rest = run.end;
-                }
-                self.ascii85(bytes, rest..region.end, open, outer);
-            }
+            self.ascii85(bytes, rest..region.end, open, outer);
         }
     }
 
     fn ascii85(&mut self, bytes: &[u8], part: Range<usize>, open: bool, outer: &Outer<'_>) {
+        if !ascii85::has_room(bytes, part.clone()) {
+            return;
+        }
         ascii85::each(bytes, part.clone(), open, &mut |reading| self.read(&reading, outer));
         ascii85::escaped(bytes, part, open, &mut |reading| self.read(&reading, outer));
     }

@@ -10,7 +10,7 @@ use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
 use crate::alphabets::NONE;
-use crate::blocks::{BLOCK, Kind, Runs, bits_at, long_runs};
+use crate::blocks::{BLOCK, Kind, Runs, at_least, bits_at, bits_of, long_runs};
 use kinds::{
     are_firsts_of_adobe, are_firsts_of_rfc_1924, are_firsts_of_zero_mq, are_of_adobe, are_of_rfc_1924,
     are_of_zero_mq,
@@ -97,6 +97,17 @@ pub(super) fn begins(text: &[u8], at: usize) -> u64 {
         | zero_mq.begins_by(text, at, are_firsts_of_zero_mq, are_of_zero_mq)
 }
 
+/// Whether there are letters enough of any alphabet in a row: else neither [`each`] nor [`escaped`] reads anything.
+pub(super) fn has_room(text: &[u8], region: Range<usize>) -> bool {
+    (region.start..(region.end + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST).any(|begin| {
+        let inside = u64::MAX >> (BLOCK - (region.end - begin).min(BLOCK));
+        let has_room = |letters: u64| long_runs(letters & inside, LEAST) != 0;
+        has_room(bits_at(text, begin, are_of_adobe))
+            || has_room(bits_at(text, begin, are_of_rfc_1924))
+            || has_room(bits_at(text, begin, are_of_zero_mq))
+    })
+}
+
 /// As [`each`], where letters are escaped by the rule of one format alone. Its sign must be a letter too.
 pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
     if region.len() < LEAST {
@@ -160,6 +171,10 @@ impl Alphabet {
         if starts != 0 {
             starts &= long_runs(bits_at(text, begin, &known), LEAST);
         }
+        if starts != 0 {
+            let ends = self.end_in_ascii(text, begin);
+            starts &= ends & ends >> GROUP & ends >> (2 * GROUP) & ends >> (3 * GROUP) & ends >> (4 * GROUP);
+        }
         while starts != 0 {
             let at = begin + starts.trailing_zeros() as usize;
             let (groups, _) = text[at..at + LEAST].as_chunks::<GROUP>();
@@ -171,12 +186,29 @@ impl Alphabet {
         starts
     }
 
+    /// Where the last two bytes of a group may be ASCII, in this block: of its number no more is needed than the last sixteen bits, and
+    /// so the compiler can do many places at once. What other bytes give means nothing.
+    fn end_in_ascii(&self, text: &[u8], begin: usize) -> u64 {
+        let mut values = [0_u16; BLOCK + GROUP - 1];
+        for (value, letter) in values.iter_mut().zip(&text[begin..]) {
+            *value = u16::from(self.values[usize::from(*letter)]);
+        }
+        let mut both = [0_u8; BLOCK];
+        for (at, both) in both.iter_mut().enumerate() {
+            let next = |number: u16, behind: usize| number.wrapping_mul(85).wrapping_add(values[at + behind]);
+            let number = next(next(next(next(values[at], 1), 2), 3), 4);
+            let [last, before] = number.to_le_bytes();
+            *both = last | before;
+        }
+        !bits_of(&both, |bytes| at_least(bytes, 0x80))
+    }
+
     /// Runs of letters that are long enough.
     fn each_run(&self, text: &[u8], region: Range<usize>, show: impl FnMut(Range<usize>)) {
         match self.whose {
-            Whose::Adobe => Runs::new(text, region, LEAST, are_of_adobe).for_each(show),
-            Whose::Rfc1924 => Runs::new(text, region, LEAST, are_of_rfc_1924).for_each(show),
-            Whose::ZeroMq => Runs::new(text, region, LEAST, are_of_zero_mq).for_each(show),
+            Whose::Adobe => Runs::<_, LEAST>::new(text, region, are_of_adobe).for_each(show),
+            Whose::Rfc1924 => Runs::<_, LEAST>::new(text, region, are_of_rfc_1924).for_each(show),
+            Whose::ZeroMq => Runs::<_, LEAST>::new(text, region, are_of_zero_mq).for_each(show),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Quoted-printable (RFC 2045): `=41` for a byte, and an equals sign at the end of a line that goes on.
 use super::Layer;
 use super::reading::{Map, Reading};
-use crate::blocks::{self, between, is};
+use crate::blocks::{BLOCK, Bits, bits_at, is};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -26,16 +26,31 @@ pub(super) fn each(bytes: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
     }
 }
 
-/// Equals signs with something behind that may be the rest of an escape.
+/// Equals signs with something behind that may be the rest of an escape. What stands behind most of them in programs is told for a
+/// whole block.
 fn each_sign(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    blocks::each_before(bytes, |part| is(part, b'='), go_on)
+    let goes_on = |at: &usize| bytes.get(at + 1).is_some_and(|next| goes_on(*next));
+    let begins = (0..bytes.len()).step_by(BLOCK);
+    let signs = begins.flat_map(|begin| {
+        let mut signs = bits_at(bytes, begin, |part| is(part, b'='));
+        if signs != 0 {
+            signs &= !bits_at(bytes, begin + 1, are_common);
+        }
+        Bits(signs).map(move |at| begin + at)
+    });
+    signs.filter(goes_on)
+}
+
+/// Blanks, quotes, and the second sign of a comparison.
+#[inline(always)]
+fn are_common(bytes: u8x16) -> u8x16 {
+    is(bytes, b' ') | is(bytes, b'=') | is(bytes, b'>') | is(bytes, b'"')
 }
 
 /// Hexadecimal digits, line breaks, and the signs of what escapes those.
 #[inline(always)]
-fn go_on(bytes: u8x16) -> u8x16 {
-    let digits = between(bytes, b'0', b'9') | between(bytes | u8x16::splat(0x20), b'a', b'f');
-    digits | is(bytes, b'\n') | is(bytes, b'\r') | is(bytes, b'\\') | is(bytes, b'%')
+fn goes_on(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || matches!(byte, b'\n' | b'\r' | b'\\' | b'%')
 }
 
 struct Escape {

@@ -60,6 +60,8 @@ pub(crate) struct Words {
     firsts: [bool; 256],
     /// Where words hold signs of escapes, but as their first bytes.
     signs: Vec<Sign>,
+    /// Bytes that begin a word, or are such signs: at an escape of one other byte there is none.
+    at_escapes: [bool; 256],
 }
 
 /// A sign inside of a word.
@@ -84,14 +86,18 @@ impl Words {
             firsts[usize::from(*first)] = true;
             firsts[usize::from(first.to_ascii_uppercase())] = true;
         }
+        let signs = signs_in(&words);
+        let mut at_escapes = firsts;
+        signs.iter().for_each(|sign| at_escapes[usize::from(sign.byte)] = true);
         Words {
+            at_escapes,
             bits: bits_of(parts.iter().map(|part| part.block)),
             anchors: anchors_of(&words, &bare),
             short: short_of(&words),
             heads: bits_of(words.iter().filter_map(|word| block_at(word))),
             begins: (0..=LISTS).map(|list| begin_of(&parts, list)).collect(),
             longest: words.iter().map(Vec::len).max().unwrap_or(0),
-            signs: signs_in(&words),
+            signs,
             words,
             parts,
             firsts,
@@ -196,6 +202,9 @@ impl Words {
         mut found: impl FnMut(WordAt),
     ) {
         let Some(first) = text.get(escape.start) else { return };
+        if escape.len() == 1 && !self.at_escapes[usize::from(*first)] {
+            return;
+        }
         for sign in self.signs.iter().filter(|sign| sign.byte == *first) {
             let Some(start) = escape.start.checked_sub(sign.offset).filter(|start| *start >= from) else {
                 continue;

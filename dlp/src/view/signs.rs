@@ -2,7 +2,7 @@
 use super::alike;
 use super::cursor::{is_break, may_be_entity};
 use crate::alphabets::is_letter;
-use crate::blocks::{BLOCK, are_letters, between, bits_at, is};
+use crate::blocks::{BLOCK, are_letters, at_least, bits_at, is};
 use wide::u8x16;
 
 /// The bytes that may be more than themselves: what surely is not, by the byte behind it or what stands before it, needs no look.
@@ -32,22 +32,10 @@ impl Signs<'_> {
         self.bits = bits_at(self.source, begin, are_signs);
         self.breaks = bits_at(self.source, begin, are_breaks);
         self.letters = None;
-        if self.follow_letters() {
+        // Few blocks of a text have none, and few lines of programs end in so many letters.
+        if self.breaks != 0 {
             self.bits |= self.breaks & self.behind_wrapped();
         }
-    }
-
-    /// Whether any line break stands right behind a letter: few lines of programs end in one.
-    fn follow_letters(&self) -> bool {
-        let mut breaks = self.breaks;
-        while breaks != 0 {
-            let at = self.begin + breaks.trailing_zeros() as usize;
-            if at.checked_sub(1).is_none_or(|before| is_letter(self.source[before])) {
-                return true;
-            }
-            breaks &= breaks - 1;
-        }
-        false
     }
 
     fn letters(&mut self) -> u64 {
@@ -102,7 +90,7 @@ pub(crate) fn is_sign(byte: u8) -> bool {
 /// As [`is_sign`], but for line breaks.
 #[inline(always)]
 fn are_signs(bytes: u8x16) -> u8x16 {
-    is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | between(bytes, alike::FIRST_LEAD, u8::MAX)
+    is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | at_least(bytes, alike::FIRST_LEAD)
 }
 
 #[inline(always)]
