@@ -9,8 +9,10 @@ pub(crate) const BLOCK: usize = 64;
 pub(crate) const PART: usize = 16;
 
 /// Which of sixteen bytes are of a kind: all bits of those, and no bit of the others.
-pub(crate) trait Kind: Fn(u8x16) -> u8x16 {}
-impl<K: Fn(u8x16) -> u8x16> Kind for K {}
+///
+/// Copied and not lent: what is called through a reference the compiler does not always write out in place.
+pub(crate) trait Kind: Fn(u8x16) -> u8x16 + Copy {}
+impl<K: Fn(u8x16) -> u8x16 + Copy> Kind for K {}
 
 /// Between two bytes, those included. SSE2 compares no unsigned bytes: how far they are from the first one, less how far the last
 /// one is, is nothing for those in between.
@@ -60,7 +62,7 @@ pub(crate) fn all_are(part: &[u8; PART], kind: impl Kind) -> bool {
 /// One bit for each byte of a block: the lowest for the first one.
 #[inline(always)]
 pub(crate) fn bits_of(block: &[u8; BLOCK], kind: impl Kind) -> u64 {
-    let bits = |part: &[u8; PART]| u64::from(bits_of_part(part, &kind));
+    let bits = |part: &[u8; PART]| u64::from(bits_of_part(part, kind));
     let (parts, _) = block.as_chunks::<PART>();
     let [first, second, third, fourth] = parts else { return 0 };
     bits(first) | bits(second) << 16 | bits(third) << 32 | bits(fourth) << 48
@@ -87,7 +89,7 @@ fn padded(rest: &[u8]) -> [u8; BLOCK] {
 pub(crate) fn beginning(bytes: &[u8], kind: impl Kind) -> usize {
     let mut at = 0;
     loop {
-        let count = bits_at(bytes, at, &kind).trailing_ones() as usize;
+        let count = bits_at(bytes, at, kind).trailing_ones() as usize;
         at += count;
         if count < BLOCK {
             return at;
@@ -100,9 +102,9 @@ pub(crate) fn ending(bytes: &[u8], from: usize, kind: impl Kind) -> usize {
     let mut left = bytes;
     while left.len() > from {
         let bits = match left.last_chunk() {
-            Some(block) => bits_of(block, &kind),
+            Some(block) => bits_of(block, kind),
             // Nothing of the kind is behind them: their bits are moved there.
-            None => bits_at(left, 0, &kind) << (BLOCK - left.len()),
+            None => bits_at(left, 0, kind) << (BLOCK - left.len()),
         };
         let count = bits.leading_ones() as usize;
         left = &left[..left.len() - count];
@@ -116,7 +118,7 @@ pub(crate) fn ending(bytes: &[u8], from: usize, kind: impl Kind) -> usize {
 /// Whether all bytes of this part are of a kind.
 pub(crate) fn are_all(bytes: &[u8], mut part: Range<usize>, kind: impl Kind) -> bool {
     while part.start < part.end {
-        let count = bits_at(bytes, part.start, &kind).trailing_ones() as usize;
+        let count = bits_at(bytes, part.start, kind).trailing_ones() as usize;
         part.start += count;
         if count < BLOCK {
             break;
@@ -159,8 +161,8 @@ impl<'a, K: Kind, const LEAST: usize> Runs<'a, K, LEAST> {
     /// The whole run in which this is the place where it was long enough.
     fn around(&mut self, place: usize) -> Range<usize> {
         let surely = place + 1 - LEAST;
-        let start = surely - ending(&self.bytes[..surely], self.done, &self.kind);
-        let end = place + 1 + beginning(&self.bytes[place + 1..], &self.kind);
+        let start = surely - ending(&self.bytes[..surely], self.done, self.kind);
+        let end = place + 1 + beginning(&self.bytes[place + 1..], self.kind);
         start..end
     }
 }
@@ -170,7 +172,7 @@ impl<K: Kind, const LEAST: usize> Iterator for Runs<'_, K, LEAST> {
 
     fn next(&mut self) -> Option<Range<usize>> {
         while self.begin < self.bytes.len() {
-            let mut bits = bits_at(self.bytes, self.begin, &self.kind);
+            let mut bits = bits_at(self.bytes, self.begin, self.kind);
             if self.done > self.begin {
                 bits &= u64::MAX << (self.done - self.begin);
             }

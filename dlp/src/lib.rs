@@ -16,6 +16,7 @@ pub mod hit;
 pub mod inspect;
 pub mod known;
 pub mod layers;
+mod masks;
 mod matcher;
 pub mod packed;
 pub mod rules;
@@ -23,6 +24,7 @@ pub mod scan;
 pub mod scrub;
 pub mod sought;
 mod stream;
+mod survey;
 mod view;
 
 pub use fragments::{Collector, Fragments};

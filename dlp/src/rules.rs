@@ -18,6 +18,8 @@ mod seeds;
 mod words;
 
 use crate::find::{Find, Seen, Text};
+use crate::masks::Masks;
+use crate::survey::Survey;
 use crate::view::View;
 pub use gitleaks::Loaded;
 use machine::{Machine, Run};
@@ -148,8 +150,8 @@ impl RuleSet {
         RuleSet { inner: Arc::new(inner) }
     }
 
-    /// Everything that these bytes hold, and the first place where something may have begun that does not end here.
-    pub(crate) fn sweep(&self, text: Text<'_>, found: &mut Vec<Find>) -> usize {
+    /// Everything that these bytes hold, of which these are the masks, and the first place where something may have begun that does not end here.
+    pub(crate) fn sweep(&self, text: Text<'_>, masks: &Masks, found: &mut Vec<Find>) -> usize {
         if self.is_empty() {
             return text.bytes.len();
         }
@@ -157,16 +159,22 @@ impl RuleSet {
         self.inner.words.find(text.bytes, text.from, |word| places.words.push(word));
         if !self.inner.digits.is_empty() {
             let mut look = |row| digits::places(text.bytes, text.from, row, |at| places.digits.push(at));
-            digits::rows(text.bytes, text.from, &mut look);
+            digits::rows(text.bytes, text.from, masks, &mut look);
         }
         self.sweep_at(text, &places, found)
     }
 
-    /// As [`RuleSet::sweep`], of some bytes and of their view, which is changed: what is found in each, and what each holds back.
+    /// As [`RuleSet::sweep`], of some bytes and of their view, which differs: what is found in each, and what each holds back.
     ///
     /// Words and digits are sought in the view alone. One that the bytes hold too stands in both as it is, or an escape cuts it:
     /// then it goes on into the escape or begins there.
-    pub(crate) fn sweep_both(&self, text: Text<'_>, read: Text<'_>, view: &View) -> [(Vec<Find>, usize); 2] {
+    pub(crate) fn sweep_both(
+        &self,
+        text: Text<'_>,
+        read: Text<'_>,
+        survey: &Survey,
+        view: &View,
+    ) -> [(Vec<Find>, usize); 2] {
         let (mut finds, mut finds_read) = (Vec::new(), Vec::new());
         if self.is_empty() {
             return [(finds, text.bytes.len()), (finds_read, read.bytes.len())];
@@ -174,7 +182,7 @@ impl RuleSet {
         let (mut plain, mut viewed) = (Places::default(), Places::default());
         self.words_of_both(text, read, view, [&mut plain.words, &mut viewed.words]);
         if !self.inner.digits.is_empty() {
-            digits_of_both(text, read, view, [&mut plain.digits, &mut viewed.digits]);
+            digits_of_both(text, read, (survey, view), [&mut plain.digits, &mut viewed.digits]);
         }
         let hold = self.sweep_at(text, &plain, &mut finds);
         let hold_read = self.sweep_at(read, &viewed, &mut finds_read);
@@ -285,10 +293,15 @@ impl RuleSet {
     }
 }
 
-fn digits_of_both(text: Text<'_>, read: Text<'_>, view: &View, both: [&mut Vec<usize>; 2]) {
+fn digits_of_both(
+    text: Text<'_>,
+    read: Text<'_>,
+    (survey, view): (&Survey, &View),
+    both: [&mut Vec<usize>; 2],
+) {
     let [plain, viewed] = both;
     let mut look = |row| digits::places(text.bytes, text.from, row, |at| plain.push(at));
-    digits::rows(read.bytes, read.from, |row| {
+    digits::rows(read.bytes, read.from, survey.read(), |row| {
         digits::places(read.bytes, read.from, row, |at| viewed.push(at));
         view.unchanged(row..row + digits::ROW).into_iter().for_each(&mut look);
     });

@@ -13,7 +13,9 @@ mod reader;
 mod signs;
 
 use crate::alphabets::is_letter;
+use crate::masks::Masks;
 use reader::Reader;
+use signs::Signs;
 pub(crate) use signs::is_sign;
 use std::ops::Range;
 
@@ -74,12 +76,18 @@ pub(crate) struct View {
 impl View {
     /// `None` when nothing looks escaped: the receiver reads the bytes as they are.
     pub(crate) fn of(source: &[u8], before: Before, last: bool) -> Option<View> {
-        Reader::new(source, before, last).read_all(false)
+        Reader::new(source, before, last).read_all(Signs::of(source), false)
     }
 
-    /// Whether a view of these bytes would be changed.
-    pub(crate) fn would_change(source: &[u8], before: Before, last: bool) -> bool {
-        Reader::new(source, before, last).read_all(true).is_some_and(|view| view.is_changed())
+    /// As [`View::of`], with the masks of these bytes.
+    pub(crate) fn with(source: &[u8], masks: &Masks, before: Before, last: bool) -> Option<View> {
+        Reader::new(source, before, last).read_all(Signs::with(source, masks), false)
+    }
+
+    /// Whether a view of these bytes, of which these are the masks, would be changed.
+    pub(crate) fn would_change(source: &[u8], masks: &Masks, last: bool) -> bool {
+        let view = Reader::new(source, Before::default(), last).read_all(Signs::with(source, masks), true);
+        view.is_some_and(|view| view.is_changed())
     }
 
     /// Its bytes; `source` are those that it is the view of.

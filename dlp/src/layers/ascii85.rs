@@ -159,17 +159,17 @@ impl Alphabet {
     #[inline(always)]
     fn may_begin_by(&self, letters: &[u8], firsts: impl Kind, known: impl Kind) -> bool {
         let mut places = (0..(letters.len() + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST);
-        places.any(|begin| self.begins_by(letters, begin, &firsts, &known) != 0)
+        places.any(|begin| self.begins_by(letters, begin, firsts, known) != 0)
     }
 
     /// Where that is so in this block, as far as the groups stand there whole: the first place at least.
     #[inline(always)]
     fn begins_by(&self, text: &[u8], begin: usize, firsts: impl Kind, known: impl Kind) -> u64 {
-        let first = bits_at(text, begin, &firsts);
+        let first = bits_at(text, begin, firsts);
         let mut starts =
             first & first >> GROUP & first >> (2 * GROUP) & first >> (3 * GROUP) & first >> (4 * GROUP);
         if starts != 0 {
-            starts &= long_runs(bits_at(text, begin, &known), LEAST);
+            starts &= long_runs(bits_at(text, begin, known), LEAST);
         }
         if starts != 0 {
             let ends = self.end_in_ascii(text, begin);

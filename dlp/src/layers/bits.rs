@@ -116,8 +116,9 @@ fn may_be_text(text: &[u8], run: &Range<usize>) -> bool {
 /// Three groups in a row that are ASCII: their bytes' highest bits are the sixth bit of the first letter, the fourth one of the second, and
 /// the second one of the third.
 fn may_be_base64(text: &[u8], begin: usize, inside: u64) -> bool {
-    let [sixth, fourth, second] = bits_of_values(text, begin).map(|bits| bits | !inside);
-    let high = sixth | fourth >> 1 | second >> 2 | !(u64::MAX >> 2);
+    let [sixth, fourth, second] = bits_of_values(text, begin);
+    let outside = !inside | !inside >> 1 | !inside >> 2 | !(u64::MAX >> 2);
+    let high = sixth | fourth >> 1 | second >> 2 | outside;
     let three = high | high >> 4 | high >> 8 | !(u64::MAX >> 8);
     three != u64::MAX
 }
@@ -141,7 +142,7 @@ fn bits_of_values(text: &[u8], begin: usize) -> [u64; 3] {
         let bit = u8x16::splat(bit);
         (values_of(bytes) & bit).simd_eq(bit)
     };
-    [0x20, 0x08, 0x02].map(|one| bits_at(text, begin, bit(one)))
+    [bits_at(text, begin, bit(0x20)), bits_at(text, begin, bit(0x08)), bits_at(text, begin, bit(0x02))]
 }
 
 /// What each letter stands for; both signs are 62, which has these three bits as 63 has them.
@@ -184,7 +185,7 @@ fn parts(
     for part in Runs::<_, LEAST>::new(text, run.clone(), letters) {
         let open = open && part.end == run.end;
         let mut stretches = Stretches::new(code, &text[part.clone()], part.start, open);
-        code.likely(text, &part, &firsts, |at| stretches.from(at - part.start, show));
+        code.likely(text, &part, firsts, |at| stretches.from(at - part.start, show));
     }
 }
 
@@ -197,7 +198,7 @@ impl Code {
     fn likely(&self, text: &[u8], part: &Range<usize>, firsts: impl Kind, mut show: impl FnMut(usize)) {
         let whole = self.group * self.groups_least;
         for begin in part.clone().step_by(BITS - whole) {
-            let first = bits_at(text, begin, &firsts);
+            let first = bits_at(text, begin, firsts);
             let mut starts =
                 (1..self.groups_least).fold(first, |all, group| all & first >> (group * self.group));
             // As many as have all of their groups in the part, up to the next block.

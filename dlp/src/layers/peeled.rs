@@ -6,6 +6,7 @@ use super::Layer;
 use super::escapes::Format;
 use super::reading::{Map, Reading};
 use crate::blocks::{BLOCK, Bits, bits_at, is};
+use crate::masks::Masks;
 use std::ops::Range;
 use std::sync::Arc;
 use wide::u8x16;
@@ -26,9 +27,9 @@ struct Peeled {
     places: Arc<[usize]>,
 }
 
-/// Every reading of these bytes that a view may miss something of.
-pub(super) fn each(source: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
-    clusters(source, &mut |cluster| each_in(source, &cluster, last, show));
+/// Every reading of these bytes that a view may miss something of; `masks` are theirs.
+pub(super) fn each(source: &[u8], masks: &Masks, last: bool, show: &mut dyn FnMut(Reading)) {
+    clusters(source, masks, &mut |cluster| each_in(source, &cluster, last, show));
 }
 
 fn each_in(source: &[u8], cluster: &Range<usize>, last: bool, show: &mut dyn FnMut(Reading)) {
@@ -80,10 +81,11 @@ const NEXT: usize = ESCAPE + GAP;
 /// Where so many escapes of one format may stand so near each other: escapes begin with signs, so there are at least as many of those,
 /// and no two of them further apart than [`NEXT`]. From the first sign of a cluster to behind the last one. No escape goes on into
 /// it, for it would begin with a sign that belongs to it.
-fn clusters(source: &[u8], show: &mut dyn FnMut(Range<usize>)) {
+fn clusters(source: &[u8], masks: &Masks, show: &mut dyn FnMut(Range<usize>)) {
     let (mut before, mut part): ([u32; 2], Option<Range<usize>>) = ([0; 2], None);
-    for begin in (0..source.len()).step_by(BLOCK) {
-        let count = signs_at(source, begin).count_ones();
+    for (begin, block) in masks.each() {
+        // Nothing begins an escape that is none of these.
+        let count = if block.signs == 0 { 0 } else { signs_at(source, begin).count_ones() };
         // The first so many signs of a cluster lie in three blocks, and of its later blocks, but for the last one, each has a few.
         if before[0] + before[1] + count >= LEAST_SIGNS {
             let start = part.as_ref().map_or(begin.saturating_sub(2 * BLOCK), |part| part.start);
@@ -177,7 +179,7 @@ mod tests {
             let text = parts.concat().into_bytes();
             for format in FORMATS {
                 let (mut fast, mut slow) = (Vec::new(), Vec::new());
-                clusters(&text, &mut |cluster| regions(format, &text, &cluster, |region| fast.push(region)));
+                clusters(&text, &Masks::of(&text), &mut |cluster| regions(format, &text, &cluster, |region| fast.push(region)));
                 regions(format, &text, &(0..text.len()), |region| slow.push(region));
                 prop_assert_eq!(fast, slow, "{:?}", format);
             }

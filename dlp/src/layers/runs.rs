@@ -1,6 +1,7 @@
 //! Where something encoded may stand.
 use super::ascii85;
-use crate::blocks::{self, BLOCK, Runs, are_letters, at_most, bits_at, is, run_ends};
+use crate::blocks::{self, BLOCK, Runs, are_letters, at_most, is, run_ends};
+use crate::masks::{Block, Masks};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -45,21 +46,21 @@ pub(super) fn visible(text: &[u8], within: Range<usize>) -> impl Iterator<Item =
     Runs::<_, LETTERS_LEAST>::new(text, within, are_visible)
 }
 
-/// Of [`visible`], those that hold [`letters`], or a place where ascii85 may begin: what is decoded at all. Each block is looked at
-/// once: a run of letters is known where it became long enough, and ascii85 is asked for only where enough is visible in a row.
-pub(super) fn promising(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+/// Of [`visible`], those that hold [`letters`], or a place where ascii85 may begin: what is decoded at all. A run of letters is known
+/// where it became long enough, and ascii85 is asked for only where enough is visible in a row.
+pub(super) fn promising<'a>(text: &'a [u8], masks: &'a Masks) -> impl Iterator<Item = Range<usize>> + 'a {
     let (mut at, mut done) = (0_usize, 0_usize);
-    let mut before = Masks::default();
+    let mut before = Block::default();
     std::iter::from_fn(move || {
         while at < text.len() {
             // What was given out already ends with something that is not visible, or with the text.
-            let here = Masks::at(text, at).from(done.saturating_sub(at));
-            if let Some(place) = here.first_place(before, text, at, done) {
+            let here = without(masks.at(at), done.saturating_sub(at));
+            if let Some(place) = first_place(before, here, text, at, done) {
                 let region = around(text, place..place, done);
                 done = region.end;
                 let next = done / BLOCK * BLOCK;
                 if next > at {
-                    (at, before) = (next, Masks::default());
+                    (at, before) = (next, Block::default());
                 }
                 return Some(region);
             }
@@ -69,51 +70,39 @@ pub(super) fn promising(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ 
     })
 }
 
-/// What a block holds that matters for what is decoded.
-#[derive(Clone, Copy, Default)]
-struct Masks {
-    letters: u64,
-    visible: u64,
+/// Without its first bytes, so many of them.
+#[inline(always)]
+fn without(block: Block, first: usize) -> Block {
+    let kept = if first < BLOCK { u64::MAX << first } else { 0 };
+    Block { letters: block.letters & kept, visible: block.visible & kept, ..block }
 }
 
-impl Masks {
-    #[inline(always)]
-    fn at(text: &[u8], at: usize) -> Masks {
-        Masks { letters: bits_at(text, at, are_letters), visible: bits_at(text, at, are_visible) }
+/// The first place in something that is decoded, of what ends in this block or goes on behind it.
+#[inline(always)]
+fn first_place(before: Block, here: Block, text: &[u8], at: usize, done: usize) -> Option<usize> {
+    let letters = run_ends(before.letters, here.letters, LETTERS_LEAST);
+    let room = run_ends(before.visible, here.visible, ascii85::LEAST);
+    if letters | room == 0 {
+        return None;
     }
-
-    /// Without its first bytes, so many of them.
-    #[inline(always)]
-    fn from(self, first: usize) -> Masks {
-        let kept = if first < BLOCK { u64::MAX << first } else { 0 };
-        Masks { letters: self.letters & kept, visible: self.visible & kept }
+    let first = room.trailing_zeros();
+    let long = letters.trailing_zeros();
+    // What is visible up to the letters is one stretch with them, whatever else it holds.
+    if letters != 0 && (long <= first || (here.visible >> first).trailing_ones() >= long - first) {
+        return Some(at + long as usize);
     }
-
-    /// The first place in something that is decoded, of what ends in this block or goes on behind it.
-    #[inline(always)]
-    fn first_place(self, before: Masks, text: &[u8], at: usize, done: usize) -> Option<usize> {
-        let letters = run_ends(before.letters, self.letters, LETTERS_LEAST);
-        let room = run_ends(before.visible, self.visible, ascii85::LEAST);
-        if letters | room == 0 {
-            return None;
-        }
-        let first = room.trailing_zeros();
-        let long = letters.trailing_zeros();
-        // What is visible up to the letters is one stretch with them, whatever else it holds.
-        if letters != 0 && (long <= first || (self.visible >> first).trailing_ones() >= long - first) {
-            return Some(at + long as usize);
-        }
-        let fives = fives_in(text, at, done);
-        (letters != 0).then(|| at + long as usize).into_iter().chain(fives).min()
-    }
+    // Where what is visible became long enough ascii85 has its first groups.
+    let last = BLOCK - 1 - room.leading_zeros() as usize;
+    let begin = |place: usize| (at + place + 1).saturating_sub(ascii85::LEAST).max(done);
+    let fives = fives_in(text, begin(first as usize)..begin(last) + 1);
+    (letters != 0).then(|| at + long as usize).into_iter().chain(fives).min()
 }
 
-/// The first place where ascii85 may begin whose first groups end in this block.
+/// The first place of these where ascii85 may begin.
 #[inline(never)]
-fn fives_in(text: &[u8], at: usize, done: usize) -> Option<usize> {
-    let first = (at + 1).saturating_sub(ascii85::LEAST).max(done);
-    let windows = (first..at + BLOCK).step_by(BLOCK + 1 - ascii85::LEAST);
-    windows.into_iter().find_map(|at| match ascii85::begins(text, at) {
+fn fives_in(text: &[u8], places: Range<usize>) -> Option<usize> {
+    let mut windows = places.step_by(BLOCK + 1 - ascii85::LEAST);
+    windows.find_map(|at| match ascii85::begins(text, at) {
         0 => None,
         begins => Some(at + begins.trailing_zeros() as usize),
     })
@@ -121,15 +110,37 @@ fn fives_in(text: &[u8], at: usize, done: usize) -> Option<usize> {
 
 /// Of [`visible`], those with room for ascii85 that hold a sign of a format that escapes, or that one of these changes touches,
 /// which stand left to right.
-pub(super) fn beside_signs(
-    text: &[u8],
-    changes: impl Iterator<Item = Range<usize>>,
-) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn beside_signs<'a>(
+    text: &'a [u8],
+    masks: &'a Masks,
+    changes: impl Iterator<Item = Range<usize>> + 'a,
+) -> impl Iterator<Item = Range<usize>> + 'a {
     let mut changes = changes.peekable();
-    Runs::<_, { ascii85::LEAST }>::new(text, 0..text.len(), are_visible).filter(move |run| {
+    long_visible(text, masks).filter(move |run| {
         while changes.next_if(|change| change.end < run.start).is_some() {}
         changes.peek().is_some_and(|change| change.start <= run.end)
             || memchr::memchr3(b'%', b'\\', b'&', &text[run.clone()]).is_some()
+    })
+}
+
+/// Of [`visible`], those with room for ascii85.
+fn long_visible<'a>(text: &'a [u8], masks: &'a Masks) -> impl Iterator<Item = Range<usize>> + 'a {
+    let (mut at, mut done, mut before) = (0_usize, 0_usize, 0);
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            let here = without(masks.at(at), done.saturating_sub(at)).visible;
+            let ends = run_ends(before, here, ascii85::LEAST);
+            if ends != 0 {
+                let place = at + ends.trailing_zeros() as usize;
+                let run = around(text, place..place, done);
+                done = run.end;
+                before = 0;
+                at = (done / BLOCK * BLOCK).max(at);
+                return Some(run);
+            }
+            (at, before) = (at + BLOCK, here);
+        }
+        None
     })
 }
 
@@ -156,7 +167,7 @@ mod tests {
             let text = parts.concat().into_bytes();
             let holds = |region: &Range<usize>| letters(&text, region.clone()).next().is_some() || ascii85::may_begin_in(&text[region.clone()]);
             let slowly: Vec<Range<usize>> = visible(&text, 0..text.len()).filter(holds).collect();
-            prop_assert_eq!(promising(&text).collect::<Vec<_>>(), slowly);
+            prop_assert_eq!(promising(&text, &Masks::of(&text)).collect::<Vec<_>>(), slowly);
         }
     }
 }

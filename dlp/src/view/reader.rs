@@ -27,9 +27,8 @@ impl Reader<'_> {
         Reader { source, last, before, broken: before.broken, read: 0, tokens, bytes, len: 0 }
     }
 
-    /// The view; `None` when nothing may be more than itself. `first_only`: nothing behind the first change is read.
-    pub(super) fn read_all(mut self, first_only: bool) -> Option<View> {
-        let mut signs = Signs::of(self.source);
+    /// The view; `None` when nothing may be more than itself. `signs` are those of the bytes. `first_only`: nothing behind the first change is read.
+    pub(super) fn read_all(mut self, mut signs: Signs<'_>, first_only: bool) -> Option<View> {
         let mut seen = false;
         while let Some(at) = signs.next(self.read) {
             match self.source[at] {

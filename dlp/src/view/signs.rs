@@ -3,11 +3,14 @@ use super::alike;
 use super::cursor::{is_break, may_be_entity};
 use crate::alphabets::is_letter;
 use crate::blocks::{BLOCK, are_letters, at_least, bits_at, is};
+use crate::masks::Masks;
 use wide::u8x16;
 
 /// The bytes that may be more than themselves: what surely is not, by the byte behind it or what stands before it, needs no look.
 pub(super) struct Signs<'a> {
     source: &'a [u8],
+    /// Whatever is known of the bytes already.
+    masks: Option<&'a Masks>,
     /// The block that is looked at.
     begin: usize,
     /// What is left of its signs, but for line breaks behind too few letters.
@@ -22,16 +25,26 @@ pub(super) struct Signs<'a> {
 impl Signs<'_> {
     /// Of all of these bytes.
     pub(super) fn of(source: &[u8]) -> Signs<'_> {
-        let mut signs = Signs { source, begin: 0, bits: 0, breaks: 0, letters: None, read: 0 };
+        Signs::new(source, None)
+    }
+
+    /// Of these bytes, by their masks.
+    pub(super) fn with<'a>(source: &'a [u8], masks: &'a Masks) -> Signs<'a> {
+        Signs::new(source, Some(masks))
+    }
+
+    fn new<'a>(source: &'a [u8], masks: Option<&'a Masks>) -> Signs<'a> {
+        let mut signs = Signs { source, masks, begin: 0, bits: 0, breaks: 0, letters: None, read: 0 };
         signs.load(0);
         signs
     }
 
     fn load(&mut self, begin: usize) {
         self.begin = begin;
-        self.bits = bits_at(self.source, begin, are_signs);
-        self.breaks = bits_at(self.source, begin, are_breaks);
-        self.letters = None;
+        (self.bits, self.breaks, self.letters) = match self.masks.map(|masks| masks.at(begin)) {
+            Some(block) => (block.signs, block.breaks, Some(block.letters)),
+            None => (bits_at(self.source, begin, are_signs), bits_at(self.source, begin, are_breaks), None),
+        };
         // Few blocks of a text have none, and few lines of programs end in so many letters.
         if self.breaks != 0 {
             self.bits |= self.breaks & self.behind_wrapped();
