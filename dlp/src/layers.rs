@@ -280,8 +280,7 @@ impl<T> Looker<'_, '_, T> {
         for region in runs::beside_signs(bytes, &survey.masks, view.changes(bytes)) {
             let open = !last && region.end == bytes.len();
             let mut rest = region.start;
-            let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
-            for run in runs::letters(bytes, region.clone()).filter(long) {
+            for run in runs::many_letters(bytes, region.clone()) {
                 self.ascii85(bytes, rest..run.start, false, outer);
                 rest = run.end;
             }

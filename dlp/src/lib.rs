@@ -15,6 +15,7 @@ pub mod fragments;
 pub mod hit;
 pub mod inspect;
 pub mod known;
+pub mod lanes;
 pub mod layers;
 mod masks;
 mod matcher;

@@ -20,8 +20,6 @@ pub(crate) struct Block {
     pub(crate) digits: u64,
     /// Equals signs.
     pub(crate) equals: u64,
-    /// What stands behind most of those: blanks, quotes, and the second sign of a comparison.
-    pub(crate) commons: u64,
 }
 
 /// Of a whole text. Behind its end there is nothing of any kind.
@@ -33,7 +31,9 @@ impl Masks {
     pub(crate) fn of(text: &[u8]) -> Masks {
         let (whole, rest) = text.as_chunks::<BLOCK>();
         let mut blocks = Vec::with_capacity(whole.len() + 1);
-        blocks.extend(whole.iter().map(Block::of));
+        for block in whole {
+            blocks.push(Block::of(block));
+        }
         if !rest.is_empty() {
             // Zeros are of no kind.
             let mut last = [0; BLOCK];
@@ -43,15 +43,25 @@ impl Masks {
         Masks { blocks }
     }
 
-    /// Each block with the place where it begins.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &Block)> {
-        (0..).step_by(BLOCK).zip(&self.blocks)
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks
     }
 
     /// The block that begins at this place, a multiple of its length.
     #[inline(always)]
     pub(crate) fn at(&self, begin: usize) -> Block {
         self.blocks.get(begin / BLOCK).copied().unwrap_or_default()
+    }
+}
+
+impl Masks {
+    /// Of the sixty-four bytes that begin anywhere.
+    #[inline(always)]
+    pub(crate) fn digits_from(&self, at: usize) -> u64 {
+        let inside = at % BLOCK;
+        let here = self.at(at - inside).digits >> inside;
+        // In two steps, as the first block may be all of it.
+        here | self.at(at - inside + BLOCK).digits << (BLOCK - 1 - inside) << 1
     }
 }
 
@@ -67,15 +77,13 @@ impl Block {
             let letters = between(bytes | u8x16::splat(0x20), b'a', b'z');
             // `+` and `/` differ in one bit.
             let signs = is(bytes | u8x16::splat(4), b'/') | is(bytes, b'-') | is(bytes, b'_');
-            let equals = is(bytes, b'=');
-            let commons = is(bytes, b' ') | is(bytes, b'>') | is(bytes, b'"') | equals;
             all.letters |= bits(letters | digits | signs);
             all.visible |= bits(at_least(bytes, b'!') & !is(bytes, 0x7F));
-            all.signs |= bits(is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | at_least(bytes, FIRST_LEAD));
+            all.signs |=
+                bits(is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | at_least(bytes, FIRST_LEAD));
             all.breaks |= bits(is(bytes, b'\n') | is(bytes, b'\r'));
             all.digits |= bits(digits);
-            all.equals |= bits(equals);
-            all.commons |= bits(commons);
+            all.equals |= bits(is(bytes, b'='));
         }
         all
     }
@@ -104,7 +112,10 @@ mod tests {
                 prop_assert_eq!(bit(block.breaks), is(is_break));
                 prop_assert_eq!(bit(block.digits), is(|byte| byte.is_ascii_digit()));
                 prop_assert_eq!(bit(block.equals), is(|byte| byte == b'='));
-                prop_assert_eq!(bit(block.commons), is(|byte| b" =>\"".contains(&byte)));
+                let rest = masks.digits_from(at);
+                for behind in 0..BLOCK {
+                    prop_assert_eq!(rest >> behind & 1 == 1, text.get(at + behind).is_some_and(u8::is_ascii_digit));
+                }
             }
         }
     }

@@ -306,6 +306,9 @@ fn digits_of_both(
         view.unchanged(row..row + digits::ROW).into_iter().for_each(&mut look);
     });
     for escape in view.changes(text.bytes).skip_while(|escape| !digits::may_reach(escape, text.from)) {
+        if !digits::may_be_rows(&survey.masks, &escape) {
+            continue;
+        }
         digits::rows_at_escape(text.bytes, text.from, escape, &mut look);
     }
 }

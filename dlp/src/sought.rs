@@ -3,8 +3,8 @@ use crate::find::{Find, How, Text, What};
 use crate::hit::{FingerprintKey, Hit, Verdict};
 use crate::known::Find as KnownFind;
 use crate::layers::{self, Found, Layer, Layers, Searched, Seen, Sight, escapes};
-use crate::packed::{self, Packed, Unfolding};
 use crate::masks::Masks;
+use crate::packed::{self, Packed, Unfolding};
 use crate::survey::Survey;
 use crate::view::{Before, View};
 use crate::{Inspector, KnownValues, RuleSet};
@@ -92,6 +92,9 @@ impl Sought {
         whole: &[u8],
         judge: &mut dyn FnMut(&Hit) -> Verdict,
     ) -> Result<Option<Vec<u8>>, Hit> {
+        if self.find_all(whole).is_empty() {
+            return Ok(None);
+        }
         let mut out = Vec::with_capacity(whole.len());
         let mut changed = false;
         let mut judged = |hit: &Hit| {
@@ -312,9 +315,10 @@ impl Look {
     fn drop_repeats(&mut self) {
         let mut kept: Vec<Find> = Vec::with_capacity(self.finds.len());
         for find in self.finds.drain(..) {
-            let part = kept.iter().rev().take_while(|before| before.value.end > find.value.start);
-            if !part.into_iter().any(|before| before.holds(&find)) {
-                kept.push(find);
+            let part = kept.iter_mut().rev().take_while(|before| before.value.end > find.value.start);
+            match part.into_iter().find(|before| before.holds(&find)) {
+                Some(before) => before.take_value(find),
+                None => kept.push(find),
             }
         }
         self.finds = kept;

@@ -15,7 +15,8 @@ impl Survey {
     pub(crate) fn of(text: &[u8], before: Before, last: bool) -> Survey {
         let masks = Masks::of(text);
         let view = View::with(text, &masks, before, last);
-        let viewed = view.as_ref().filter(|view| view.differs_from(text)).map(|view| Masks::of(view.text(text)));
+        let viewed =
+            view.as_ref().filter(|view| view.differs_from(text)).map(|view| Masks::of(view.text(text)));
         Survey { masks, view, viewed }
     }
 

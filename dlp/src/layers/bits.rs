@@ -131,16 +131,26 @@ fn may_be_parts(text: &[u8], begin: usize, inside: u64) -> bool {
     };
     let digits = bits_at(text, begin, are_digits);
     may_be(digits, bits_at(text, begin, |bytes| between(bytes, b'0', b'7')), &BASE16)
-        || may_be(bits_at(text, begin, are_lower), bits_at(text, begin, |bytes| between(bytes, b'a', b'p')), &BASE32)
-        || may_be(bits_at(text, begin, are_upper), bits_at(text, begin, |bytes| between(bytes, b'A', b'P')), &BASE32)
+        || may_be(
+            bits_at(text, begin, are_lower),
+            bits_at(text, begin, |bytes| between(bytes, b'a', b'p')),
+            &BASE32,
+        )
+        || may_be(
+            bits_at(text, begin, are_upper),
+            bits_at(text, begin, |bytes| between(bytes, b'A', b'P')),
+            &BASE32,
+        )
 }
 
 /// The sixth, the fourth and the second bit of what each letter of base64 stands for.
 #[inline(always)]
 fn bits_of_values(text: &[u8], begin: usize) -> [u64; 3] {
-    let bit = |bit: u8| move |bytes: u8x16| {
-        let bit = u8x16::splat(bit);
-        (values_of(bytes) & bit).simd_eq(bit)
+    let bit = |bit: u8| {
+        move |bytes: u8x16| {
+            let bit = u8x16::splat(bit);
+            (values_of(bytes) & bit).simd_eq(bit)
+        }
     };
     [bits_at(text, begin, bit(0x20)), bits_at(text, begin, bit(0x08)), bits_at(text, begin, bit(0x02))]
 }
@@ -152,7 +162,9 @@ fn values_of(letters: u8x16) -> u8x16 {
     let upper = between(letters, b'A', b'Z');
     let lower = between(letters, b'a', b'z');
     let digit = between(letters, b'0', b'9');
-    let value = (upper & (letters - splat(b'A'))) | (lower & (letters - splat(b'a' - 26))) | (digit & (letters + splat(4)));
+    let value = (upper & (letters - splat(b'A')))
+        | (lower & (letters - splat(b'a' - 26)))
+        | (digit & (letters + splat(4)));
     value | (!(upper | lower | digit) & splat(62))
 }
 

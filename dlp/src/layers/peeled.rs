@@ -83,11 +83,11 @@ const NEXT: usize = ESCAPE + GAP;
 /// it, for it would begin with a sign that belongs to it.
 fn clusters(source: &[u8], masks: &Masks, show: &mut dyn FnMut(Range<usize>)) {
     let (mut before, mut part): ([u32; 2], Option<Range<usize>>) = ([0; 2], None);
-    for (begin, block) in masks.each() {
-        // Nothing begins an escape that is none of these.
-        let count = if block.signs == 0 { 0 } else { signs_at(source, begin).count_ones() };
+    for (number, block) in masks.blocks().iter().enumerate() {
+        let begin = number * BLOCK;
         // The first so many signs of a cluster lie in three blocks, and of its later blocks, but for the last one, each has a few.
-        if before[0] + before[1] + count >= LEAST_SIGNS {
+        let count = block.signs.count_ones();
+        if before[0] + before[1] + count >= LEAST_SIGNS && are_enough(source, begin) {
             let start = part.as_ref().map_or(begin.saturating_sub(2 * BLOCK), |part| part.start);
             part = Some(start..begin + BLOCK);
         } else if let Some(part) = part.take() {
@@ -98,6 +98,12 @@ fn clusters(source: &[u8], masks: &Masks, show: &mut dyn FnMut(Range<usize>)) {
     if let Some(part) = part {
         clusters_in(source, part, show);
     }
+}
+
+/// As the masks have more signs than those that count.
+fn are_enough(source: &[u8], begin: usize) -> bool {
+    let three = (begin.saturating_sub(2 * BLOCK)..=begin).step_by(BLOCK);
+    three.map(|begin| signs_at(source, begin).count_ones()).sum::<u32>() >= LEAST_SIGNS
 }
 
 const LEAST_SIGNS: u32 = LEAST as u32;

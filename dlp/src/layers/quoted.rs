@@ -1,16 +1,19 @@
 //! Quoted-printable (RFC 2045): `=41` for a byte, and an equals sign at the end of a line that goes on.
 use super::Layer;
 use super::reading::{Map, Reading};
-use crate::blocks::{BLOCK, Bits};
-use crate::masks::{Block, Masks};
+use crate::blocks::{BLOCK, Bits, bits_at, is};
+use crate::masks::Masks;
 use std::ops::Range;
+use wide::u8x16;
 
 /// Escapes that belong together stand at most so many bytes apart: a line of mail has 76.
 const NEAR: usize = 80;
 
 /// Every reading of these bytes, of which these are the masks.
 pub(super) fn each(bytes: &[u8], masks: &Masks, last: bool, show: &mut dyn FnMut(Reading)) {
-    let mut escapes = each_sign(bytes, masks).filter_map(|at| escape(bytes, at)).peekable();
+    let mut escapes = Vec::new();
+    each_sign(bytes, masks, |at| escapes.extend(escape(bytes, at)));
+    let mut escapes = escapes.into_iter().peekable();
     while let Some(first) = escapes.next() {
         let (begin, mut end) = (first.start, first.end);
         let mut sure = first.sure;
@@ -28,14 +31,24 @@ pub(super) fn each(bytes: &[u8], masks: &Masks, last: bool, show: &mut dyn FnMut
 
 /// Equals signs with something behind that may be the rest of an escape. What stands behind most of them in programs is told for a
 /// whole block.
-fn each_sign<'a>(bytes: &'a [u8], masks: &'a Masks) -> impl Iterator<Item = usize> + 'a {
-    let goes_on = |at: &usize| bytes.get(at + 1).is_some_and(|next| goes_on(*next));
-    let signs = |(begin, block): (usize, &Block)| {
-        let commons = block.commons >> 1 | masks.at(begin + BLOCK).commons << (BLOCK - 1);
-        (begin, block.equals & !commons)
-    };
-    let signs = masks.each().map(signs).filter(|(_, signs)| *signs != 0);
-    signs.flat_map(|(begin, signs)| Bits(signs).map(move |at| begin + at)).filter(goes_on)
+fn each_sign(bytes: &[u8], masks: &Masks, mut show: impl FnMut(usize)) {
+    for (number, block) in masks.blocks().iter().enumerate() {
+        if block.equals == 0 {
+            continue;
+        }
+        let begin = number * BLOCK;
+        for at in Bits(block.equals & !bits_at(bytes, begin + 1, are_common)) {
+            if bytes.get(begin + at + 1).is_some_and(|next| goes_on(*next)) {
+                show(begin + at);
+            }
+        }
+    }
+}
+
+/// Blanks, quotes, and the second sign of a comparison.
+#[inline(always)]
+fn are_common(bytes: u8x16) -> u8x16 {
+    is(bytes, b' ') | is(bytes, b'=') | is(bytes, b'>') | is(bytes, b'"')
 }
 
 /// Hexadecimal digits, line breaks, and the signs of what escapes those.

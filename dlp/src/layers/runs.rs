@@ -22,6 +22,12 @@ pub(super) fn letters(text: &[u8], within: Range<usize>) -> impl Iterator<Item =
     Runs::<_, LETTERS_LEAST>::new(text, within, are_letters)
 }
 
+/// Those that are no ascii85.
+pub(super) fn many_letters(text: &[u8], within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let within = if within.len() < SURELY_LETTERS { within.end..within.end } else { within };
+    Runs::<_, SURELY_LETTERS>::new(text, within, are_letters)
+}
+
 /// The letters right before this place, if they may be a token of their own.
 pub(super) fn letters_before(text: &[u8], end: usize) -> Option<Range<usize>> {
     let count = blocks::ending(&text[..end], end.saturating_sub(REVERSED_MOST + 1), are_letters);

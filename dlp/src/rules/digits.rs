@@ -53,6 +53,13 @@ pub(super) fn rows_at_escape(text: &[u8], from: usize, escape: Range<usize>, mut
     }
 }
 
+/// Whether there may be any of those.
+#[inline]
+pub(super) fn may_be_rows(masks: &Masks, escape: &Range<usize>) -> bool {
+    let digits = masks.digits_from(escape.start);
+    digits & digits >> 1 & digits >> 2 & digits >> 3 != 0 || escape.len() + LEAD + ROW + ROW > BLOCK
+}
+
 /// Whether any of those may be behind this place.
 pub(super) fn may_reach(escape: &Range<usize>, from: usize) -> bool {
     escape.end + LEAD >= from

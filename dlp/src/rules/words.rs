@@ -1,8 +1,8 @@
 //! The words of all rules, sought at once.
 //!
 //! Of every word four bytes are chosen that are rare in texts. Where three of them stand at one of two neighbouring places,
-//! one of the two is even: so every other place is looked at, and each look is one bit of a table that stays in the
-//! processor's nearest memory. What the bit lets through is compared whole. There is no jumping and no chain of states,
+//! one of the two is even: so every other place is looked at, and each look is one byte of a table that stays in the
+//! processor's near memory. What that lets through is compared whole. There is no jumping and no chain of states,
 //! so the looks do not wait for each other.
 
 mod chosen;
@@ -10,19 +10,25 @@ mod chosen;
 use crate::view::is_sign;
 use chosen::{blocks, goes_on, rarest};
 use std::ops::Range;
+use wide::u16x8;
 
 /// Bytes that are hashed at once.
 const BLOCK: usize = 3;
 /// Bytes chosen of a word.
 const ANCHOR: usize = BLOCK + 1;
-/// Of the table: 16 KiB.
-const BITS: usize = 17;
-const TABLE: usize = 1 << BITS;
+/// Of the table: a byte for each hash, 64 KiB.
+const TABLE: usize = 1 << 16;
+/// At even places.
+const LONG: u8 = 1;
+/// At odd ones, for no even place has all of such a word.
+const SHORT: u8 = 2;
 /// Of the second table, which tells whether all four bytes stand there: 8 KiB.
 const ANCHOR_BITS: u32 = 16;
 const ANCHORS: usize = 1 << ANCHOR_BITS;
-/// Places that are looked at at once: every other one.
-const LOOKS: usize = 32;
+/// Places that are looked at at once, of each kind.
+const LOOKS: usize = 8;
+/// Bytes of which something is hashed there.
+const LOOKED_AT: usize = 2 * LOOKS + 4;
 /// What is let through is looked up in so many lists.
 const LISTS: usize = 1 << 12;
 
@@ -46,27 +52,27 @@ struct Part {
 pub(crate) struct Words {
     words: Vec<Vec<u8>>,
     longest: usize,
-    bits: Box<[u64; TABLE / 64]>,
+    /// What may stand at a place, by the hash of three bytes: a part of a word ([`LONG`]), or one of three bytes ([`SHORT`]).
+    table: Box<[u8; TABLE]>,
+    /// The words of three bytes behind which anything may stand.
+    bare: Vec<bool>,
     /// Where the parts of a list begin; they end where those of the next one begin.
     begins: Vec<u32>,
     parts: Vec<Part>,
-    /// The four bytes chosen of each word; of those of three bytes with everything that may follow.
+    /// The four bytes chosen of each longer word.
     anchors: Box<[u64; ANCHORS / 64]>,
     /// The words of three bytes.
     short: Box<[u64; ANCHORS / 64]>,
     /// The first blocks of words.
-    heads: Box<[u64; TABLE / 64]>,
+    heads: Box<[bool; TABLE]>,
     /// First bytes of words, both cases.
     firsts: [bool; 256],
-    /// Where words hold signs of escapes, but as their first bytes.
-    signs: Vec<Sign>,
-    /// Bytes that begin a word, or are such signs: at an escape of one other byte there is none.
-    at_escapes: [bool; 256],
+    /// Where words hold this sign of escapes, but as their first bytes.
+    signs: Vec<Vec<Sign>>,
 }
 
 /// A sign inside of a word.
 struct Sign {
-    byte: u8,
     offset: usize,
     word: usize,
 }
@@ -77,8 +83,8 @@ impl Words {
     pub(crate) fn new(words: Vec<Vec<u8>>, bare: impl Fn(&[u8]) -> bool) -> Words {
         let mut parts = Vec::new();
         for (number, word) in (0_u16..).zip(&words) {
-            let part = |(block, offset)| Part { list: hash(block) % LISTS, block, word: number, offset };
-            parts.extend(blocks(word, bare(word)).into_iter().map(part));
+            let part = |(block, offset)| Part { list: list_of(block), block, word: number, offset };
+            parts.extend(blocks(word).into_iter().map(part));
         }
         parts.sort_unstable();
         let mut firsts = [false; 256];
@@ -86,18 +92,15 @@ impl Words {
             firsts[usize::from(*first)] = true;
             firsts[usize::from(first.to_ascii_uppercase())] = true;
         }
-        let signs = signs_in(&words);
-        let mut at_escapes = firsts;
-        signs.iter().for_each(|sign| at_escapes[usize::from(sign.byte)] = true);
         Words {
-            at_escapes,
-            bits: bits_of(parts.iter().map(|part| part.block)),
-            anchors: anchors_of(&words, &bare),
+            table: table_of(&words, &parts),
+            bare: words.iter().map(|word| bare(word)).collect(),
+            anchors: anchors_of(&words),
             short: short_of(&words),
-            heads: bits_of(words.iter().filter_map(|word| block_at(word))),
+            heads: heads_of(&words),
             begins: (0..=LISTS).map(|list| begin_of(&parts, list)).collect(),
             longest: words.iter().map(Vec::len).max().unwrap_or(0),
-            signs,
+            signs: signs_in(&words),
             words,
             parts,
             firsts,
@@ -110,42 +113,38 @@ impl Words {
             return;
         }
         let mut at = from;
-        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
-            let mut passed = self.pass(bytes);
-            while passed != 0 {
-                let place = at + 2 * passed.trailing_zeros() as usize;
-                passed &= passed - 1;
-                if self.may_stand(text, place) {
-                    self.look(text, from, place, &mut found);
-                }
+        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<{ LOOKED_AT }>) {
+            let (even, odd) = (hashes::<0>(bytes), hashes::<1>(bytes));
+            let any = |hashes: &[u16; LOOKS]| {
+                hashes.iter().fold(0, |any, hash| any | self.table[usize::from(*hash)])
+            };
+            if any(&even) & LONG | any(&odd) & SHORT != 0 {
+                self.look_at_all(text, from, at, (&even, &odd), &mut found);
             }
             at += 2 * LOOKS;
         }
-        for place in (at..text.len().saturating_sub(BLOCK - 1)).step_by(2) {
-            self.look(text, from, place, &mut found);
-        }
-        // A word of three bytes at an odd place, the text's last ones, has no even block behind it.
-        if let Some(place) = text.len().checked_sub(BLOCK).filter(|place| *place >= from) {
+        for place in at..text.len().saturating_sub(BLOCK - 1) {
             self.look(text, from, place, &mut found);
         }
     }
 
-    /// One bit for each of the places that are looked at: whether its block is in the table.
-    #[inline(always)]
-    fn pass(&self, bytes: &[u8; 2 * LOOKS + 2]) -> u32 {
-        let mut passed = 0;
-        for begin in (0..2 * LOOKS).step_by(8) {
-            let Some(bytes) = bytes.get(begin..begin + 10).and_then(<[u8]>::first_chunk::<10>) else {
-                continue;
-            };
-            let look = |at: usize| {
-                let four = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-                u32::from(self.bit(fold(four)))
-            };
-            let four = look(0) | look(2) << 1 | look(4) << 2 | look(6) << 3;
-            passed = passed >> 4 | four << (LOOKS - 4);
+    #[inline(never)]
+    fn look_at_all(
+        &self,
+        text: &[u8],
+        from: usize,
+        at: usize,
+        (even, odd): (&[u16; LOOKS], &[u16; LOOKS]),
+        found: &mut impl FnMut(WordAt),
+    ) {
+        for (place, (even, odd)) in (at..).step_by(2).zip(even.iter().zip(odd)) {
+            if self.table[usize::from(*even)] & LONG != 0 && self.may_stand(text, place) {
+                self.look(text, from, place, found);
+            }
+            if self.table[usize::from(*odd)] & SHORT != 0 {
+                self.look(text, from, place + 1, found);
+            }
         }
-        passed
     }
 
     /// Whether the four bytes that were chosen of a word may stand here, or from one before.
@@ -170,26 +169,33 @@ impl Words {
     }
 
     #[inline]
-    fn bit(&self, block: u32) -> bool {
-        let hash = hash(block);
-        self.bits[hash / 64 % (TABLE / 64)] >> (hash % 64) & 1 == 1
+    fn is_known(&self, block: u32) -> bool {
+        self.table[usize::from(hash(block))] & LONG != 0
     }
 
     fn look(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(WordAt)) {
-        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.bit(*block)) else {
+        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.is_known(*block)) else {
             return;
         };
-        let list = hash(block) % LISTS;
+        let list = list_of(block);
         let range = self.begins[list] as usize..self.begins[list + 1] as usize;
         for part in self.parts[range].iter().filter(|part| part.block == block) {
             let Some(start) = at.checked_sub(usize::from(part.offset)).filter(|start| *start >= from) else {
                 continue;
             };
             let word = usize::from(part.word);
-            if begins_with(&text[start..], &self.words[word]) {
+            if begins_with(&text[start..], &self.words[word]) && self.may_end(text, start, word) {
                 found(WordAt { start, word });
             }
         }
+    }
+
+    /// Most words of three bytes count only where something stands behind that values are made of.
+    #[inline]
+    fn may_end(&self, text: &[u8], start: usize, word: usize) -> bool {
+        self.words[word].len() > BLOCK
+            || self.bare[word]
+            || text.get(start + BLOCK).is_none_or(|next| goes_on(*next))
     }
 
     /// Every word from `from` on that begins in these bytes or goes on into them, which are an escape or its beginning: so only
@@ -202,10 +208,7 @@ impl Words {
         mut found: impl FnMut(WordAt),
     ) {
         let Some(first) = text.get(escape.start) else { return };
-        if escape.len() == 1 && !self.at_escapes[usize::from(*first)] {
-            return;
-        }
-        for sign in self.signs.iter().filter(|sign| sign.byte == *first) {
+        for sign in &self.signs[usize::from(*first)] {
             let Some(start) = escape.start.checked_sub(sign.offset).filter(|start| *start >= from) else {
                 continue;
             };
@@ -255,43 +258,48 @@ impl Words {
     }
 }
 
-fn signs_in(words: &[Vec<u8>]) -> Vec<Sign> {
-    let of = |(number, word): (usize, &Vec<u8>)| {
-        let inner = word.iter().copied().enumerate().skip(1).filter(|(_, byte)| is_sign(*byte));
-        inner.map(move |(offset, byte)| Sign { byte, offset, word: number }).collect::<Vec<_>>()
+fn signs_in(words: &[Vec<u8>]) -> Vec<Vec<Sign>> {
+    let of = |byte: u8| {
+        let inner = |word: &Vec<u8>| (1..word.len()).filter(|at| word[*at] == byte).collect::<Vec<_>>();
+        let signs = words.iter().map(inner).enumerate();
+        signs.flat_map(|(word, places)| places.into_iter().map(move |offset| Sign { offset, word })).collect()
     };
-    words.iter().enumerate().flat_map(of).collect()
+    (0..=u8::MAX).map(|byte| if is_sign(byte) { of(byte) } else { Vec::new() }).collect()
 }
 
-fn bits_of(blocks: impl Iterator<Item = u32>) -> Box<[u64; TABLE / 64]> {
-    let mut bits = Box::new([0_u64; TABLE / 64]);
-    for hash in blocks.map(hash) {
-        bits[hash / 64] |= 1 << (hash % 64);
+fn table_of(words: &[Vec<u8>], parts: &[Part]) -> Box<[u8; TABLE]> {
+    let mut table = Box::new([0; TABLE]);
+    for part in parts {
+        let short = words[usize::from(part.word)].len() == BLOCK;
+        table[usize::from(hash(part.block))] |= if short { LONG | SHORT } else { LONG };
     }
-    bits
+    table
 }
 
-fn set(bits: &[u64; TABLE / 64], block: u32) -> bool {
-    let hash = hash(block);
-    bits[hash / 64] >> (hash % 64) & 1 == 1
+fn heads_of(words: &[Vec<u8>]) -> Box<[bool; TABLE]> {
+    let mut heads = Box::new([false; TABLE]);
+    let blocks = words.iter().filter_map(|word| block_at(word));
+    blocks.for_each(|block| heads[usize::from(hash(block))] = true);
+    heads
+}
+
+fn set(heads: &[bool; TABLE], block: u32) -> bool {
+    heads[usize::from(hash(block))]
+}
+
+fn list_of(block: u32) -> usize {
+    usize::from(hash(block)) % LISTS
 }
 
 fn begin_of(parts: &[Part], list: usize) -> u32 {
     u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
 }
 
-fn anchors_of(words: &[Vec<u8>], bare: &impl Fn(&[u8]) -> bool) -> Box<[u64; ANCHORS / 64]> {
+fn anchors_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
     let mut bits = Box::new([0_u64; ANCHORS / 64]);
-    for word in words {
-        match *word.as_slice() {
-            [a, b, c] => (0..=u8::MAX)
-                .filter(|next| bare(word) || goes_on(*next))
-                .for_each(|next| put(&mut bits, anchor_hash([a, b, c, next]))),
-            _ => word[rarest(word)..]
-                .first_chunk()
-                .into_iter()
-                .for_each(|four| put(&mut bits, anchor_hash(*four))),
-        }
+    for word in words.iter().filter(|word| word.len() > BLOCK) {
+        let four = word[rarest(word)..].first_chunk();
+        four.into_iter().for_each(|four| put(&mut bits, anchor_hash(*four)));
     }
     bits
 }
@@ -326,10 +334,34 @@ fn fold(block: u32) -> u32 {
     block | 0x2020_2020
 }
 
-/// Of the lower three bytes: what the fourth one is multiplied by leaves no trace.
+/// Of the lower three bytes, which are folded.
 #[inline]
-fn hash(folded: u32) -> usize {
-    (folded.wrapping_mul(0x9E37_7900) >> (32 - BITS)) as usize
+fn hash(folded: u32) -> u16 {
+    let [a, b, c, _] = folded.to_le_bytes();
+    hash_of(u16::from_le_bytes([a, b]), u16::from(c))
+}
+
+fn hash_of(first: u16, third: u16) -> u16 {
+    let mixed = first.wrapping_mul(FIRST).wrapping_add(third.wrapping_mul(THIRD));
+    mixed ^ mixed >> 7
+}
+
+/// Odd, and far from each other.
+const FIRST: u16 = 0x9E37;
+const THIRD: u16 = 0x6A5B;
+
+/// Of the blocks at every other place from there on: as sixteen bits of each, so that all are made at once.
+#[inline(always)]
+fn hashes<const BEGIN: usize>(bytes: &[u8; LOOKED_AT]) -> [u16; LOOKS] {
+    let pairs = |from: usize| {
+        u16x8::new(std::array::from_fn(|look| {
+            u16::from_le_bytes([bytes[from + 2 * look], bytes[from + 2 * look + 1]])
+        }))
+    };
+    let first = pairs(BEGIN) | u16x8::splat(0x2020);
+    let third = pairs(BEGIN + 2) & u16x8::splat(0xFF) | u16x8::splat(0x20);
+    let mixed = first * u16x8::splat(FIRST) + third * u16x8::splat(THIRD);
+    (mixed ^ mixed >> 7_u16).to_array()
 }
 
 /// The block that the text begins with.

@@ -1,20 +1,12 @@
 //! Which bytes of a word are looked for: those that are rare in texts.
 use super::{ANCHOR, BLOCK, block_at};
 
-/// The two blocks of a word's rarest four bytes; of a word of three bytes itself, and its end with everything that may follow.
-pub(super) fn blocks(word: &[u8], bare: bool) -> Vec<(u32, u16)> {
-    if word.len() == BLOCK {
-        let followed =
-            (0..=u8::MAX).filter(|next| bare || goes_on(*next)).map(|next| [word[1], word[2], next]);
-        let mut all: Vec<_> = followed.filter_map(|block| Some((block_at(&block)?, 1))).collect();
-        all.extend(block_at(word).map(|block| (block, 0)));
-        all.sort_unstable();
-        all.dedup();
-        return all;
-    }
-    let at = rarest(word);
+/// The two blocks of a word's rarest four bytes; a word of three bytes itself.
+pub(super) fn blocks(word: &[u8]) -> Vec<(u32, u16)> {
+    let at = if word.len() > BLOCK { rarest(word) } else { 0 };
+    let last = at + word.len().min(ANCHOR) - BLOCK;
     let block = |at: usize| Some((block_at(&word[at..])?, u16::try_from(at).ok()?));
-    [block(at), block(at + 1)].into_iter().flatten().collect()
+    (at..=last).filter_map(block).collect()
 }
 
 /// Where the four bytes of a word stand that are rarest in texts.
