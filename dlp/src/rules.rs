@@ -10,6 +10,7 @@ mod digits;
 mod gitleaks;
 mod go;
 mod kinds;
+mod led;
 mod machine;
 mod made_up;
 mod own;
@@ -22,13 +23,14 @@ use crate::masks::Masks;
 use crate::survey::Survey;
 use crate::view::View;
 pub use gitleaks::Loaded;
+use led::Led;
 use machine::{Machine, Run};
 pub use own::{OwnRule, RuleError};
+use rule::Finder;
 pub use rule::Rule;
-use rule::{Finder, is_plain};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use words::{WordAt, Words};
 use zeroize::Zeroizing;
 
@@ -54,15 +56,6 @@ struct Inner {
     seeds: Vec<u32>,
     /// The rules that are sought for themselves.
     everywhere: Vec<u32>,
-}
-
-/// Many patterns as one, of which only matters whether it may still match.
-struct Led {
-    pattern: String,
-    machine: OnceLock<Option<Machine>>,
-    /// How much of the end of the bytes may belong to one.
-    reach: usize,
-    longest: usize,
 }
 
 /// Places from which a rule is to be run, the first one that matches counts.
@@ -360,30 +353,6 @@ impl Sweep<'_, '_> {
         if start < self.hold && rule.may_begin(self.text.bytes, start) && rule.machine().is_some_and(opens) {
             self.hold = start;
         }
-    }
-}
-
-impl Led {
-    fn of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Option<Led> {
-        let led: Vec<&Rule> = rules.filter(|rule| rule.lead() > 0 && rule.has_plain_lead()).collect();
-        let patterns: Vec<String> = led.iter().map(|rule| format!("(?:{})", rule.pattern())).collect();
-        Some(Led {
-            pattern: patterns.join("|"),
-            machine: OnceLock::new(),
-            reach: led.iter().map(|rule| rule.lead() + rule.longest_word()).max()?,
-            longest: led.iter().map(|rule| rule.longest()).max()?,
-        })
-    }
-
-    /// Where the end of the bytes may be the beginning of one, or `hold` when that is before.
-    fn begun(&self, bytes: &[u8], from: usize, hold: usize) -> usize {
-        let Some(machine) = self.machine.get_or_init(|| Machine::new(&self.pattern).ok()) else {
-            return hold;
-        };
-        let reach = bytes.len().saturating_sub(self.reach).max(from);
-        let plain = bytes[reach..].iter().rev().take_while(|byte| is_plain(**byte)).count();
-        let opens = |start: &usize| machine.run(bytes, *start, self.longest, false) == Run::Open;
-        (bytes.len() - plain..hold).find(opens).unwrap_or(hold)
     }
 }
 

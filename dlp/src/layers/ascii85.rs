@@ -2,6 +2,7 @@
 //!
 //! Where five groups in a row are text, they are decoded.
 mod kinds;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -10,11 +11,12 @@ use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
 use crate::alphabets::NONE;
-use crate::blocks::{BLOCK, Kind, Runs, at_least, bits_at, bits_of, long_runs};
+use crate::blocks::{BLOCK, Kind, Runs, bits_at, long_runs};
 use kinds::{
     are_firsts_of_adobe, are_firsts_of_rfc_1924, are_firsts_of_zero_mq, are_of_adobe, are_of_rfc_1924,
     are_of_zero_mq,
 };
+pub(super) use room::has_room;
 use std::ops::Range;
 
 pub(super) struct Alphabet {
@@ -97,17 +99,6 @@ pub(super) fn begins(text: &[u8], at: usize) -> u64 {
         | zero_mq.begins_by(text, at, are_firsts_of_zero_mq, are_of_zero_mq)
 }
 
-/// Whether there are letters enough of any alphabet in a row: else neither [`each`] nor [`escaped`] reads anything.
-pub(super) fn has_room(text: &[u8], region: Range<usize>) -> bool {
-    (region.start..(region.end + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST).any(|begin| {
-        let inside = u64::MAX >> (BLOCK - (region.end - begin).min(BLOCK));
-        let has_room = |letters: u64| long_runs(letters & inside, LEAST) != 0;
-        has_room(bits_at(text, begin, are_of_adobe))
-            || has_room(bits_at(text, begin, are_of_rfc_1924))
-            || has_room(bits_at(text, begin, are_of_zero_mq))
-    })
-}
-
 /// As [`each`], where letters are escaped by the rule of one format alone. Its sign must be a letter too.
 pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
     if region.len() < LEAST {
@@ -184,23 +175,6 @@ impl Alphabet {
             starts &= starts - 1;
         }
         starts
-    }
-
-    /// Where the last two bytes of a group may be ASCII, in this block: of its number no more is needed than the last sixteen bits, and
-    /// so the compiler can do many places at once. What other bytes give means nothing.
-    fn end_in_ascii(&self, text: &[u8], begin: usize) -> u64 {
-        let mut values = [0_u16; BLOCK + GROUP - 1];
-        for (value, letter) in values.iter_mut().zip(&text[begin..]) {
-            *value = u16::from(self.values[usize::from(*letter)]);
-        }
-        let mut both = [0_u8; BLOCK];
-        for (at, both) in both.iter_mut().enumerate() {
-            let next = |number: u16, behind: usize| number.wrapping_mul(85).wrapping_add(values[at + behind]);
-            let number = next(next(next(next(values[at], 1), 2), 3), 4);
-            let [last, before] = number.to_le_bytes();
-            *both = last | before;
-        }
-        !bits_of(&both, |bytes| at_least(bytes, 0x80))
     }
 
     /// Runs of letters that are long enough.

@@ -4,12 +4,14 @@
 //! alignments at once, many letters at a time: the upper bits of the three bytes of a group are single bits of its first
 //! three letters.
 mod base64;
+mod gate;
 
 use super::Layer;
 use super::reading::{Map, Reading, Spelled};
 use crate::alphabets::{self, values};
-use crate::blocks::{self, Kind, Runs, between, bits_at, long_runs};
+use crate::blocks::{self, Kind, Runs, between, bits_at};
 use base64::in_base64;
+use gate::{WORD_MOST, may_be_text};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -89,83 +91,18 @@ const fn table(letters: &[u8]) -> [bool; 256] {
 
 /// Every reading of a run of letters. `open`: more letters may follow.
 pub(super) fn each(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-    if run.len() <= WORD_MOST && !may_be_text(text, &run) {
-        return;
+    if run.len() > WORD_MOST || may_be_text(text, &run) {
+        each_within(text, run, open, show);
     }
+}
+
+fn each_within(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
     let letters = &text[run.clone()];
     let mut base64 = Stretches::new(&BASE64, letters, run.start, open);
     in_base64(letters, |at| base64.from(at, show));
     parts(&BASE32, text, &run, (are_upper, |bytes| between(bytes, b'A', b'P')), open, show);
     parts(&BASE32, text, &run, (are_lower, |bytes| between(bytes, b'a', b'p')), open, show);
     parts(&BASE16, text, &run, (are_digits, |bytes| between(bytes, b'0', b'7')), open, show);
-}
-
-/// Runs of so many letters are names and paths more often than they are codes.
-const WORD_MOST: usize = 1024;
-
-/// Whether anything that is read of a run may begin in it. Whatever tells that has [`LEAST`] letters at most, so one of these
-/// windows holds all of it.
-fn may_be_text(text: &[u8], run: &Range<usize>) -> bool {
-    run.clone().step_by(BITS + 1 - LEAST).any(|begin| {
-        let here = (run.end - begin).min(BITS);
-        let inside = u64::MAX >> (BITS - here);
-        may_be_base64(text, begin, inside) || here >= LEAST && may_be_parts(text, begin, inside)
-    })
-}
-
-/// Three groups in a row that are ASCII: their bytes' highest bits are the sixth bit of the first letter, the fourth one of the second, and
-/// the second one of the third.
-fn may_be_base64(text: &[u8], begin: usize, inside: u64) -> bool {
-    let [sixth, fourth, second] = bits_of_values(text, begin);
-    let outside = !inside | !inside >> 1 | !inside >> 2 | !(u64::MAX >> 2);
-    let high = sixth | fourth >> 1 | second >> 2 | outside;
-    let three = high | high >> 4 | high >> 8 | !(u64::MAX >> 8);
-    three != u64::MAX
-}
-
-/// Letters enough of base32 or base16, and first letters of groups of text among them.
-fn may_be_parts(text: &[u8], begin: usize, inside: u64) -> bool {
-    let may_be = |letters: u64, firsts: u64, code: &Code| {
-        let rows = |all, group| all & firsts >> (group * code.group);
-        long_runs(letters & inside, LEAST) != 0 && (1..code.groups_least).fold(firsts, rows) & inside != 0
-    };
-    let digits = bits_at(text, begin, are_digits);
-    may_be(digits, bits_at(text, begin, |bytes| between(bytes, b'0', b'7')), &BASE16)
-        || may_be(
-            bits_at(text, begin, are_lower),
-            bits_at(text, begin, |bytes| between(bytes, b'a', b'p')),
-            &BASE32,
-        )
-        || may_be(
-            bits_at(text, begin, are_upper),
-            bits_at(text, begin, |bytes| between(bytes, b'A', b'P')),
-            &BASE32,
-        )
-}
-
-/// The sixth, the fourth and the second bit of what each letter of base64 stands for.
-#[inline(always)]
-fn bits_of_values(text: &[u8], begin: usize) -> [u64; 3] {
-    let bit = |bit: u8| {
-        move |bytes: u8x16| {
-            let bit = u8x16::splat(bit);
-            (values_of(bytes) & bit).simd_eq(bit)
-        }
-    };
-    [bits_at(text, begin, bit(0x20)), bits_at(text, begin, bit(0x08)), bits_at(text, begin, bit(0x02))]
-}
-
-/// What each letter stands for; both signs are 62, which has these three bits as 63 has them.
-#[inline(always)]
-fn values_of(letters: u8x16) -> u8x16 {
-    let splat = u8x16::splat;
-    let upper = between(letters, b'A', b'Z');
-    let lower = between(letters, b'a', b'z');
-    let digit = between(letters, b'0', b'9');
-    let value = (upper & (letters - splat(b'A')))
-        | (lower & (letters - splat(b'a' - 26)))
-        | (digit & (letters + splat(4)));
-    value | (!(upper | lower | digit) & splat(62))
 }
 
 /// What base32 is made of, in one case.

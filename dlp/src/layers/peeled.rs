@@ -106,8 +106,8 @@ fn are_enough(source: &[u8], begin: usize) -> bool {
     three.map(|begin| signs_at(source, begin).count_ones()).sum::<u32>() >= LEAST_SIGNS
 }
 
-const LEAST_SIGNS: u32 = LEAST as u32;
-const _: () = assert!((LEAST - 1) * NEXT < 2 * BLOCK && (BLOCK / NEXT) * 3 >= LEAST);
+const LEAST_SIGNS: u32 = 8;
+const _: () = assert!(LEAST == 8 && (LEAST - 1) * NEXT < 2 * BLOCK && (BLOCK / NEXT) * 2 >= LEAST);
 
 fn clusters_in(source: &[u8], part: Range<usize>, show: &mut dyn FnMut(Range<usize>)) {
     let (mut first, mut last, mut count) = (0, 0, 0);

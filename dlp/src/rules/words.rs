@@ -1,34 +1,35 @@
 //! The words of all rules, sought at once.
 //!
-//! Of every word four bytes are chosen that are rare in texts. Where three of them stand at one of two neighbouring places,
-//! one of the two is even: so every other place is looked at, and each look is one byte of a table that stays in the
-//! processor's near memory. What that lets through is compared whole. There is no jumping and no chain of states,
-//! so the looks do not wait for each other.
+//! Of every word four bytes are chosen that are rare in texts. At each place three bytes are looked up in a table that stays in the
+//! processor's near memory: whether any four begin with them, or end with them. Where they do the one at a place and the other at
+//! the next, the words are compared whole. There is no jumping and no chain of states, so the looks do not wait for each other.
 
 mod chosen;
+mod tables;
 
 use crate::view::is_sign;
-use chosen::{blocks, goes_on, rarest};
+use chosen::{block_of, goes_on};
 use std::ops::Range;
-use wide::u16x8;
+use tables::{begin_of, fold, hash, hashes, heads_of, list_of, set, table_of};
 
 /// Bytes that are hashed at once.
 const BLOCK: usize = 3;
 /// Bytes chosen of a word.
 const ANCHOR: usize = BLOCK + 1;
-/// Of the table: a byte for each hash, 64 KiB.
-const TABLE: usize = 1 << 16;
-/// At even places.
-const LONG: u8 = 1;
-/// At odd ones, for no even place has all of such a word.
+/// Of the table: a byte for each hash, 32 KiB.
+const TABLE: usize = 1 << 15;
+/// Four chosen bytes begin so.
+const BEGINS: u8 = 1;
+/// It is a word of three bytes.
 const SHORT: u8 = 2;
-/// Of the second table, which tells whether all four bytes stand there: 8 KiB.
-const ANCHOR_BITS: u32 = 16;
-const ANCHORS: usize = 1 << ANCHOR_BITS;
-/// Places that are looked at at once, of each kind.
-const LOOKS: usize = 8;
+/// By so many bits higher stands what the bytes one further on must be: four chosen bytes end so, or nothing is asked.
+const NEXT: u32 = 4;
+const ENDS: u8 = BEGINS << NEXT;
+const ANYTHING: u8 = SHORT << NEXT;
+/// Places that are looked at at once.
+const LOOKS: usize = 16;
 /// Bytes of which something is hashed there.
-const LOOKED_AT: usize = 2 * LOOKS + 4;
+const LOOKED_AT: usize = LOOKS + BLOCK;
 /// What is let through is looked up in so many lists.
 const LISTS: usize = 1 << 12;
 
@@ -52,17 +53,13 @@ struct Part {
 pub(crate) struct Words {
     words: Vec<Vec<u8>>,
     longest: usize,
-    /// What may stand at a place, by the hash of three bytes: a part of a word ([`LONG`]), or one of three bytes ([`SHORT`]).
+    /// What may stand at a place, and what is asked of the next one, by the hash of three bytes.
     table: Box<[u8; TABLE]>,
     /// The words of three bytes behind which anything may stand.
     bare: Vec<bool>,
     /// Where the parts of a list begin; they end where those of the next one begin.
     begins: Vec<u32>,
     parts: Vec<Part>,
-    /// The four bytes chosen of each longer word.
-    anchors: Box<[u64; ANCHORS / 64]>,
-    /// The words of three bytes.
-    short: Box<[u64; ANCHORS / 64]>,
     /// The first blocks of words.
     heads: Box<[bool; TABLE]>,
     /// First bytes of words, both cases.
@@ -84,7 +81,7 @@ impl Words {
         let mut parts = Vec::new();
         for (number, word) in (0_u16..).zip(&words) {
             let part = |(block, offset)| Part { list: list_of(block), block, word: number, offset };
-            parts.extend(blocks(word).into_iter().map(part));
+            parts.extend(block_of(word).map(part));
         }
         parts.sort_unstable();
         let mut firsts = [false; 256];
@@ -95,8 +92,6 @@ impl Words {
         Words {
             table: table_of(&words, &parts),
             bare: words.iter().map(|word| bare(word)).collect(),
-            anchors: anchors_of(&words),
-            short: short_of(&words),
             heads: heads_of(&words),
             begins: (0..=LISTS).map(|list| begin_of(&parts, list)).collect(),
             longest: words.iter().map(Vec::len).max().unwrap_or(0),
@@ -113,15 +108,16 @@ impl Words {
             return;
         }
         let mut at = from;
-        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<{ LOOKED_AT }>) {
-            let (even, odd) = (hashes::<0>(bytes), hashes::<1>(bytes));
-            let any = |hashes: &[u16; LOOKS]| {
-                hashes.iter().fold(0, |any, hash| any | self.table[usize::from(*hash)])
-            };
-            if any(&even) & LONG | any(&odd) & SHORT != 0 {
-                self.look_at_all(text, from, at, (&even, &odd), &mut found);
+        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<LOOKED_AT>) {
+            let here = hashes(bytes).map(|hash| self.table[usize::from(hash)]);
+            // Of the last one it is not asked what follows.
+            let pairs = here.iter().zip(&here[1..]);
+            if pairs.fold(here[LOOKS - 1], |any, (here, next)| any | here & next >> NEXT) & (BEGINS | SHORT)
+                != 0
+            {
+                self.look_at_all(text, from, at, &here, &mut found);
             }
-            at += 2 * LOOKS;
+            at += LOOKS;
         }
         for place in at..text.len().saturating_sub(BLOCK - 1) {
             self.look(text, from, place, &mut found);
@@ -134,43 +130,20 @@ impl Words {
         text: &[u8],
         from: usize,
         at: usize,
-        (even, odd): (&[u16; LOOKS], &[u16; LOOKS]),
+        here: &[u8; LOOKS],
         found: &mut impl FnMut(WordAt),
     ) {
-        for (place, (even, odd)) in (at..).step_by(2).zip(even.iter().zip(odd)) {
-            if self.table[usize::from(*even)] & LONG != 0 && self.may_stand(text, place) {
+        let next = here[1..].iter().copied().chain([u8::MAX]);
+        for (place, (here, next)) in (at..).zip(here.iter().zip(next)) {
+            if here & next >> NEXT != 0 {
                 self.look(text, from, place, found);
-            }
-            if self.table[usize::from(*odd)] & SHORT != 0 {
-                self.look(text, from, place + 1, found);
             }
         }
     }
 
-    /// Whether the four bytes that were chosen of a word may stand here, or from one before.
-    #[inline]
-    fn may_stand(&self, text: &[u8], place: usize) -> bool {
-        let around =
-            place.checked_sub(1).and_then(|before| text.get(before..)?.first_chunk::<{ ANCHOR + 1 }>());
-        around.is_none_or(|[z, a, b, c, d]| {
-            self.is_anchor([*z, *a, *b, *c]) | self.is_anchor([*a, *b, *c, *d]) | self.is_short([*a, *b, *c])
-        })
-    }
-
-    #[inline]
-    fn is_anchor(&self, bytes: [u8; ANCHOR]) -> bool {
-        is_set(&self.anchors, anchor_hash(bytes))
-    }
-
-    /// A word of three bytes.
-    #[inline]
-    fn is_short(&self, [a, b, c]: [u8; BLOCK]) -> bool {
-        is_set(&self.short, anchor_hash([a, b, c, 0]))
-    }
-
     #[inline]
     fn is_known(&self, block: u32) -> bool {
-        self.table[usize::from(hash(block))] & LONG != 0
+        self.table[usize::from(hash(block))] & (BEGINS | SHORT) != 0
     }
 
     fn look(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(WordAt)) {
@@ -265,103 +238,6 @@ fn signs_in(words: &[Vec<u8>]) -> Vec<Vec<Sign>> {
         signs.flat_map(|(word, places)| places.into_iter().map(move |offset| Sign { offset, word })).collect()
     };
     (0..=u8::MAX).map(|byte| if is_sign(byte) { of(byte) } else { Vec::new() }).collect()
-}
-
-fn table_of(words: &[Vec<u8>], parts: &[Part]) -> Box<[u8; TABLE]> {
-    let mut table = Box::new([0; TABLE]);
-    for part in parts {
-        let short = words[usize::from(part.word)].len() == BLOCK;
-        table[usize::from(hash(part.block))] |= if short { LONG | SHORT } else { LONG };
-    }
-    table
-}
-
-fn heads_of(words: &[Vec<u8>]) -> Box<[bool; TABLE]> {
-    let mut heads = Box::new([false; TABLE]);
-    let blocks = words.iter().filter_map(|word| block_at(word));
-    blocks.for_each(|block| heads[usize::from(hash(block))] = true);
-    heads
-}
-
-fn set(heads: &[bool; TABLE], block: u32) -> bool {
-    heads[usize::from(hash(block))]
-}
-
-fn list_of(block: u32) -> usize {
-    usize::from(hash(block)) % LISTS
-}
-
-fn begin_of(parts: &[Part], list: usize) -> u32 {
-    u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
-}
-
-fn anchors_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
-    let mut bits = Box::new([0_u64; ANCHORS / 64]);
-    for word in words.iter().filter(|word| word.len() > BLOCK) {
-        let four = word[rarest(word)..].first_chunk();
-        four.into_iter().for_each(|four| put(&mut bits, anchor_hash(*four)));
-    }
-    bits
-}
-
-fn short_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
-    let mut bits = Box::new([0_u64; ANCHORS / 64]);
-    for word in words {
-        if let [a, b, c] = *word.as_slice() {
-            put(&mut bits, anchor_hash([a, b, c, 0]));
-        }
-    }
-    bits
-}
-
-#[inline]
-fn anchor_hash(bytes: [u8; ANCHOR]) -> u32 {
-    (u32::from_le_bytes(bytes) | 0x2020_2020).wrapping_mul(0x9E37_79B1) >> (32 - ANCHOR_BITS)
-}
-
-#[inline]
-fn is_set(bits: &[u64; ANCHORS / 64], at: u32) -> bool {
-    bits[at as usize / 64 % (ANCHORS / 64)] >> (at % 64) & 1 == 1
-}
-
-fn put(bits: &mut [u64; ANCHORS / 64], at: u32) {
-    bits[at as usize / 64 % (ANCHORS / 64)] |= 1 << (at % 64);
-}
-
-/// Joins letters of both cases, and a few other bytes with each other; the comparison afterwards is exact.
-#[inline]
-fn fold(block: u32) -> u32 {
-    block | 0x2020_2020
-}
-
-/// Of the lower three bytes, which are folded.
-#[inline]
-fn hash(folded: u32) -> u16 {
-    let [a, b, c, _] = folded.to_le_bytes();
-    hash_of(u16::from_le_bytes([a, b]), u16::from(c))
-}
-
-fn hash_of(first: u16, third: u16) -> u16 {
-    let mixed = first.wrapping_mul(FIRST).wrapping_add(third.wrapping_mul(THIRD));
-    mixed ^ mixed >> 7
-}
-
-/// Odd, and far from each other.
-const FIRST: u16 = 0x9E37;
-const THIRD: u16 = 0x6A5B;
-
-/// Of the blocks at every other place from there on: as sixteen bits of each, so that all are made at once.
-#[inline(always)]
-fn hashes<const BEGIN: usize>(bytes: &[u8; LOOKED_AT]) -> [u16; LOOKS] {
-    let pairs = |from: usize| {
-        u16x8::new(std::array::from_fn(|look| {
-            u16::from_le_bytes([bytes[from + 2 * look], bytes[from + 2 * look + 1]])
-        }))
-    };
-    let first = pairs(BEGIN) | u16x8::splat(0x2020);
-    let third = pairs(BEGIN + 2) & u16x8::splat(0xFF) | u16x8::splat(0x20);
-    let mixed = first * u16x8::splat(FIRST) + third * u16x8::splat(THIRD);
-    (mixed ^ mixed >> 7_u16).to_array()
 }
 
 /// The block that the text begins with.

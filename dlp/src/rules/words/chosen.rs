@@ -1,16 +1,14 @@
 //! Which bytes of a word are looked for: those that are rare in texts.
 use super::{ANCHOR, BLOCK, block_at};
 
-/// The two blocks of a word's rarest four bytes; a word of three bytes itself.
-pub(super) fn blocks(word: &[u8]) -> Vec<(u32, u16)> {
+/// The first block of a word's rarest four bytes, and where it stands; of a word of three bytes all of it.
+pub(super) fn block_of(word: &[u8]) -> Option<(u32, u16)> {
     let at = if word.len() > BLOCK { rarest(word) } else { 0 };
-    let last = at + word.len().min(ANCHOR) - BLOCK;
-    let block = |at: usize| Some((block_at(&word[at..])?, u16::try_from(at).ok()?));
-    (at..=last).filter_map(block).collect()
+    Some((block_at(&word[at..])?, u16::try_from(at).ok()?))
 }
 
 /// Where the four bytes of a word stand that are rarest in texts.
-pub(super) fn rarest(word: &[u8]) -> usize {
+fn rarest(word: &[u8]) -> usize {
     let places = 0..=word.len().saturating_sub(ANCHOR);
     let commonness = |at: usize| {
         let bytes: u32 = word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum();
