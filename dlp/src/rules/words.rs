@@ -1,35 +1,32 @@
 //! The words of all rules, sought at once.
 //!
-//! Of every word four bytes are chosen that are rare in texts. At each place three bytes are looked up in a table that stays in the
-//! processor's near memory: whether any four begin with them, or end with them. Where they do the one at a place and the other at
-//! the next, the words are compared whole. There is no jumping and no chain of states, so the looks do not wait for each other.
+//! Of every word four bytes are chosen that are rare in texts. Where three of them stand at one of two neighbouring places,
+//! one of the two is even: so every other place is looked at, and each look is one bit of a table that stays in the
+//! processor's nearest memory. What the bit lets through is compared whole. There is no jumping and no chain of states,
+//! so the looks do not wait for each other.
 
 mod chosen;
 mod tables;
 
 use crate::view::is_sign;
-use chosen::{block_of, goes_on};
+use chosen::blocks;
+#[cfg(test)]
+use chosen::goes_on;
 use std::ops::Range;
-use tables::{begin_of, fold, hash, hashes, heads_of, list_of, set, table_of};
+use tables::{anchor_hash, anchors_of, begin_of, bits_of, fold, hash, is_set, set, short_of};
 
 /// Bytes that are hashed at once.
 const BLOCK: usize = 3;
 /// Bytes chosen of a word.
 const ANCHOR: usize = BLOCK + 1;
-/// Of the table: a byte for each hash, 32 KiB.
-const TABLE: usize = 1 << 15;
-/// Four chosen bytes begin so.
-const BEGINS: u8 = 1;
-/// It is a word of three bytes.
-const SHORT: u8 = 2;
-/// By so many bits higher stands what the bytes one further on must be: four chosen bytes end so, or nothing is asked.
-const NEXT: u32 = 4;
-const ENDS: u8 = BEGINS << NEXT;
-const ANYTHING: u8 = SHORT << NEXT;
-/// Places that are looked at at once.
-const LOOKS: usize = 16;
-/// Bytes of which something is hashed there.
-const LOOKED_AT: usize = LOOKS + BLOCK;
+/// Of the table: 16 KiB.
+const BITS: usize = 17;
+const TABLE: usize = 1 << BITS;
+/// Of the second table, which tells whether all four bytes stand there: 8 KiB.
+const ANCHOR_BITS: u32 = 16;
+const ANCHORS: usize = 1 << ANCHOR_BITS;
+/// Places that are looked at at once: every other one.
+const LOOKS: usize = 32;
 /// What is let through is looked up in so many lists.
 const LISTS: usize = 1 << 12;
 
@@ -53,18 +50,19 @@ struct Part {
 pub(crate) struct Words {
     words: Vec<Vec<u8>>,
     longest: usize,
-    /// What may stand at a place, and what is asked of the next one, by the hash of three bytes.
-    table: Box<[u8; TABLE]>,
-    /// The words of three bytes behind which anything may stand.
-    bare: Vec<bool>,
+    bits: Box<[u64; TABLE / 64]>,
     /// Where the parts of a list begin; they end where those of the next one begin.
     begins: Vec<u32>,
     parts: Vec<Part>,
+    /// The four bytes chosen of each word; of those of three bytes with everything that may follow.
+    anchors: Box<[u64; ANCHORS / 64]>,
+    /// The words of three bytes.
+    short: Box<[u64; ANCHORS / 64]>,
     /// The first blocks of words.
-    heads: Box<[bool; TABLE]>,
+    heads: Box<[u64; TABLE / 64]>,
     /// First bytes of words, both cases.
     firsts: [bool; 256],
-    /// Where words hold this sign of escapes, but as their first bytes.
+    /// For each byte where words hold it, if it is a sign of escapes, but as their first bytes.
     signs: Vec<Vec<Sign>>,
 }
 
@@ -80,8 +78,8 @@ impl Words {
     pub(crate) fn new(words: Vec<Vec<u8>>, bare: impl Fn(&[u8]) -> bool) -> Words {
         let mut parts = Vec::new();
         for (number, word) in (0_u16..).zip(&words) {
-            let part = |(block, offset)| Part { list: list_of(block), block, word: number, offset };
-            parts.extend(block_of(word).map(part));
+            let part = |(block, offset)| Part { list: hash(block) % LISTS, block, word: number, offset };
+            parts.extend(blocks(word, bare(word)).into_iter().map(part));
         }
         parts.sort_unstable();
         let mut firsts = [false; 256];
@@ -90,9 +88,10 @@ impl Words {
             firsts[usize::from(first.to_ascii_uppercase())] = true;
         }
         Words {
-            table: table_of(&words, &parts),
-            bare: words.iter().map(|word| bare(word)).collect(),
-            heads: heads_of(&words),
+            bits: bits_of(parts.iter().map(|part| part.block)),
+            anchors: anchors_of(&words, &bare),
+            short: short_of(&words),
+            heads: bits_of(words.iter().filter_map(|word| block_at(word))),
             begins: (0..=LISTS).map(|list| begin_of(&parts, list)).collect(),
             longest: words.iter().map(Vec::len).max().unwrap_or(0),
             signs: signs_in(&words),
@@ -108,67 +107,86 @@ impl Words {
             return;
         }
         let mut at = from;
-        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<LOOKED_AT>) {
-            let here = hashes(bytes).map(|hash| self.table[usize::from(hash)]);
-            // Of the last one it is not asked what follows.
-            let pairs = here.iter().zip(&here[1..]);
-            if pairs.fold(here[LOOKS - 1], |any, (here, next)| any | here & next >> NEXT) & (BEGINS | SHORT)
-                != 0
-            {
-                self.look_at_all(text, from, at, &here, &mut found);
+        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
+            let mut passed = self.pass(bytes);
+            while passed != 0 {
+                let place = at + 2 * passed.trailing_zeros() as usize;
+                passed &= passed - 1;
+                if self.may_stand(text, place) {
+                    self.look(text, from, place, &mut found);
+                }
             }
-            at += LOOKS;
+            at += 2 * LOOKS;
         }
-        for place in at..text.len().saturating_sub(BLOCK - 1) {
+        for place in (at..text.len().saturating_sub(BLOCK - 1)).step_by(2) {
+            self.look(text, from, place, &mut found);
+        }
+        // A word of three bytes at an odd place, the text's last ones, has no even block behind it.
+        if let Some(place) = text.len().checked_sub(BLOCK).filter(|place| *place >= from) {
             self.look(text, from, place, &mut found);
         }
     }
 
-    #[inline(never)]
-    fn look_at_all(
-        &self,
-        text: &[u8],
-        from: usize,
-        at: usize,
-        here: &[u8; LOOKS],
-        found: &mut impl FnMut(WordAt),
-    ) {
-        let next = here[1..].iter().copied().chain([u8::MAX]);
-        for (place, (here, next)) in (at..).zip(here.iter().zip(next)) {
-            if here & next >> NEXT != 0 {
-                self.look(text, from, place, found);
-            }
+    /// One bit for each of the places that are looked at: whether its block is in the table.
+    #[inline(always)]
+    fn pass(&self, bytes: &[u8; 2 * LOOKS + 2]) -> u32 {
+        let mut passed = 0;
+        for begin in (0..2 * LOOKS).step_by(8) {
+            let Some(bytes) = bytes.get(begin..begin + 10).and_then(<[u8]>::first_chunk::<10>) else {
+                continue;
+            };
+            let look = |at: usize| {
+                let four = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+                u32::from(self.bit(fold(four)))
+            };
+            let four = look(0) | look(2) << 1 | look(4) << 2 | look(6) << 3;
+            passed = passed >> 4 | four << (LOOKS - 4);
         }
+        passed
+    }
+
+    /// Whether the four bytes that were chosen of a word may stand here, or from one before.
+    #[inline]
+    fn may_stand(&self, text: &[u8], place: usize) -> bool {
+        let around =
+            place.checked_sub(1).and_then(|before| text.get(before..)?.first_chunk::<{ ANCHOR + 1 }>());
+        around.is_none_or(|[z, a, b, c, d]| {
+            self.is_anchor([*z, *a, *b, *c]) | self.is_anchor([*a, *b, *c, *d]) | self.is_short([*a, *b, *c])
+        })
     }
 
     #[inline]
-    fn is_known(&self, block: u32) -> bool {
-        self.table[usize::from(hash(block))] & (BEGINS | SHORT) != 0
+    fn is_anchor(&self, bytes: [u8; ANCHOR]) -> bool {
+        is_set(&self.anchors, anchor_hash(bytes))
+    }
+
+    /// A word of three bytes.
+    #[inline]
+    fn is_short(&self, [a, b, c]: [u8; BLOCK]) -> bool {
+        is_set(&self.short, anchor_hash([a, b, c, 0]))
+    }
+
+    #[inline]
+    fn bit(&self, block: u32) -> bool {
+        let hash = hash(block);
+        self.bits[hash / 64 % (TABLE / 64)] >> (hash % 64) & 1 == 1
     }
 
     fn look(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(WordAt)) {
-        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.is_known(*block)) else {
+        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.bit(*block)) else {
             return;
         };
-        let list = list_of(block);
+        let list = hash(block) % LISTS;
         let range = self.begins[list] as usize..self.begins[list + 1] as usize;
         for part in self.parts[range].iter().filter(|part| part.block == block) {
             let Some(start) = at.checked_sub(usize::from(part.offset)).filter(|start| *start >= from) else {
                 continue;
             };
             let word = usize::from(part.word);
-            if begins_with(&text[start..], &self.words[word]) && self.may_end(text, start, word) {
+            if begins_with(&text[start..], &self.words[word]) {
                 found(WordAt { start, word });
             }
         }
-    }
-
-    /// Most words of three bytes count only where something stands behind that values are made of.
-    #[inline]
-    fn may_end(&self, text: &[u8], start: usize, word: usize) -> bool {
-        self.words[word].len() > BLOCK
-            || self.bare[word]
-            || text.get(start + BLOCK).is_none_or(|next| goes_on(*next))
     }
 
     /// Every word from `from` on that begins in these bytes or goes on into them, which are an escape or its beginning: so only

@@ -1,14 +1,24 @@
 //! Which bytes of a word are looked for: those that are rare in texts.
 use super::{ANCHOR, BLOCK, block_at};
 
-/// The first block of a word's rarest four bytes, and where it stands; of a word of three bytes all of it.
-pub(super) fn block_of(word: &[u8]) -> Option<(u32, u16)> {
-    let at = if word.len() > BLOCK { rarest(word) } else { 0 };
-    Some((block_at(&word[at..])?, u16::try_from(at).ok()?))
+/// The two blocks of a word's rarest four bytes; of a word of three bytes itself, and its end with everything that may follow.
+pub(super) fn blocks(word: &[u8], bare: bool) -> Vec<(u32, u16)> {
+    if word.len() == BLOCK {
+        let followed =
+            (0..=u8::MAX).filter(|next| bare || goes_on(*next)).map(|next| [word[1], word[2], next]);
+        let mut all: Vec<_> = followed.filter_map(|block| Some((block_at(&block)?, 1))).collect();
+        all.extend(block_at(word).map(|block| (block, 0)));
+        all.sort_unstable();
+        all.dedup();
+        return all;
+    }
+    let at = rarest(word);
+    let block = |at: usize| Some((block_at(&word[at..])?, u16::try_from(at).ok()?));
+    [block(at), block(at + 1)].into_iter().flatten().collect()
 }
 
 /// Where the four bytes of a word stand that are rarest in texts.
-fn rarest(word: &[u8]) -> usize {
+pub(super) fn rarest(word: &[u8]) -> usize {
     let places = 0..=word.len().saturating_sub(ANCHOR);
     let commonness = |at: usize| {
         let bytes: u32 = word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum();

@@ -1,38 +1,62 @@
 //! The tables that places are looked up in, and what they are looked up by.
-use super::{ANYTHING, BEGINS, BLOCK, ENDS, LISTS, LOOKED_AT, LOOKS, Part, SHORT, TABLE, block_at};
-use wide::u16x8;
+use super::chosen::{goes_on, rarest};
+use super::{ANCHOR, ANCHOR_BITS, ANCHORS, BITS, Part, TABLE};
 
-/// `parts`: where the bytes stand that were chosen of each word.
-pub(super) fn table_of(words: &[Vec<u8>], parts: &[Part]) -> Box<[u8; TABLE]> {
-    let mut table = Box::new([ANYTHING; TABLE]);
-    for part in parts {
-        let word = &words[usize::from(part.word)];
-        let short = word.len() == BLOCK;
-        table[usize::from(hash(part.block))] |= if short { SHORT } else { BEGINS };
-        if let Some(last) = word.get(usize::from(part.offset) + 1..).and_then(block_at).filter(|_| !short) {
-            table[usize::from(hash(last))] |= ENDS;
-        }
+pub(super) fn bits_of(blocks: impl Iterator<Item = u32>) -> Box<[u64; TABLE / 64]> {
+    let mut bits = Box::new([0_u64; TABLE / 64]);
+    for hash in blocks.map(hash) {
+        bits[hash / 64] |= 1 << (hash % 64);
     }
-    table
+    bits
 }
 
-pub(super) fn heads_of(words: &[Vec<u8>]) -> Box<[bool; TABLE]> {
-    let mut heads = Box::new([false; TABLE]);
-    let blocks = words.iter().filter_map(|word| block_at(word));
-    blocks.for_each(|block| heads[usize::from(hash(block))] = true);
-    heads
-}
-
-pub(super) fn set(heads: &[bool; TABLE], block: u32) -> bool {
-    heads[usize::from(hash(block))]
-}
-
-pub(super) fn list_of(block: u32) -> usize {
-    usize::from(hash(block)) % LISTS
+pub(super) fn set(bits: &[u64; TABLE / 64], block: u32) -> bool {
+    let hash = hash(block);
+    bits[hash / 64] >> (hash % 64) & 1 == 1
 }
 
 pub(super) fn begin_of(parts: &[Part], list: usize) -> u32 {
     u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
+}
+
+pub(super) fn anchors_of(words: &[Vec<u8>], bare: &impl Fn(&[u8]) -> bool) -> Box<[u64; ANCHORS / 64]> {
+    let mut bits = Box::new([0_u64; ANCHORS / 64]);
+    for word in words {
+        match *word.as_slice() {
+            [a, b, c] => (0..=u8::MAX)
+                .filter(|next| bare(word) || goes_on(*next))
+                .for_each(|next| put(&mut bits, anchor_hash([a, b, c, next]))),
+            _ => word[rarest(word)..]
+                .first_chunk()
+                .into_iter()
+                .for_each(|four| put(&mut bits, anchor_hash(*four))),
+        }
+    }
+    bits
+}
+
+pub(super) fn short_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
+    let mut bits = Box::new([0_u64; ANCHORS / 64]);
+    for word in words {
+        if let [a, b, c] = *word.as_slice() {
+            put(&mut bits, anchor_hash([a, b, c, 0]));
+        }
+    }
+    bits
+}
+
+#[inline]
+pub(super) fn anchor_hash(bytes: [u8; ANCHOR]) -> u32 {
+    (u32::from_le_bytes(bytes) | 0x2020_2020).wrapping_mul(0x9E37_79B1) >> (32 - ANCHOR_BITS)
+}
+
+#[inline]
+pub(super) fn is_set(bits: &[u64; ANCHORS / 64], at: u32) -> bool {
+    bits[at as usize / 64 % (ANCHORS / 64)] >> (at % 64) & 1 == 1
+}
+
+fn put(bits: &mut [u64; ANCHORS / 64], at: u32) {
+    bits[at as usize / 64 % (ANCHORS / 64)] |= 1 << (at % 64);
 }
 
 /// Joins letters of both cases, and a few other bytes with each other; the comparison afterwards is exact.
@@ -41,39 +65,8 @@ pub(super) fn fold(block: u32) -> u32 {
     block | 0x2020_2020
 }
 
-/// Of the lower three bytes, which are folded.
+/// Of the lower three bytes: what the fourth one is multiplied by leaves no trace.
 #[inline]
-pub(super) fn hash(folded: u32) -> u16 {
-    let [a, b, c, _] = folded.to_le_bytes();
-    hash_of(u16::from_le_bytes([a, b]), u16::from(c))
-}
-
-fn hash_of(first: u16, third: u16) -> u16 {
-    let mixed = first.wrapping_mul(FIRST).wrapping_add(third.wrapping_mul(THIRD));
-    (mixed ^ mixed >> 7) & HASHED
-}
-
-/// Odd, and far from each other.
-const FIRST: u16 = 0x9E37;
-const THIRD: u16 = 0x6A5B;
-/// As many as the table has.
-const HASHED: u16 = 0x7FFF;
-const _: () = assert!(HASHED as usize + 1 == TABLE);
-
-/// Of the blocks at so many places in a row: as sixteen bits of each, so that eight are made at once.
-#[inline(always)]
-pub(super) fn hashes(bytes: &[u8; LOOKED_AT]) -> [u16; LOOKS] {
-    let (even, odd) = (every_other::<0>(bytes), every_other::<1>(bytes));
-    std::array::from_fn(|look| if look % 2 == 0 { even[look / 2] } else { odd[look / 2] })
-}
-
-#[inline(always)]
-fn every_other<const BEGIN: usize>(bytes: &[u8; LOOKED_AT]) -> [u16; LOOKS / 2] {
-    let first = u16x8::new(std::array::from_fn(|look| {
-        u16::from_le_bytes([bytes[BEGIN + 2 * look], bytes[BEGIN + 2 * look + 1]])
-    }));
-    let third = u16x8::new(std::array::from_fn(|look| u16::from(bytes[BEGIN + 2 * look + 2])));
-    let (first, third) = (first | u16x8::splat(0x2020), third | u16x8::splat(0x20));
-    let mixed = first * u16x8::splat(FIRST) + third * u16x8::splat(THIRD);
-    ((mixed ^ mixed >> 7_u16) & u16x8::splat(HASHED)).to_array()
+pub(super) fn hash(folded: u32) -> usize {
+    (folded.wrapping_mul(0x9E37_7900) >> (32 - BITS)) as usize
 }
