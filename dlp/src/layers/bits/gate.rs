@@ -21,7 +21,8 @@ pub(super) fn may_be_text(text: &[u8], run: &Range<usize>) -> bool {
 /// the second one of the third.
 fn may_be_base64(text: &[u8], begin: usize, inside: u64) -> bool {
     let [sixth, fourth, second] = bits_of_values(text, begin);
-    let outside = !inside | !inside >> 1 | !inside >> 2 | !(u64::MAX >> 2);
+    // All four letters of each group are there.
+    let outside = !inside | !inside >> 1 | !inside >> 2 | !inside >> 3 | !(u64::MAX >> 3);
     let high = sixth | fourth >> 1 | second >> 2 | outside;
     let three = high | high >> 4 | high >> 8 | !(u64::MAX >> 8);
     three != u64::MAX
