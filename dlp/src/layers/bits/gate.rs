@@ -1,6 +1,6 @@
 //! Whether a short run of letters may be a code at all, for all codes and alignments at once: names and paths are none.
 use super::{BASE16, BASE32, BITS, Code, LEAST, are_digits, are_lower, are_upper};
-use crate::blocks::{between, bits_at, long_runs};
+use crate::blocks::{PART, between, bits_at, long_runs};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -49,15 +49,25 @@ fn may_be_parts(text: &[u8], begin: usize, inside: u64) -> bool {
 }
 
 /// The sixth, the fourth and the second bit of what each letter of base64 stands for.
-#[inline(always)]
 fn bits_of_values(text: &[u8], begin: usize) -> [u64; 3] {
-    let bit = |bit: u8| {
-        move |bytes: u8x16| {
-            let bit = u8x16::splat(bit);
-            (values_of(bytes) & bit).simd_eq(bit)
+    let rest = &text[begin..];
+    let mut last = [0; BITS];
+    let block: &[u8; BITS] = match rest.first_chunk() {
+        Some(block) => block,
+        None => {
+            last[..rest.len()].copy_from_slice(rest);
+            &last
         }
     };
-    [bits_at(text, begin, bit(0x20)), bits_at(text, begin, bit(0x08)), bits_at(text, begin, bit(0x02))]
+    let mut all = [0; 3];
+    let (parts, _) = block.as_chunks::<PART>();
+    for (number, part) in parts.iter().enumerate() {
+        let values = values_of(u8x16::new(*part));
+        for (all, bit) in all.iter_mut().zip([0x20, 0x08, 0x02].map(u8x16::splat)) {
+            *all |= u64::from((values & bit).simd_eq(bit).to_bitmask() & 0xFFFF) << (number * PART);
+        }
+    }
+    all
 }
 
 /// What each letter stands for; both signs are 62, which has these three bits as 63 has them.
