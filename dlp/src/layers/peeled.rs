@@ -82,28 +82,41 @@ const NEXT: usize = ESCAPE + GAP;
 /// and no two of them further apart than [`NEXT`]. From the first sign of a cluster to behind the last one. No escape goes on into
 /// it, for it would begin with a sign that belongs to it.
 fn clusters(source: &[u8], masks: &Masks, show: &mut dyn FnMut(Range<usize>)) {
-    let (mut before, mut part): ([u32; 2], Option<Range<usize>>) = ([0; 2], None);
+    let (mut before, mut part): ([Count; 2], Option<Range<usize>>) = Default::default();
     for (number, block) in masks.blocks().iter().enumerate() {
         let begin = number * BLOCK;
+        let here = Count { begin, most: block.signs.count_ones(), exactly: None };
+        let mut three = [before[0], before[1], here];
         // The first so many signs of a cluster lie in three blocks, and of its later blocks, but for the last one, each has a few.
-        let count = block.signs.count_ones();
-        if before[0] + before[1] + count >= LEAST_SIGNS && are_enough(source, begin) {
+        let enough = three.iter().map(|count| count.most).sum::<u32>() >= LEAST_SIGNS
+            && three.iter_mut().map(|count| count.exactly(source)).sum::<u32>() >= LEAST_SIGNS;
+        if enough {
             let start = part.as_ref().map_or(begin.saturating_sub(2 * BLOCK), |part| part.start);
             part = Some(start..begin + BLOCK);
         } else if let Some(part) = part.take() {
             clusters_in(source, part.start..part.end + BLOCK, show);
         }
-        before = [before[1], count];
+        before = [three[1], three[2]];
     }
     if let Some(part) = part {
         clusters_in(source, part, show);
     }
 }
 
-/// As the masks have more signs than those that count.
-fn are_enough(source: &[u8], begin: usize) -> bool {
-    let three = (begin.saturating_sub(2 * BLOCK)..=begin).step_by(BLOCK);
-    three.map(|begin| signs_at(source, begin).count_ones()).sum::<u32>() >= LEAST_SIGNS
+/// Signs of a block. The masks have more than those that count, which are counted once, if it matters.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    begin: usize,
+    most: u32,
+    exactly: Option<u32>,
+}
+
+impl Count {
+    fn exactly(&mut self, source: &[u8]) -> u32 {
+        let (begin, most) = (self.begin, self.most);
+        let count = || if most == 0 { 0 } else { signs_at(source, begin).count_ones() };
+        *self.exactly.get_or_insert_with(count)
+    }
 }
 
 const LEAST_SIGNS: u32 = 8;

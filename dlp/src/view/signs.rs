@@ -2,7 +2,7 @@
 use super::alike;
 use super::cursor::{is_break, may_be_entity};
 use crate::alphabets::is_letter;
-use crate::blocks::{BLOCK, are_letters, at_least, bits_at, is};
+use crate::blocks::{BLOCK, Bits, are_letters, at_least, bits_at, is};
 use crate::masks::Masks;
 use wide::u8x16;
 
@@ -45,10 +45,19 @@ impl Signs<'_> {
             Some(block) => (block.signs, block.breaks, Some(block.letters)),
             None => (bits_at(self.source, begin, are_signs), bits_at(self.source, begin, are_breaks), None),
         };
-        // Few blocks of a text have none, and few lines of programs end in so many letters.
-        if self.breaks != 0 {
+        if self.may_be_behind_letters() {
             self.bits |= self.breaks & self.behind_wrapped();
         }
+    }
+
+    /// Whether any line break may stand right behind a letter. Where letters are not known yet, each is asked: few lines of programs
+    /// end in one.
+    fn may_be_behind_letters(&self) -> bool {
+        let behind_letter = |at: usize| {
+            let before = (self.begin + at).checked_sub(1);
+            before.is_none_or(|before| is_letter(self.source[before]))
+        };
+        self.breaks != 0 && (self.letters.is_some() || Bits(self.breaks).any(behind_letter))
     }
 
     fn letters(&mut self) -> u64 {
