@@ -80,6 +80,11 @@ async fn wait(
 ) -> Result<Request, Box<Denial>> {
     engine.desk.note_refused(&request);
     let Unmatched::Ask { wait } = engine.unmatched else { return Err(denial) };
+    // What holds a value that must stay inside is shown to nobody, and would not go out if it were allowed.
+    let shown = format!("{} {}", request.host, request.target);
+    if engine.terms.clean(&shown) != shown {
+        return Err(denial);
+    }
     let left = wait.saturating_sub(began.elapsed());
     if left.is_zero() {
         return Err(unanswered(&denial, wait));
