@@ -285,7 +285,7 @@ async fn a_thousand_rules_lose_nothing_and_let_nothing_wrong_through() {
 }
 
 #[tokio::test]
-async fn a_change_of_rule_forgets_neither_budgets_nor_pieces() {
+async fn a_change_of_rule_forgets_no_budget() {
     let origin = Origin::ok().await;
     let requests = Some(egress::Rate { amount: 2, per: Some(Duration::from_secs(60)) });
     let bottle = egress::Budget { requests, ..egress::Budget::default() };
@@ -297,4 +297,20 @@ async fn a_change_of_rule_forgets_neither_budgets_nor_pieces() {
     world.steering().rule(rule, "a test");
     assert!(say(&mut stream, GET.as_bytes()).await.starts_with("HTTP/1.1 200"));
     assert!(say(&mut stream, GET.as_bytes()).await.contains("code=budget-exceeded"));
+}
+
+/// Half of a value before a change, half after it.
+#[tokio::test]
+async fn a_change_of_rule_forgets_no_pieces() {
+    const OWN: &str = "own-secret-4711-abcdefghijkl";
+    let own = || ("own".to_owned(), credentials::Secret::new(OWN.as_bytes().to_vec()));
+    let (start, end) = OWN.split_at(14);
+    let origin = Origin::ok().await;
+    let world = World::new(&origin, Setup { secrets: vec![("own", OWN)], ..Setup::default() }).await;
+    let ask = |piece: &str| format!("GET /?a={piece} HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    assert!(world.say(HOST, ask(end)).await.starts_with("HTTP/1.1 200"));
+    let dlp = egress::DlpTerms { secrets: vec![own()], ..egress::DlpTerms::default() };
+    world.steering().rule(egress::Rule { dlp, ..world.rule(vec![route(0, HOST)], "b") }, "a test");
+    let answer = world.say(HOST, ask(start)).await;
+    assert!(answer.contains("code=secret-in-request"), "{answer}");
 }
