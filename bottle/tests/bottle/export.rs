@@ -165,7 +165,7 @@ fn a_bottle_that_starts_later_is_told_to_prometheus_and_to_a_collector() {
         "\nbottle_up{bottle=\"dev\"} 1\n",
         "\nbottle_kill_switch 0\n",
         "\nbottle_exchanges_total{bottle=\"dev\",decision=\"allowed\",code=\"\",host=\"open.test\"} 1\n",
-        "\nbottle_exchanges_total{bottle=\"dev\",decision=\"denied\",code=\"no-route\",host=\"closed.test\"} 1\n",
+        "\nbottle_exchanges_total{bottle=\"dev\",decision=\"denied\",code=\"host-not-allowed\",host=\"closed.test\"} 1\n",
         "\nbottle_bytes_down_total{bottle=\"dev\",host=\"open.test\"} 5\n",
     ];
     eventually("numbers", || wanted.iter().all(|line| exporter.metrics().contains(line)));
@@ -177,7 +177,10 @@ fn a_bottle_that_starts_later_is_told_to_prometheus_and_to_a_collector() {
     assert_eq!((&told["http.response.status_code"], &told["bottle.route"]), (&json!("200"), &json!("open")));
     assert_eq!((&told["bottle.slug"], &span["kind"]), (&json!("dev"), &json!(3)));
     let (told, span) = of("closed.test");
-    assert_eq!((&told["bottle.decision"], &told["bottle.code"]), (&json!("denied"), &json!("no-route")));
+    assert_eq!(
+        (&told["bottle.decision"], &told["bottle.code"]),
+        (&json!("denied"), &json!("host-not-allowed"))
+    );
     let trace = span["traceId"].as_str().expect("text");
     let audit = stage.run(&["logs", "dev", "--json"]).ended_with(0).out.replace('-', "");
     assert!(trace.len() == 32 && audit.contains(trace), "{trace} is no exchange of:\n{audit}");
@@ -225,7 +228,7 @@ fn without_an_option_the_text_is_printed_once() {
     assert!(stage.run(&["export"]).ended_with(0).out.ends_with("\nbottle_kill_switch 0\n"));
     let launcher = stage.start("dev", SCRIPT);
     stage.write("go", "");
-    let line = "\nbottle_exchanges_total{bottle=\"dev\",decision=\"denied\",code=\"no-route\"} 1\n";
+    let line = "\nbottle_exchanges_total{bottle=\"dev\",decision=\"denied\",code=\"host-not-allowed\"} 1\n";
     eventually("what was refused before", || stage.run(&["export", "dev"]).ended_with(0).out.contains(line));
     let other = stage.run(&["export", "nothing"]).ended_with(125);
     assert!(other.err.contains("no bottle `nothing` runs"), "{other:?}");
