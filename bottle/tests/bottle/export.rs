@@ -12,13 +12,22 @@ use std::sync::{Arc, Mutex};
 struct Collector(Arc<Mutex<Vec<(String, String, Value)>>>);
 
 impl Collector {
-    fn start(mut refusals: usize) -> (Collector, u16) {
+    fn start(refusals: usize) -> (Collector, u16) {
+        Collector::behind(refusals, Some)
+    }
+
+    /// `wrap` puts TLS around a connection, or gives it up.
+    fn behind<S: Read + Write>(
+        mut refusals: usize,
+        wrap: impl Fn(TcpStream) -> Option<S> + Send + 'static,
+    ) -> (Collector, u16) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let collector = Collector::default();
         let pushed = collector.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                let Some(stream) = wrap(stream) else { continue };
                 let refuses = refusals > 0;
                 refusals = refusals.saturating_sub(1);
                 pushed.take(stream, refuses);
@@ -27,7 +36,7 @@ impl Collector {
         (collector, port)
     }
 
-    fn take(&self, stream: TcpStream, refuses: bool) {
+    fn take(&self, stream: impl Read + Write, refuses: bool) {
         let mut reader = BufReader::new(stream);
         let (mut head, mut line) = (String::new(), String::new());
         while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
@@ -219,6 +228,48 @@ fn only_metrics_are_served_and_only_by_our_own_name() {
     exporter.end();
     let far = stage.run(&["export", "--prometheus", "0.0.0.0:0"]).ended_with(125);
     assert!(far.err.contains("can be reached from other machines"), "{far:?}");
+}
+
+/// A server's TLS for 127.0.0.1, and the certificate to trust.
+fn tls() -> (Arc<rustls::ServerConfig>, String) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .expect("a server");
+    (Arc::new(config), made.cert.pem())
+}
+
+/// Headers are secrets: nobody gets them whose certificate the system does not vouch for.
+#[test]
+fn a_collector_behind_tls_is_verified_by_the_roots_of_the_system() {
+    let (config, certificate) = tls();
+    let (collector, port) = Collector::behind(0, move |mut stream| {
+        let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream).ok()?;
+        }
+        Some(rustls::StreamOwned::new(connection, stream))
+    });
+    let url = format!("https://127.0.0.1:{port}");
+    let mut stage = Stage::ordinary();
+    let said = {
+        let exporter = Exporter::start(&stage, &["--otlp", &url]);
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        exporter.end()
+    };
+    assert!(said.contains(" takes nothing: no TLS: "), "{said}");
+    assert!(collector.0.lock().expect("not poisoned").is_empty());
+    let roots = stage.write("roots.pem", &certificate);
+    stage.set("SSL_CERT_FILE", roots.to_str().expect("text"));
+    let exporter = Exporter::start(&stage, &["--otlp", &url]);
+    eventually("a push by TLS", || !collector.0.lock().expect("not poisoned").is_empty());
+    let said = exporter.end();
+    assert!(!said.contains("takes nothing"), "{said}");
 }
 
 #[test]
