@@ -30,6 +30,8 @@ pub(super) struct Ledger {
     since: Timestamp,
     by_host: bool,
     sheet: Sheet,
+    /// Spans that no collector took.
+    dropped: u64,
     runs: HashMap<BottleId, Run>,
     /// The latest last.
     ended: VecDeque<String>,
@@ -49,7 +51,7 @@ impl Ledger {
     pub(super) fn new(since: Timestamp, by_host: bool) -> Ledger {
         let (hosts, words) = (Bounded::new(HOSTS), Bounded::new(WORDS));
         let (sheet, runs, ended) = (Sheet::default(), HashMap::new(), VecDeque::new());
-        Ledger { since, by_host, sheet, runs, ended, hosts, words }
+        Ledger { since, by_host, sheet, dropped: 0, runs, ended, hosts, words }
     }
 
     pub(super) fn since(&self) -> Timestamp {
@@ -62,7 +64,12 @@ impl Ledger {
 
     /// What became of spans.
     pub(super) fn spans(&mut self, fate: &str, more: u64) {
+        self.dropped += if fate == "dropped" { more } else { 0 };
         self.sheet.add(Family::Spans, vec![("fate", fate.to_owned())], more);
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Counts it; the exchanges that ended are given back.

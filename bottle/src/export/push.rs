@@ -38,8 +38,10 @@ pub(super) struct Pusher {
     /// Tells exporters apart.
     instance: String,
     stopped: stop::Receiver<bool>,
-    /// Spans lost since the last push that was taken; none: all is well.
-    lost: Option<u64>,
+    /// The last push was not taken.
+    failing: bool,
+    /// Dropped spans that were spoken of.
+    told: u64,
 }
 
 /// Why a push was not taken.
@@ -58,7 +60,7 @@ impl Pusher {
         let errand =
             Errand::to(target.host.clone(), target.port, target.is_secure()).map_err(Failure::new)?;
         let instance = uuid::Uuid::now_v7().to_string();
-        Ok(Pusher { target, errand, ledger, instance, stopped, lost: None })
+        Ok(Pusher { target, errand, ledger, instance, stopped, failing: false, told: 0 })
     }
 
     /// Until the end, and then what is left once more.
@@ -77,6 +79,7 @@ impl Pusher {
         }
         self.spans(&mut spans).await;
         self.numbers().await;
+        self.tell_losses();
     }
 
     async fn spans(&mut self, waiting: &mut mpsc::Receiver<Value>) {
@@ -96,6 +99,9 @@ impl Pusher {
                 None => count,
             };
             self.count(count - dropped, dropped);
+            if !self.failing {
+                self.tell_losses();
+            }
         }
     }
 
@@ -108,30 +114,33 @@ impl Pusher {
         self.push("/v1/metrics", &body).await;
     }
 
-    fn count(&mut self, sent: u64, dropped: u64) {
+    fn count(&self, sent: u64, dropped: u64) {
         let mut ledger = super::lock(&self.ledger);
         ledger.spans("sent", sent);
         ledger.spans("dropped", dropped);
-        if let Some(lost) = &mut self.lost {
-            *lost += dropped;
+    }
+
+    /// Whether the collector did not take them or they did not fit into the queue.
+    fn tell_losses(&mut self) {
+        let dropped = super::lock(&self.ledger).dropped();
+        let new = dropped - self.told;
+        if new > 0 {
+            say::err(&format!("bottle: warning: {new} spans were dropped; {} never saw them\n", self.target));
         }
+        self.told = dropped;
     }
 
     /// The answer to a push that was taken; what is wrong is said once, until all is well again.
     async fn push(&mut self, path: &str, body: &Value) -> Option<Bytes> {
         match self.insist(path, Bytes::from(body.to_string())).await {
             Ok(answer) => {
-                if let Some(lost) = self.lost.take() {
-                    say::err(&format!(
-                        "bottle: {} takes pushes again; {lost} spans were lost\n",
-                        self.target
-                    ));
+                if std::mem::take(&mut self.failing) {
+                    say::err(&format!("bottle: {} takes pushes again\n", self.target));
                 }
                 Some(answer)
             }
             Err(why) => {
-                if self.lost.is_none() {
-                    self.lost = Some(0);
+                if !std::mem::replace(&mut self.failing, true) {
                     say::err(&format!(
                         "bottle: warning: {} takes nothing: {}; up to {QUEUE} spans are kept, more are dropped\n",
                         self.target,

@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex};
 struct Collector(Arc<Mutex<Vec<(String, String, Value)>>>);
 
 impl Collector {
-    fn start(refusals: usize) -> (Collector, u16) {
-        Collector::behind(refusals, Some)
+    fn start(refusals: usize, refusal: &'static str) -> (Collector, u16) {
+        Collector::behind(refusals, refusal, Some)
     }
 
     /// `wrap` puts TLS around a connection, or gives it up.
     fn behind<S: Read + Write>(
         mut refusals: usize,
+        refusal: &'static str,
         wrap: impl Fn(TcpStream) -> Option<S> + Send + 'static,
     ) -> (Collector, u16) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -30,13 +31,13 @@ impl Collector {
                 let Some(stream) = wrap(stream) else { continue };
                 let refuses = refusals > 0;
                 refusals = refusals.saturating_sub(1);
-                pushed.take(stream, refuses);
+                pushed.take(stream, refuses.then_some(refusal));
             }
         });
         (collector, port)
     }
 
-    fn take(&self, stream: impl Read + Write, refuses: bool) {
+    fn take(&self, stream: impl Read + Write, refusal: Option<&str>) {
         let mut reader = BufReader::new(stream);
         let (mut head, mut line) = (String::new(), String::new());
         while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
@@ -46,13 +47,13 @@ impl Collector {
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.expect("a length").parse().expect("a number")];
         reader.read_exact(&mut body).expect("whole");
-        let answer = if refuses {
-            "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n"
+        let answer = if let Some(status) = refusal {
+            format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n")
         } else {
             let path = head.split(' ').nth(1).expect("a path").to_owned();
             let body = serde_json::from_slice(&body).expect("JSON");
             self.0.lock().expect("not poisoned").push((path, head, body));
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}".to_owned()
         };
         reader.get_mut().write_all(answer.as_bytes()).expect("answered");
     }
@@ -166,7 +167,7 @@ const SCRIPT: &str = "while [ ! -e go ]; do sleep 0.05; done; \
 fn a_bottle_that_starts_later_is_told_to_prometheus_and_to_a_collector() {
     let stage = Stage::ordinary();
     manifest(&stage);
-    let (collector, port) = Collector::start(1);
+    let (collector, port) = Collector::start(1, "503 Busy");
     let exporter = Exporter::start(&stage, &["--by-host", "--otlp", &format!("http://127.0.0.1:{port}")]);
     let launcher = stage.start("dev", SCRIPT);
     stage.write("go", "");
@@ -205,6 +206,26 @@ fn a_bottle_that_starts_later_is_told_to_prometheus_and_to_a_collector() {
     let pushed = collector.0.lock().expect("not poisoned");
     assert!(pushed.iter().all(|(_, head, _)| head.contains("\r\nx-made-up: a word\r\n")), "{pushed:?}");
     assert!(pushed.iter().all(|(_, head, _)| head.contains("\r\ncontent-type: application/json\r\n")));
+}
+
+/// Nothing is kept without end for a collector that takes nothing, and it is not lost in silence.
+#[test]
+fn what_a_collector_refuses_for_good_is_dropped_counted_and_said() {
+    let stage = Stage::ordinary();
+    manifest(&stage);
+    let (collector, port) = Collector::start(usize::MAX, "400 Odd");
+    let exporter = Exporter::start(&stage, &["--otlp", &format!("http://127.0.0.1:{port}")]);
+    let launcher = stage.start("dev", SCRIPT);
+    stage.write("go", "");
+    let line = "\nbottle_export_spans_total{fate=\"dropped\"} 2\n";
+    eventually("spans that are dropped", || exporter.metrics().contains(line));
+    std::fs::remove_file(stage.path("work/go")).expect("removed");
+    launcher.end();
+    let said = exporter.end();
+    assert!(said.contains("takes nothing: it answers 400 Bad Request; up to 4096 spans are kept"), "{said}");
+    assert!(said.contains("warning: 2 spans were dropped"), "{said}");
+    assert_eq!(said.matches("takes nothing").count(), 1, "said once: {said}");
+    assert!(collector.spans().is_empty());
 }
 
 #[test]
@@ -248,7 +269,7 @@ fn tls() -> (Arc<rustls::ServerConfig>, String) {
 #[test]
 fn a_collector_behind_tls_is_verified_by_the_roots_of_the_system() {
     let (config, certificate) = tls();
-    let (collector, port) = Collector::behind(0, move |mut stream| {
+    let (collector, port) = Collector::behind(0, "", move |mut stream| {
         let mut connection = rustls::ServerConnection::new(Arc::clone(&config)).ok()?;
         while connection.is_handshaking() {
             connection.complete_io(&mut stream).ok()?;
