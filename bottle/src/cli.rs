@@ -24,6 +24,7 @@ Examples:
   bottle check                      show what the manifest means, or every mistake in it
   bottle run                        start the agent that bottle.yaml names
   bottle run -- npm test            run any program in the bottle
+  bottle watch                      see all bottles live, and answer what their agents ask for
   bottle explain GET https://example.com/
                                     would this request go out, and why";
 

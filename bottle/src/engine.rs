@@ -147,6 +147,16 @@ pub struct Posture {
     pub notices: Option<egress::desk::Notices>,
 }
 
+/// What is a bottle's own.
+pub struct Own<'a> {
+    /// Its slug.
+    pub slug: &'a str,
+    /// Signs its leaves.
+    pub ca: CertificateAuthority,
+    /// Where its events go.
+    pub audit: audit::Auditor,
+}
+
 /// Everything the engine needs.
 ///
 /// # Errors
@@ -154,12 +164,11 @@ pub struct Posture {
 pub fn config(
     plan: &EgressPlan,
     mut supplies: Supplies,
-    bottle: &str,
     vault: Vault,
-    ca: CertificateAuthority,
-    audit: audit::Auditor,
+    own: Own<'_>,
     posture: Posture,
 ) -> Result<Config, Failure> {
+    let Own { slug, ca, audit } = own;
     let roots_pem = std::mem::take(&mut supplies.roots_pem);
     let (proxy_ca_pem, proxy_roots_pem) = (supplies.proxy_ca_pem.take(), supplies.proxy_roots_pem.take());
     let Rule { policy, hash, bindings, vault, dlp, budgets, unmatched } = rule(plan, supplies, vault)?;
@@ -170,7 +179,7 @@ pub fn config(
         ..upstream_proxy(proxy, &vault)
     });
     Ok(Config {
-        bottle: bottle.to_owned(),
+        bottle: slug.to_owned(),
         policy,
         bindings,
         vault,

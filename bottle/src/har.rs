@@ -53,8 +53,12 @@ fn entry(ended: &str, exchange: &Exchange) -> Value {
     if let (Some(fields), Some(upstream)) = (entry.as_object_mut(), &exchange.upstream) {
         fields.insert("serverIPAddress".to_owned(), json!(address(upstream)));
     }
-    let more =
-        [("_code", &exchange.code), ("_route", &exchange.route), ("_credential", &exchange.credential)];
+    let more = [
+        ("_code", &exchange.code),
+        ("_route", &exchange.route),
+        ("_policy", &exchange.policy),
+        ("_credential", &exchange.credential),
+    ];
     for (name, value) in more.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
         entry[name] = json!(value);
     }

@@ -39,7 +39,13 @@ fn head(facts: &Facts<'_>) -> String {
         name = Text(facts.bottle),
         css = include_str!("report/page.css"),
     );
-    let _ = writeln!(out, "<p>{}</p>\n</header>\n<nav aria-label=\"Parts\">", Text(&facts.when()));
+    let _ = writeln!(out, "<p>{}</p>", Text(&facts.when()));
+    let policies: Vec<String> =
+        facts.policies().into_iter().map(|policy| format!("<code>{}</code>", Text(policy))).collect();
+    if !policies.is_empty() {
+        let _ = writeln!(out, "<p>Judged by the policy {}</p>", policies.join(", then "));
+    }
+    out.push_str("</header>\n<nav aria-label=\"Parts\">\n");
     let parts = [
         ("time", "Over time"),
         ("refusals", "Refusals"),

@@ -12,6 +12,7 @@ mod show;
 mod stream;
 
 use crate::failure::Failure;
+use crate::kill_switch;
 use crate::registry::Registry;
 use keys::Keys;
 use std::net::Ipv4Addr;
@@ -40,6 +41,12 @@ pub trait Roster: Send + Sync {
     /// # Errors
     /// When that cannot be found out.
     fn running(&self) -> Result<Vec<Found>, Failure>;
+    /// Whether the kill switch of all bottles is on ([`crate::kill_switch`]).
+    fn is_switched(&self) -> bool;
+    /// Turns it, for those that start later too.
+    /// # Errors
+    /// When it cannot be turned.
+    fn switch(&self, on: bool) -> Result<(), Failure>;
 }
 
 /// Those of this user on this machine.
@@ -51,6 +58,14 @@ impl Roster for Machine {
         let registry = Registry::open()?;
         let found = |slug: String| Found { socket: registry.control(&slug), slug };
         Ok(registry.running()?.into_iter().map(|record| found(record.slug)).collect())
+    }
+
+    fn is_switched(&self) -> bool {
+        kill_switch::is_on()
+    }
+
+    fn switch(&self, on: bool) -> Result<(), Failure> {
+        kill_switch::set(on)
     }
 }
 

@@ -34,6 +34,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("seccompiler", &["sandbox"]),
     ("landlock", &["sandbox"]),
     ("clap", &["bottle"]),
+    ("ratatui", &["bottle"]),
     ("zeroize", &["credentials", "dlp", "bottle"]), // bottle: secrets on their way to a sidecar
 ];
 

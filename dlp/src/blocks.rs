@@ -9,8 +9,10 @@ pub(crate) const BLOCK: usize = 64;
 pub(crate) const PART: usize = 16;
 
 /// Which of sixteen bytes are of a kind: all bits of those, and no bit of the others.
-pub(crate) trait Kind: Fn(u8x16) -> u8x16 {}
-impl<K: Fn(u8x16) -> u8x16> Kind for K {}
+///
+/// Copied and not lent: what is called through a reference the compiler does not always write out in place.
+pub(crate) trait Kind: Fn(u8x16) -> u8x16 + Copy {}
+impl<K: Fn(u8x16) -> u8x16 + Copy> Kind for K {}
 
 /// Between two bytes, those included. SSE2 compares no unsigned bytes: how far they are from the first one, less how far the last
 /// one is, is nothing for those in between.
@@ -23,6 +25,12 @@ pub(crate) fn between(bytes: u8x16, first: u8, last: u8) -> u8x16 {
 #[inline(always)]
 pub(crate) fn at_most(bytes: u8x16, last: u8) -> u8x16 {
     bytes.saturating_sub(u8x16::splat(last)).simd_eq(u8x16::splat(0))
+}
+
+/// No less than this byte.
+#[inline(always)]
+pub(crate) fn at_least(bytes: u8x16, first: u8) -> u8x16 {
+    bytes.max(u8x16::splat(first)).simd_eq(bytes)
 }
 
 /// This byte.
@@ -39,16 +47,22 @@ pub(crate) fn are_letters(bytes: u8x16) -> u8x16 {
     either_case | between(bytes, b'0', b'9') | signs
 }
 
+/// One bit for each of these bytes: the lowest for the first one.
+#[inline(always)]
+pub(crate) fn bits_of_part(part: &[u8; PART], kind: impl Kind) -> u32 {
+    kind(u8x16::new(*part)).to_bitmask() & 0xFFFF
+}
+
 /// Whether all of these bytes are of a kind.
 #[inline(always)]
 pub(crate) fn all_are(part: &[u8; PART], kind: impl Kind) -> bool {
-    kind(u8x16::new(*part)).to_bitmask() & 0xFFFF == 0xFFFF
+    bits_of_part(part, kind) == 0xFFFF
 }
 
 /// One bit for each byte of a block: the lowest for the first one.
 #[inline(always)]
 pub(crate) fn bits_of(block: &[u8; BLOCK], kind: impl Kind) -> u64 {
-    let bits = |part: &[u8; PART]| u64::from(kind(u8x16::new(*part)).to_bitmask() & 0xFFFF);
+    let bits = |part: &[u8; PART]| u64::from(bits_of_part(part, kind));
     let (parts, _) = block.as_chunks::<PART>();
     let [first, second, third, fourth] = parts else { return 0 };
     bits(first) | bits(second) << 16 | bits(third) << 32 | bits(fourth) << 48
@@ -75,7 +89,7 @@ fn padded(rest: &[u8]) -> [u8; BLOCK] {
 pub(crate) fn beginning(bytes: &[u8], kind: impl Kind) -> usize {
     let mut at = 0;
     loop {
-        let count = bits_at(bytes, at, &kind).trailing_ones() as usize;
+        let count = bits_at(bytes, at, kind).trailing_ones() as usize;
         at += count;
         if count < BLOCK {
             return at;
@@ -88,9 +102,9 @@ pub(crate) fn ending(bytes: &[u8], from: usize, kind: impl Kind) -> usize {
     let mut left = bytes;
     while left.len() > from {
         let bits = match left.last_chunk() {
-            Some(block) => bits_of(block, &kind),
+            Some(block) => bits_of(block, kind),
             // Nothing of the kind is behind them: their bits are moved there.
-            None => bits_at(left, 0, &kind) << (BLOCK - left.len()),
+            None => bits_at(left, 0, kind) << (BLOCK - left.len()),
         };
         let count = bits.leading_ones() as usize;
         left = &left[..left.len() - count];
@@ -104,7 +118,7 @@ pub(crate) fn ending(bytes: &[u8], from: usize, kind: impl Kind) -> usize {
 /// Whether all bytes of this part are of a kind.
 pub(crate) fn are_all(bytes: &[u8], mut part: Range<usize>, kind: impl Kind) -> bool {
     while part.start < part.end {
-        let count = bits_at(bytes, part.start, &kind).trailing_ones() as usize;
+        let count = bits_at(bytes, part.start, kind).trailing_ones() as usize;
         part.start += count;
         if count < BLOCK {
             break;
@@ -113,115 +127,67 @@ pub(crate) fn are_all(bytes: &[u8], mut part: Range<usize>, kind: impl Kind) -> 
     part.start >= part.end
 }
 
-/// Every byte of a kind, left to right.
-pub(crate) fn each(bytes: &[u8], kind: impl Kind) -> impl Iterator<Item = usize> {
-    let (mut begin, mut bits) = (0, bits_at(bytes, 0, &kind));
-    std::iter::from_fn(move || {
-        while bits == 0 {
-            begin += BLOCK;
-            if begin >= bytes.len() {
-                return None;
-            }
-            bits = bits_at(bytes, begin, &kind);
-        }
-        let at = begin + bits.trailing_zeros() as usize;
-        bits &= bits - 1;
-        Some(at)
-    })
-}
+/// The places of bits that are set, the lowest first.
+pub(crate) struct Bits(pub(crate) u64);
 
-/// Every byte of a kind that one of another kind follows, left to right.
-pub(crate) fn each_before<'a>(
-    bytes: &'a [u8],
-    kind: impl Kind + 'a,
-    next: impl Kind + 'a,
-) -> impl Iterator<Item = usize> + 'a {
-    let (mut begin, mut bits) = (0, 0);
-    std::iter::from_fn(move || {
-        while bits == 0 {
-            if begin >= bytes.len() {
-                return None;
-            }
-            bits = bits_at(bytes, begin, &kind);
-            if bits != 0 {
-                bits &= bits_at(bytes, begin + 1, &next);
-            }
-            begin += BLOCK;
-        }
-        let at = begin - BLOCK + bits.trailing_zeros() as usize;
-        bits &= bits - 1;
-        Some(at)
-    })
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let at = (self.0 != 0).then(|| self.0.trailing_zeros() as usize);
+        self.0 &= self.0.wrapping_sub(1);
+        at
+    }
 }
 
 /// Runs of at least so many bytes of a kind (no more than [`BLOCK`] of them), left to right.
-pub(crate) struct Runs<'a, K> {
+pub(crate) struct Runs<'a, K, const LEAST: usize> {
     bytes: &'a [u8],
-    end: usize,
-    least: usize,
     kind: K,
-    /// The block that is looked at, what is left of it, and where the run began that goes on into it.
+    /// Where the last run ended; behind it stands something else.
+    done: usize,
+    /// The block that is looked at, and what the one before had.
     begin: usize,
-    bits: u64,
-    open: Option<usize>,
+    before: u64,
 }
 
-impl<'a, K: Kind> Runs<'a, K> {
-    pub(crate) fn new(bytes: &'a [u8], within: Range<usize>, least: usize, kind: K) -> Runs<'a, K> {
-        let mut runs = Runs { bytes, end: within.end, least, kind, begin: within.start, bits: 0, open: None };
-        runs.bits = runs.bits_here();
-        runs
+impl<'a, K: Kind, const LEAST: usize> Runs<'a, K, LEAST> {
+    pub(crate) fn new(bytes: &'a [u8], within: Range<usize>, kind: K) -> Runs<'a, K, LEAST> {
+        let bytes = &bytes[..within.end];
+        Runs { bytes, kind, done: within.start, begin: within.start, before: 0 }
     }
 
-    fn bits_here(&self) -> u64 {
-        let left = self.end.saturating_sub(self.begin);
-        let mask = if left < BLOCK { !(u64::MAX << left) } else { u64::MAX };
-        bits_at(self.bytes, self.begin, &self.kind) & mask
-    }
-
-    /// The rest of the bits of this block with those cleared that are in no run that is long enough, but for the first bits of it,
-    /// which end a run, and the last ones, which may begin one.
-    fn next_in_block(&mut self) -> Option<Range<usize>> {
-        loop {
-            if let Some(start) = self.open {
-                let end = self.begin + self.bits.trailing_ones() as usize;
-                if end == self.begin + BLOCK {
-                    return None;
-                }
-                self.open = None;
-                self.bits &= u64::MAX << (end - self.begin);
-                if end - start >= self.least {
-                    return Some(start..end);
-                }
-            }
-            let long = long_runs(self.bits, self.least);
-            let at = if long == 0 {
-                BLOCK - self.bits.leading_ones() as usize
-            } else {
-                long.trailing_zeros() as usize
-            };
-            if at == BLOCK {
-                return None;
-            }
-            self.open = Some(self.begin + at);
-            self.bits |= !(u64::MAX << at);
-        }
+    /// The whole run in which this is the place where it was long enough.
+    fn around(&mut self, place: usize) -> Range<usize> {
+        let surely = place + 1 - LEAST;
+        let start = surely - ending(&self.bytes[..surely], self.done, self.kind);
+        let end = place + 1 + beginning(&self.bytes[place + 1..], self.kind);
+        start..end
     }
 }
 
-impl<K: Kind> Iterator for Runs<'_, K> {
+impl<K: Kind, const LEAST: usize> Iterator for Runs<'_, K, LEAST> {
     type Item = Range<usize>;
 
     fn next(&mut self) -> Option<Range<usize>> {
-        while self.begin < self.end {
-            if let Some(run) = self.next_in_block() {
+        while self.begin < self.bytes.len() {
+            let mut bits = bits_at(self.bytes, self.begin, self.kind);
+            if self.done > self.begin {
+                bits &= u64::MAX << (self.done - self.begin);
+            }
+            let ends = run_ends(self.before, bits, LEAST);
+            if ends != 0 {
+                let run = self.around(self.begin + ends.trailing_zeros() as usize);
+                self.done = run.end;
+                self.begin += (run.end - self.begin) / BLOCK * BLOCK;
+                self.before = 0;
                 return Some(run);
             }
+            self.before = bits;
             self.begin += BLOCK;
-            self.bits = self.bits_here();
         }
-        let start = self.open.take()?;
-        (self.end - start >= self.least).then_some(start..self.end)
+        None
     }
 }
 
@@ -235,6 +201,19 @@ pub(crate) fn long_runs(bits: u64, least: usize) -> u64 {
         width += more;
     }
     all
+}
+
+/// The places of this block where at least so many bits in a row are set, those up to the place itself; what stands before the
+/// block counts. No more than [`BLOCK`] are asked for.
+#[inline(always)]
+pub(crate) fn run_ends(before: u64, bits: u64, least: usize) -> u64 {
+    let (mut all, mut width) = (u128::from(bits) << BLOCK | u128::from(before), 1);
+    while width < least {
+        let more = width.min(least - width);
+        all &= all << more;
+        width += more;
+    }
+    (all >> BLOCK) as u64
 }
 
 #[cfg(test)]
@@ -259,13 +238,17 @@ mod tests {
         #[test]
         fn runs_are_those_that_a_slow_look_finds(
             parts in prop::collection::vec(prop_oneof!["[a-z]{0,30}", "[a-z]{50,140}", "[ A-Z]{0,3}", "[ A-Z]{40,90}"], 0..12),
-            from in 0_usize..80, short in 0_usize..70, least in 1_usize..64,
+            from in 0_usize..80, short in 0_usize..70,
         ) {
             let text = parts.concat().into_bytes();
             let from = from.min(text.len());
             let end = from.max(text.len().saturating_sub(short));
-            let runs: Vec<Range<usize>> = Runs::new(&text, from..end, least, |bytes| between(bytes, b'a', b'z')).collect();
-            prop_assert_eq!(runs, slowly(&text[..end], from, least));
+            fn fast<const LEAST: usize>(text: &[u8], within: Range<usize>) -> Vec<Range<usize>> {
+                Runs::<_, LEAST>::new(text, within, |bytes| between(bytes, b'a', b'z')).collect()
+            }
+            prop_assert_eq!(fast::<1>(&text, from..end), slowly(&text[..end], from, 1));
+            prop_assert_eq!(fast::<20>(&text, from..end), slowly(&text[..end], from, 20));
+            prop_assert_eq!(fast::<63>(&text, from..end), slowly(&text[..end], from, 63));
         }
 
         #[test]
@@ -281,11 +264,22 @@ mod tests {
         }
 
         #[test]
+        fn runs_across_blocks_end_where_they_do(bytes in prop::collection::vec(prop::sample::select(&b"aaaaaaaaaaaab"[..]), 128), least in 1_usize..64) {
+            let kind = |bytes| is(bytes, b'a');
+            let ends = run_ends(bits_at(&bytes, 0, kind), bits_at(&bytes, BLOCK, kind), least);
+            for at in 0..BLOCK {
+                let run = bytes[..=BLOCK + at].iter().rev().take_while(|byte| **byte == b'a').count();
+                prop_assert_eq!(ends >> at & 1 == 1, run >= least, "{}", at);
+            }
+        }
+
+        #[test]
         fn ranges_hold_what_is_between_their_ends(one in any::<u8>(), other in any::<u8>()) {
             let (first, last) = (one.min(other), one.max(other));
             for byte in 0..=u8::MAX {
                 prop_assert_eq!(all_are(&[byte; PART], |bytes| between(bytes, first, last)), (first..=last).contains(&byte));
                 prop_assert_eq!(all_are(&[byte; PART], |bytes| at_most(bytes, last)), byte <= last);
+                prop_assert_eq!(all_are(&[byte; PART], |bytes| at_least(bytes, first)), byte >= first);
             }
         }
 
@@ -298,12 +292,8 @@ mod tests {
             }
             let high = |byte: &&u8| **byte > 0x80;
             prop_assert_eq!(beginning(rest, |bytes| between(bytes, 0x81, 0xFF)), rest.iter().take_while(high).count());
-            let slowly: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] > 0x80).collect();
-            prop_assert_eq!(each(&bytes, |bytes| between(bytes, 0x81, 0xFF)).collect::<Vec<_>>(), slowly.clone());
-            let before = |at: &usize| bytes.get(at + 1).is_some_and(|next| *next < 0x60);
-            let slowly: Vec<usize> = slowly.into_iter().filter(before).collect();
-            let fast = each_before(&bytes, |bytes| between(bytes, 0x81, 0xFF), |bytes| between(bytes, 0, 0x5F));
-            prop_assert_eq!(fast.collect::<Vec<_>>(), slowly);
+            let set = (0..BLOCK).filter(|at| bits >> at & 1 == 1);
+            prop_assert_eq!(Bits(bits).collect::<Vec<_>>(), set.collect::<Vec<_>>());
         }
     }
 }

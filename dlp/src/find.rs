@@ -74,6 +74,17 @@ impl Find {
     }
 }
 
+impl Find {
+    /// Of a part of it that begins where it does. What is read without the escapes around it may go on into what stands behind a
+    /// wrapped line: all of that must not go on, but the value as it stands there is the one to be known again.
+    pub(crate) fn take_value(&mut self, part: Find) {
+        let same_start = self.value.start == part.value.start;
+        if same_start && (self.layer, part.layer) == (How::Escaped, How::Plain) {
+            self.what = part.what;
+        }
+    }
+}
+
 /// How far each rule has seen values already: a match inside of a value of the same rule is none.
 #[derive(Default)]
 pub(crate) struct Seen {

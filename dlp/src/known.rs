@@ -100,6 +100,9 @@ impl KnownValues {
 
     /// Replaces every value in whole bytes; `None` when there was none.
     pub fn scrub(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        if self.sweep(bytes, Before::default(), true).finds.is_empty() {
+            return None;
+        }
         let mut clean = Vec::with_capacity(bytes.len());
         let mut scrubber = Scrubber::new(self.clone());
         let count = scrubber.push(bytes, &mut clean) + scrubber.finish(&mut clean);

@@ -33,7 +33,9 @@ mod runs;
 mod tests;
 mod wide;
 
-use crate::view::{Before, View};
+use crate::masks::Masks;
+use crate::survey::Survey;
+use crate::view::View;
 use reading::Reading;
 use std::fmt;
 use std::ops::Range;
@@ -139,8 +141,8 @@ pub(crate) type Seek<'a, T> = dyn FnMut(&[u8], Layers, bool, &mut Vec<Sight<T>>)
 pub(crate) struct Searched {
     /// Where something may have begun, or the end.
     pub(crate) hold: usize,
-    /// The bytes unescaped, if anything was escaped.
-    pub(crate) view: Option<View>,
+    /// Of the bytes; what is read from its end needs none.
+    pub(crate) survey: Option<Survey>,
 }
 
 /// Something that stands in a layer, in places of the source.
@@ -178,29 +180,29 @@ pub(crate) struct Seen<T> {
     pub(crate) hold: usize,
 }
 
-/// Looks through every layer of these bytes, of which `view` is the view. `last`: nothing follows them.
-pub(crate) fn look<T>(bytes: &[u8], view: Option<&View>, last: bool, seek: &mut Seek<'_, T>) -> Seen<T> {
-    look_within(bytes, view, last, Layers::default(), seek)
+/// Looks through every layer of these bytes, which `survey` is of. `last`: nothing follows them.
+pub(crate) fn look<T>(bytes: &[u8], survey: Option<&Survey>, last: bool, seek: &mut Seek<'_, T>) -> Seen<T> {
+    look_within(bytes, survey, last, Layers::default(), seek)
 }
 
 fn look_within<T>(
     bytes: &[u8],
-    view: Option<&View>,
+    survey: Option<&Survey>,
     last: bool,
     layers: Layers,
     seek: &mut Seek<'_, T>,
 ) -> Seen<T> {
     let mut looker = Looker { layers, seek, seen: Seen { finds: Vec::new(), hold: bytes.len() } };
     let plain = Outer { view: None, source: bytes };
-    if layers.last() == Some(Layer::Reversed) {
+    let Some(survey) = survey.filter(|_| layers.last() != Some(Layer::Reversed)) else {
         // It is one run of letters.
         bits::each(bytes, 0..bytes.len(), false, &mut |reading| looker.read(&reading, &plain));
         return looker.seen;
-    }
-    looker.lines(bytes, last, &plain);
-    match view {
-        None => looker.text(bytes, last, &plain),
-        Some(view) => looker.unescaped(view, last, &plain),
+    };
+    looker.lines(bytes, &survey.masks, last, &plain);
+    match &survey.view {
+        None => looker.text(bytes, &survey.masks, last, &plain),
+        Some(view) => looker.unescaped(survey, view, last, &plain),
     }
     looker.seen
 }
@@ -213,30 +215,31 @@ struct Looker<'l, 's, T> {
 
 impl<T> Looker<'_, '_, T> {
     /// What goes across blanks and zeros.
-    fn lines(&mut self, text: &[u8], last: bool, outer: &Outer<'_>) {
+    fn lines(&mut self, text: &[u8], masks: &Masks, last: bool, outer: &Outer<'_>) {
         wide::each(text, last, &mut |reading| self.read(&reading, outer));
-        quoted::each(text, last, &mut |reading| self.read(&reading, outer));
+        quoted::each(text, masks, last, &mut |reading| self.read(&reading, outer));
     }
 
     /// As the receiver unescapes it, and what is escaped once more.
-    fn unescaped(&mut self, view: &View, last: bool, plain: &Outer<'_>) {
+    fn unescaped(&mut self, survey: &Survey, view: &View, last: bool, plain: &Outer<'_>) {
+        let masks = survey.read();
         let outer = Outer { view: Some(view), source: plain.source };
         let text = view.text(plain.source);
         if view.is_changed() {
-            self.lines(text, last, &outer);
-            if View::would_change(text, Before::default(), last) {
+            self.lines(text, masks, last, &outer);
+            if View::would_change(text, masks, last) {
                 self.read(&reading::escaped(text, !last), &outer);
             }
-            self.with_signs(view, last, plain);
-            peeled::each(plain.source, last, &mut |reading| self.read(&reading, plain));
+            self.with_signs(survey, view, last, plain);
+            peeled::each(plain.source, &survey.masks, last, &mut |reading| self.read(&reading, plain));
             self.reversed_beside_breaks(view, text, &outer);
         }
-        self.text(text, last, &outer);
+        self.text(text, masks, last, &outer);
     }
 
     /// Stretches without blanks, decoded in every way.
-    fn text(&mut self, text: &[u8], last: bool, outer: &Outer<'_>) {
-        for region in runs::promising(text) {
+    fn text(&mut self, text: &[u8], masks: &Masks, last: bool, outer: &Outer<'_>) {
+        for region in runs::promising(text, masks) {
             let open = !last && region.end == text.len();
             let mut rest = region.start;
             for run in runs::letters(text, region.clone()) {
@@ -272,32 +275,23 @@ impl<T> Looker<'_, '_, T> {
 
     /// Some letters of ascii85 are signs of escapes elsewhere: it is read without the view too, and as one format
     /// alone escapes it. A stretch that stands in the view as it is, without any such sign, is read there.
-    fn with_signs(&mut self, view: &View, last: bool, outer: &Outer<'_>) {
+    fn with_signs(&mut self, survey: &Survey, view: &View, last: bool, outer: &Outer<'_>) {
         let bytes = outer.source;
-        let mut done = 0;
-        for sign in runs::merged(view.changes(bytes), runs::signs(bytes)) {
-            if sign.end <= done {
-                continue;
+        for region in runs::beside_signs(bytes, &survey.masks, view.changes(bytes)) {
+            let open = !last && region.end == bytes.len();
+            let mut rest = region.start;
+            for run in runs::many_letters(bytes, region.clone()) {
+                self.ascii85(bytes, rest..run.start, false, outer);
+                rest = run.end;
             }
-            let around = runs::around(bytes, sign.start.max(done)..sign.end, done);
-            done = around.end;
-            if around.len() < ascii85::LEAST {
-                continue;
-            }
-            for region in runs::visible(bytes, around) {
-                let open = !last && region.end == bytes.len();
-                let mut rest = region.start;
-                let long = |run: &Range<usize>| run.len() >= runs::SURELY_LETTERS;
-                for run in runs::letters(bytes, region.clone()).filter(long) {
-                    self.ascii85(bytes, rest..run.start, false, outer);
-                    rest = run.end;
-                }
-                self.ascii85(bytes, rest..region.end, open, outer);
-            }
+            self.ascii85(bytes, rest..region.end, open, outer);
         }
     }
 
     fn ascii85(&mut self, bytes: &[u8], part: Range<usize>, open: bool, outer: &Outer<'_>) {
+        if !ascii85::has_room(bytes, part.clone()) {
+            return;
+        }
         ascii85::each(bytes, part.clone(), open, &mut |reading| self.read(&reading, outer));
         ascii85::escaped(bytes, part, open, &mut |reading| self.read(&reading, outer));
     }
@@ -305,13 +299,13 @@ impl<T> Looker<'_, '_, T> {
     fn read(&mut self, reading: &Reading, outer: &Outer<'_>) {
         let layers = self.layers.with(reading.layer);
         let mut sights = Vec::new();
-        let Searched { mut hold, view } = (self.seek)(&reading.bytes, layers, !reading.open, &mut sights);
+        let Searched { mut hold, survey } = (self.seek)(&reading.bytes, layers, !reading.open, &mut sights);
         for sight in sights {
             let found = self::found(sight, layers);
             self.seen.finds.push(outer.lift(reading.lift(found)));
         }
         if layers.depth() < DEPTH {
-            let deeper = look_within(&reading.bytes, view.as_ref(), !reading.open, layers, self.seek);
+            let deeper = look_within(&reading.bytes, survey.as_ref(), !reading.open, layers, self.seek);
             hold = hold.min(deeper.hold);
             self.seen.finds.extend(deeper.finds.into_iter().map(|found| outer.lift(reading.lift(found))));
         }

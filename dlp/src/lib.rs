@@ -15,7 +15,9 @@ pub mod fragments;
 pub mod hit;
 pub mod inspect;
 pub mod known;
+pub mod lanes;
 pub mod layers;
+mod masks;
 mod matcher;
 pub mod packed;
 pub mod rules;
@@ -23,6 +25,7 @@ pub mod scan;
 pub mod scrub;
 pub mod sought;
 mod stream;
+mod survey;
 mod view;
 
 pub use fragments::{Collector, Fragments};

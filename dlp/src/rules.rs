@@ -10,6 +10,7 @@ mod digits;
 mod gitleaks;
 mod go;
 mod kinds;
+mod led;
 mod machine;
 mod made_up;
 mod own;
@@ -18,15 +19,18 @@ mod seeds;
 mod words;
 
 use crate::find::{Find, Seen, Text};
+use crate::masks::Masks;
+use crate::survey::Survey;
 use crate::view::View;
 pub use gitleaks::Loaded;
+use led::Led;
 use machine::{Machine, Run};
 pub use own::{OwnRule, RuleError};
+use rule::Finder;
 pub use rule::Rule;
-use rule::{Finder, is_plain};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use words::{WordAt, Words};
 use zeroize::Zeroizing;
 
@@ -52,15 +56,6 @@ struct Inner {
     seeds: Vec<u32>,
     /// The rules that are sought for themselves.
     everywhere: Vec<u32>,
-}
-
-/// Many patterns as one, of which only matters whether it may still match.
-struct Led {
-    pattern: String,
-    machine: OnceLock<Option<Machine>>,
-    /// How much of the end of the bytes may belong to one.
-    reach: usize,
-    longest: usize,
 }
 
 /// Places from which a rule is to be run, the first one that matches counts.
@@ -148,8 +143,8 @@ impl RuleSet {
         RuleSet { inner: Arc::new(inner) }
     }
 
-    /// Everything that these bytes hold, and the first place where something may have begun that does not end here.
-    pub(crate) fn sweep(&self, text: Text<'_>, found: &mut Vec<Find>) -> usize {
+    /// Everything that these bytes hold, of which these are the masks, and the first place where something may have begun that does not end here.
+    pub(crate) fn sweep(&self, text: Text<'_>, masks: &Masks, found: &mut Vec<Find>) -> usize {
         if self.is_empty() {
             return text.bytes.len();
         }
@@ -157,16 +152,22 @@ impl RuleSet {
         self.inner.words.find(text.bytes, text.from, |word| places.words.push(word));
         if !self.inner.digits.is_empty() {
             let mut look = |row| digits::places(text.bytes, text.from, row, |at| places.digits.push(at));
-            digits::rows(text.bytes, text.from, &mut look);
+            digits::rows(text.bytes, text.from, masks, &mut look);
         }
         self.sweep_at(text, &places, found)
     }
 
-    /// As [`RuleSet::sweep`], of some bytes and of their view, which is changed: what is found in each, and what each holds back.
+    /// As [`RuleSet::sweep`], of some bytes and of their view, which differs: what is found in each, and what each holds back.
     ///
     /// Words and digits are sought in the view alone. One that the bytes hold too stands in both as it is, or an escape cuts it:
     /// then it goes on into the escape or begins there.
-    pub(crate) fn sweep_both(&self, text: Text<'_>, read: Text<'_>, view: &View) -> [(Vec<Find>, usize); 2] {
+    pub(crate) fn sweep_both(
+        &self,
+        text: Text<'_>,
+        read: Text<'_>,
+        survey: &Survey,
+        view: &View,
+    ) -> [(Vec<Find>, usize); 2] {
         let (mut finds, mut finds_read) = (Vec::new(), Vec::new());
         if self.is_empty() {
             return [(finds, text.bytes.len()), (finds_read, read.bytes.len())];
@@ -174,7 +175,7 @@ impl RuleSet {
         let (mut plain, mut viewed) = (Places::default(), Places::default());
         self.words_of_both(text, read, view, [&mut plain.words, &mut viewed.words]);
         if !self.inner.digits.is_empty() {
-            digits_of_both(text, read, view, [&mut plain.digits, &mut viewed.digits]);
+            digits_of_both(text, read, (survey, view), [&mut plain.digits, &mut viewed.digits]);
         }
         let hold = self.sweep_at(text, &plain, &mut finds);
         let hold_read = self.sweep_at(read, &viewed, &mut finds_read);
@@ -285,14 +286,22 @@ impl RuleSet {
     }
 }
 
-fn digits_of_both(text: Text<'_>, read: Text<'_>, view: &View, both: [&mut Vec<usize>; 2]) {
+fn digits_of_both(
+    text: Text<'_>,
+    read: Text<'_>,
+    (survey, view): (&Survey, &View),
+    both: [&mut Vec<usize>; 2],
+) {
     let [plain, viewed] = both;
     let mut look = |row| digits::places(text.bytes, text.from, row, |at| plain.push(at));
-    digits::rows(read.bytes, read.from, |row| {
+    digits::rows(read.bytes, read.from, survey.read(), |row| {
         digits::places(read.bytes, read.from, row, |at| viewed.push(at));
         view.unchanged(row..row + digits::ROW).into_iter().for_each(&mut look);
     });
     for escape in view.changes(text.bytes).skip_while(|escape| !digits::may_reach(escape, text.from)) {
+        if !digits::may_be_rows(&survey.masks, &escape) {
+            continue;
+        }
         digits::rows_at_escape(text.bytes, text.from, escape, &mut look);
     }
 }
@@ -344,30 +353,6 @@ impl Sweep<'_, '_> {
         if start < self.hold && rule.may_begin(self.text.bytes, start) && rule.machine().is_some_and(opens) {
             self.hold = start;
         }
-    }
-}
-
-impl Led {
-    fn of<'a>(rules: impl Iterator<Item = &'a Rule>) -> Option<Led> {
-        let led: Vec<&Rule> = rules.filter(|rule| rule.lead() > 0 && rule.has_plain_lead()).collect();
-        let patterns: Vec<String> = led.iter().map(|rule| format!("(?:{})", rule.pattern())).collect();
-        Some(Led {
-            pattern: patterns.join("|"),
-            machine: OnceLock::new(),
-            reach: led.iter().map(|rule| rule.lead() + rule.longest_word()).max()?,
-            longest: led.iter().map(|rule| rule.longest()).max()?,
-        })
-    }
-
-    /// Where the end of the bytes may be the beginning of one, or `hold` when that is before.
-    fn begun(&self, bytes: &[u8], from: usize, hold: usize) -> usize {
-        let Some(machine) = self.machine.get_or_init(|| Machine::new(&self.pattern).ok()) else {
-            return hold;
-        };
-        let reach = bytes.len().saturating_sub(self.reach).max(from);
-        let plain = bytes[reach..].iter().rev().take_while(|byte| is_plain(**byte)).count();
-        let opens = |start: &usize| machine.run(bytes, *start, self.longest, false) == Run::Open;
-        (bytes.len() - plain..hold).find(opens).unwrap_or(hold)
     }
 }
 

@@ -3,7 +3,9 @@ use crate::find::{Find, How, Text, What};
 use crate::hit::{FingerprintKey, Hit, Verdict};
 use crate::known::Find as KnownFind;
 use crate::layers::{self, Found, Layer, Layers, Searched, Seen, Sight, escapes};
+use crate::masks::Masks;
 use crate::packed::{self, Packed, Unfolding};
+use crate::survey::Survey;
 use crate::view::{Before, View};
 use crate::{Inspector, KnownValues, RuleSet};
 use std::sync::Arc;
@@ -39,7 +41,7 @@ pub(crate) struct Look {
     pub(crate) finds: Vec<Find>,
     /// From here on something may have begun.
     pub(crate) hold: usize,
-    view: Option<View>,
+    survey: Option<Survey>,
     before: Before,
 }
 
@@ -90,6 +92,9 @@ impl Sought {
         whole: &[u8],
         judge: &mut dyn FnMut(&Hit) -> Verdict,
     ) -> Result<Option<Vec<u8>>, Hit> {
+        if self.find_all(whole).is_empty() {
+            return Ok(None);
+        }
         let mut out = Vec::with_capacity(whole.len());
         let mut changed = false;
         let mut judged = |hit: &Hit| {
@@ -115,13 +120,14 @@ impl Sought {
 
     fn look_undecoded(&self, window: Window<'_>) -> Look {
         let Window { text, before } = window;
-        let mut look = Look { finds: Vec::new(), hold: text.bytes.len(), view: None, before };
+        let mut look = Look { finds: Vec::new(), hold: text.bytes.len(), survey: None, before };
         if self.is_empty() {
             return look;
         }
-        look.view = View::of(text.bytes, before, text.last);
-        self.seek_known(text, &mut look);
-        self.seek_by_rules(text, &mut look);
+        let survey = Survey::of(text.bytes, before, text.last);
+        self.seek_known(text, &survey, &mut look);
+        self.seek_by_rules(text, &survey, &mut look);
+        look.survey = Some(survey);
         look.settle(text.from);
         look
     }
@@ -131,7 +137,7 @@ impl Sought {
         let mut seek = |bytes: &[u8], layers: Layers, last: bool, sights: &mut Vec<Sight<What>>| {
             self.search(Text { bytes, from: 0, last }, layers, sights)
         };
-        let seen: Seen<What> = layers::look(text.bytes, look.view.as_ref(), text.last, &mut seek);
+        let seen: Seen<What> = layers::look(text.bytes, look.survey.as_ref(), text.last, &mut seek);
         look.hold = look.hold.min(seen.hold.max(text.from));
         for found in seen.finds.into_iter().filter(|found| found.end > text.from) {
             let find = decoded(found, text.from);
@@ -145,13 +151,13 @@ impl Sought {
     fn search(&self, text: Text<'_>, layers: Layers, sights: &mut Vec<Sight<What>>) -> Searched {
         let look = if layers.last() == Some(Layer::Reversed) {
             let mut finds = Vec::new();
-            let hold = self.rules.sweep(text, &mut finds);
-            Look { finds, hold, view: None, before: Before::default() }
+            let hold = self.rules.sweep(text, &Masks::of(text.bytes), &mut finds);
+            Look { finds, hold, survey: None, before: Before::default() }
         } else {
             self.look_undecoded(Window { text, before: Before::default() })
         };
         sights.extend(look.finds.into_iter().map(|find| self.sight(find, text.bytes)));
-        Searched { hold: look.hold, view: look.view }
+        Searched { hold: look.hold, survey: look.survey }
     }
 
     fn sight(&self, find: Find, bytes: &[u8]) -> Sight<What> {
@@ -172,8 +178,8 @@ impl Sought {
         same && one.value.start < other.value.end && other.value.start < one.value.end
     }
 
-    fn seek_known(&self, text: Text<'_>, look: &mut Look) {
-        let (finds, hold) = self.known.sweep_read(text, look.view.as_ref());
+    fn seek_known(&self, text: Text<'_>, survey: &Survey, look: &mut Look) {
+        let (finds, hold) = self.known.sweep_read(text, survey.view.as_ref());
         let found = |find: KnownFind| Find {
             start: find.start,
             value: find.start..find.end,
@@ -186,14 +192,14 @@ impl Sought {
     }
 
     /// A view that is the same as the bytes, all of them, shows nothing else.
-    fn seek_by_rules(&self, text: Text<'_>, look: &mut Look) {
-        let Some(view) = look.view.as_ref().filter(|view| view.differs_from(text.bytes)) else {
-            let hold = self.rules.sweep(text, &mut look.finds);
+    fn seek_by_rules(&self, text: Text<'_>, survey: &Survey, look: &mut Look) {
+        let Some(view) = survey.view.as_ref().filter(|view| view.differs_from(text.bytes)) else {
+            let hold = self.rules.sweep(text, &survey.masks, &mut look.finds);
             look.hold = look.hold.min(hold);
             return;
         };
         let read = Text { bytes: view.text(text.bytes), from: view.place(text.from), last: text.last };
-        let [(mut finds, hold), (mut read, hold_read)] = self.rules.sweep_both(text, read, view);
+        let [(mut finds, hold), (mut read, hold_read)] = self.rules.sweep_both(text, read, survey, view);
         look.hold = look.hold.min(hold).min(view.source(hold_read));
         for find in &mut read {
             find.start = view.source(find.start).max(text.from);
@@ -269,7 +275,7 @@ impl Look {
     /// Brings everything in order. What is not over yet at `hold` waits for the next look, which begins where it can be found
     /// again; so where a stream is cut makes no difference.
     fn settle(&mut self, from: usize) {
-        if let Some(view) = &self.view {
+        if let Some(view) = self.view() {
             self.hold = view.floor(self.hold.min(view.read));
         }
         self.hold = self.hold.max(from);
@@ -309,21 +315,26 @@ impl Look {
     fn drop_repeats(&mut self) {
         let mut kept: Vec<Find> = Vec::with_capacity(self.finds.len());
         for find in self.finds.drain(..) {
-            let part = kept.iter().rev().take_while(|before| before.value.end > find.value.start);
-            if !part.into_iter().any(|before| before.holds(&find)) {
-                kept.push(find);
+            let part = kept.iter_mut().rev().take_while(|before| before.value.end > find.value.start);
+            match part.into_iter().find(|before| before.holds(&find)) {
+                Some(before) => before.take_value(find),
+                None => kept.push(find),
             }
         }
         self.finds = kept;
     }
 
+    fn view(&self) -> Option<&View> {
+        self.survey.as_ref().and_then(|survey| survey.view.as_ref())
+    }
+
     /// Back to the beginning of an escape.
     pub(crate) fn floor(&self, at: usize) -> usize {
-        self.view.as_ref().map_or(at, |view| view.floor(at))
+        self.view().map_or(at, |view| view.floor(at))
     }
 
     /// What stands before this place, which is no middle of an escape.
     pub(crate) fn before(&self, bytes: &[u8], at: usize) -> Before {
-        self.view.as_ref().map_or_else(|| self.before.after(&bytes[..at]), |view| view.before(bytes, at))
+        self.view().map_or_else(|| self.before.after(&bytes[..at]), |view| view.before(bytes, at))
     }
 }

@@ -9,10 +9,12 @@
 //! nested (`%5Cu0041`). Values are brought to the same form before they are sought, so leniency costs no match.
 pub(crate) mod alike;
 mod cursor;
+mod reader;
 mod signs;
 
 use crate::alphabets::is_letter;
-use cursor::Cursor;
+use crate::masks::Masks;
+use reader::Reader;
 use signs::Signs;
 pub(crate) use signs::is_sign;
 use std::ops::Range;
@@ -21,13 +23,24 @@ use std::ops::Range;
 /// the end of a line of text is no beginning of anything, and need not wait.
 const WRAPPED: usize = 16;
 
-/// An escape and what it stands for.
+/// An escape and what it stands for. Texts are full of them, so they are small.
 struct Token {
     source: usize,
-    source_end: usize,
     at: usize,
-    end: usize,
+    /// Bytes of the escape: some hundreds where it is nested as deep as it is read.
+    source_len: u32,
+    /// Bytes that it stands for: a character has four at most.
+    len: u8,
     line_break: Option<u8>,
+}
+
+impl Token {
+    fn source_end(&self) -> usize {
+        self.source + self.source_len as usize
+    }
+    fn end(&self) -> usize {
+        self.at + usize::from(self.len)
+    }
 }
 
 /// What stands before some bytes, as far as it matters for how a line break at their beginning is read.
@@ -58,25 +71,23 @@ pub(crate) struct View {
     pub(crate) read: usize,
     tokens: Vec<Token>,
     before: Before,
-    /// The sign of the line break that was dropped right before.
-    broken: Option<u8>,
 }
 
 impl View {
     /// `None` when nothing looks escaped: the receiver reads the bytes as they are.
     pub(crate) fn of(source: &[u8], before: Before, last: bool) -> Option<View> {
-        let mut view = View::new(before);
-        view.read_all(source, last, false).then_some(view)
+        Reader::new(source, before, last).read_all(Signs::of(source), false)
     }
 
-    /// Whether a view of these bytes would be changed.
-    pub(crate) fn would_change(source: &[u8], before: Before, last: bool) -> bool {
-        let mut view = View::new(before);
-        view.read_all(source, last, true) && view.is_changed()
+    /// As [`View::of`], with the masks of these bytes.
+    pub(crate) fn with(source: &[u8], masks: &Masks, before: Before, last: bool) -> Option<View> {
+        Reader::new(source, before, last).read_all(Signs::with(source, masks), false)
     }
 
-    fn new(before: Before) -> View {
-        View { bytes: Vec::new(), read: 0, tokens: Vec::new(), before, broken: before.broken }
+    /// Whether a view of these bytes, of which these are the masks, would be changed.
+    pub(crate) fn would_change(source: &[u8], masks: &Masks, last: bool) -> bool {
+        let view = Reader::new(source, Before::default(), last).read_all(Signs::with(source, masks), true);
+        view.is_some_and(|view| view.is_changed())
     }
 
     /// Its bytes; `source` are those that it is the view of.
@@ -103,8 +114,8 @@ impl View {
     pub(crate) fn source(&self, at: usize) -> usize {
         match self.last_token(|token| token.at <= at) {
             None => at,
-            Some(token) if at < token.end => token.source,
-            Some(token) => token.source_end + (at - token.end),
+            Some(token) if at < token.end() => token.source,
+            Some(token) => token.source_end() + (at - token.end()),
         }
     }
 
@@ -112,7 +123,7 @@ impl View {
     pub(crate) fn source_end(&self, end: usize) -> usize {
         let Some(at) = end.checked_sub(1) else { return 0 };
         match self.last_token(|token| token.at <= at) {
-            Some(token) if at < token.end => token.source_end,
+            Some(token) if at < token.end() => token.source_end(),
             _ => self.source(at) + 1,
         }
     }
@@ -121,7 +132,7 @@ impl View {
     pub(crate) fn place(&self, source: usize) -> usize {
         match self.last_token(|token| token.source < source) {
             None => source,
-            Some(token) => token.end + source.saturating_sub(token.source_end),
+            Some(token) => token.end() + source.saturating_sub(token.source_end()),
         }
     }
 
@@ -132,12 +143,12 @@ impl View {
         let Some(last) = before.checked_sub(1).map(|last| &self.tokens[last]) else {
             return (!cut).then_some(range.start);
         };
-        (!cut && range.start >= last.end).then(|| last.source_end + (range.start - last.end))
+        (!cut && range.start >= last.end()).then(|| last.source_end() + (range.start - last.end()))
     }
 
     /// The source of everything that was more than itself, and what was not read.
     pub(crate) fn changes(&self, source: &[u8]) -> impl Iterator<Item = Range<usize>> {
-        let tokens = self.tokens.iter().map(|token| token.source..token.source_end);
+        let tokens = self.tokens.iter().map(|token| token.source..token.source_end());
         tokens.chain((self.read < source.len()).then_some(self.read..source.len()))
     }
 
@@ -147,7 +158,7 @@ impl View {
             return self.before;
         }
         let token = self.last_token(|token| token.source < at);
-        let broken = token.filter(|token| token.source_end == at).and_then(|token| token.line_break);
+        let broken = token.filter(|token| token.source_end() == at).and_then(|token| token.line_break);
         let text = self.text(source);
         let place = self.place(at).min(text.len());
         Before { letters: letters_behind(&text[..place], self.before.letters), broken }
@@ -156,7 +167,7 @@ impl View {
     /// Back to the beginning of the escape that this source byte is part of.
     pub(crate) fn floor(&self, source: usize) -> usize {
         match self.last_token(|token| token.source < source) {
-            Some(token) if source < token.source_end => token.source,
+            Some(token) if source < token.source_end() => token.source,
             _ => source,
         }
     }
@@ -164,148 +175,6 @@ impl View {
     fn last_token(&self, before: impl Fn(&Token) -> bool) -> Option<&Token> {
         let count = self.tokens.partition_point(before);
         count.checked_sub(1).map(|last| &self.tokens[last])
-    }
-
-    /// Whether anything may be more than itself. `first_only`: nothing behind the first change is read.
-    fn read_all(&mut self, source: &[u8], last: bool, first_only: bool) -> bool {
-        let mut signs = Signs::of(source);
-        let mut seen = false;
-        while let Some(at) = signs.next(self.read) {
-            match source[at] {
-                b'\\' if self.is_common(source, at) => {
-                    seen = true;
-                    self.drop_backslash(source, at);
-                }
-                b'\n' | b'\r'
-                    if self.is_plain_break(source, at) || !(seen || self.is_wrapped(&source[..at])) => {}
-                _ => {
-                    seen = true;
-                    self.copy(source, at);
-                    if !self.step(source, last) {
-                        return true;
-                    }
-                }
-            }
-            if first_only && self.is_changed() {
-                return true;
-            }
-        }
-        self.copy(source, source.len());
-        seen
-    }
-
-    /// What stands in most texts: a backslash before a plain character, or before the sign of a line break that is no wrapped
-    /// line's, as what stands right before is no letter.
-    #[inline]
-    fn is_common(&self, source: &[u8], at: usize) -> bool {
-        match source.get(at + 1) {
-            Some(b'n' | b'r') => at > self.read && !is_letter(source[at - 1]),
-            Some(b'\\' | b'u' | b'x' | b'%' | 0x80..) | None => false,
-            Some(_) => true,
-        }
-    }
-
-    #[inline]
-    fn drop_backslash(&mut self, source: &[u8], at: usize) {
-        if !self.is_changed() {
-            self.bytes.reserve(source.len());
-        }
-        self.bytes.extend_from_slice(&source[if self.is_changed() { self.read } else { 0 }..at]);
-        let place = self.bytes.len();
-        self.tokens.push(Token { source: at, source_end: at + 1, at: place, end: place, line_break: None });
-        self.broken = None;
-        self.read = at + 1;
-    }
-
-    /// A line break behind bytes that are read as they are, and are too few letters to be a wrapped line.
-    #[inline]
-    fn is_plain_break(&self, source: &[u8], at: usize) -> bool {
-        let behind = &source[self.read..at];
-        match behind.last() {
-            None => false,
-            Some(byte) if !is_letter(*byte) => true,
-            Some(_) => {
-                let letters = behind.iter().rev().take(WRAPPED).take_while(|byte| is_letter(**byte)).count();
-                letters < WRAPPED && letters < behind.len()
-            }
-        }
-    }
-
-    fn is_wrapped(&self, text: &[u8]) -> bool {
-        letters_behind(text, self.before.letters) >= WRAPPED
-    }
-
-    /// One escape; false when it is not whole yet.
-    fn step(&mut self, source: &[u8], last: bool) -> bool {
-        if !self.common_step(source) {
-            let mut cursor = Cursor { source, at: self.read, last };
-            let Ok(meaning) = cursor.token(|sign| self.joins(source, sign)) else { return false };
-            self.put(source, meaning.as_bytes(), cursor.at, meaning.line_break());
-        }
-        true
-    }
-
-    /// What stands in most texts, read without a cursor: a backslash before one plain character, and a look-alike.
-    fn common_step(&mut self, source: &[u8]) -> bool {
-        match source[self.read..] {
-            [b'\\', b'\\' | b'u' | b'x' | b'%' | 0x80.., ..] | [] => false,
-            [b'\\', b'n', ..] if self.joins(source, b'\n') => false,
-            [b'\\', b'r', ..] if self.joins(source, b'\r') => false,
-            [b'\\', _, ..] => {
-                self.put(source, &[], self.read + 1, None);
-                true
-            }
-            [lead, second, ..] => match alike::of_two_bytes(lead, second) {
-                Some(byte) => {
-                    self.put(source, &[byte], self.read + 2, None);
-                    true
-                }
-                None => false,
-            },
-            _ => false,
-        }
-    }
-
-    /// What was read up to this place of the source.
-    fn put(&mut self, source: &[u8], meant: &[u8], source_end: usize, line_break: Option<u8>) {
-        let changed = source_end - self.read != meant.len();
-        debug_assert!(changed || source[self.read..source_end] == *meant, "as long as it was, and the same");
-        if changed && !self.is_changed() {
-            self.bytes.reserve(source.len());
-            self.bytes.extend_from_slice(&source[..self.read]);
-        }
-        if changed || self.is_changed() {
-            let at = self.bytes.len();
-            self.bytes.extend_from_slice(meant);
-            if changed {
-                self.tokens.push(Token {
-                    source: self.read,
-                    source_end,
-                    at,
-                    end: self.bytes.len(),
-                    line_break,
-                });
-            }
-        }
-        self.broken = line_break;
-        self.read = source_end;
-    }
-
-    fn copy(&mut self, source: &[u8], end: usize) {
-        if end > self.read {
-            if self.is_changed() {
-                self.bytes.extend_from_slice(&source[self.read..end]);
-            }
-            self.broken = None;
-        }
-        self.read = end;
-    }
-
-    /// Whether a line break joins two lines of something wrapped. One only: behind two there is something new, and in
-    /// streams of events the second one is the end.
-    fn joins(&self, source: &[u8], sign: u8) -> bool {
-        let single = self.broken.is_none_or(|before| (before, sign) == (b'\r', b'\n'));
-        single && self.is_wrapped(self.text(source))
     }
 }
 

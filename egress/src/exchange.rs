@@ -1,9 +1,10 @@
 //! The story of one request: decide → screen → inject → send → scrub → record.
 //!
-//! Each step takes what only the step before can make: [`policy::decide`] (in [`permit`]) makes the `Permitted`, [`screen`] the
+//! Each step takes what only the step before can make: [`policy::decide`] (in [`decide`]) makes the `Permitted`, [`screen`] the
 //! [`Screened`], [`inject`] the [`Outbound`]. The event is written when the last byte of either body has gone.
+mod decide;
 mod inject;
-mod permit;
+
 mod scrub;
 mod send;
 
@@ -18,10 +19,11 @@ use crate::screen::{Watch, exempt};
 use crate::upstream::PoolIdentity;
 use crate::websocket::Bridge;
 use credentials::{Binding, Placeholder, Secret};
+use decide::decide;
 use http::{Method, Response, header};
 use http_body::Body as _;
 use inject::inject;
-use permit::permit;
+
 use policy::{Denial, Permitted, Request};
 use scrub::{From, scrub};
 use send::send;
@@ -82,7 +84,7 @@ pub(crate) async fn exchange(
     let Asked { facts, head, body, websocket, teller } = asked;
     engine.records()?;
     let head_only = head.method == Method::HEAD;
-    let (engine, permitted) = permit(engine, facts, ledger).await?;
+    let (engine, permitted) = decide(engine, facts, ledger).await?;
     let engine = &engine;
     let purse = engine.purse(permitted.route());
     pay(&purse, &permitted, &head, &body)?;

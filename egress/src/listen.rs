@@ -11,7 +11,7 @@ use crate::record::Ledger;
 use crate::screen::{Exempt, Watch};
 use crate::sniff::{ClientHello, Prefixed, Speech, sniff};
 use crate::socket::Socket;
-use crate::tunnel::{self, Carries};
+use crate::tunnel::{self, Carries, Eyes};
 use nix::sys::socket::{getsockopt, sockopt};
 use policy::{Denial, DenialCode, Host, Opening, PermittedTunnel, Scheme, open};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -145,9 +145,8 @@ async fn carry(
     ledger.silence();
     let id = connect.map_or_else(|| ledger.id(), |connect| connect.id());
     let watched = inspect.then(|| tunnel::Watched::new(&watch, ledger.clone()));
-    let tunnels = &engine.tunnels;
-    let mut exchange =
-        tunnel::run_watched(tunnels, permitted, carries, id, stream, watched, Some(&ledger)).await;
+    let (tunnels, eyes) = (&engine.tunnels, Eyes { watched, ledger: Some(&ledger) });
+    let mut exchange = tunnel::run_watched(tunnels, permitted, carries, id, stream, eyes).await;
     exchange.policy = Some(engine.scribe.policy().to_string()).filter(|policy| !policy.is_empty());
     engine.scribe.write(exchange);
 }

@@ -82,8 +82,8 @@ impl Seat {
         let next = Shared { terms, vault, scribe, unmatched, ..old.succeed() };
         next.client.dialer().books().replace(&budgets, &base.policy);
         match *was == *hash {
-            true => next.note("policy-read-again", format!("{hash}, by {by}")),
-            false => next.note("policy-changed", format!("from {was} to {hash}, by {by}")),
+            true => next.note("policy-read-again", &format!("{hash}, by {by}")),
+            false => next.note("policy-changed", &format!("from {was} to {hash}, by {by}")),
         }
         self.take(&base, next)
     }
@@ -103,7 +103,7 @@ impl Seat {
             return 0;
         }
         let next = Shared { locked: on, ..old.succeed() };
-        next.note(if on { "kill-switch-on" } else { "kill-switch-off" }, format!("by {by}"));
+        next.note(if on { "kill-switch-on" } else { "kill-switch-off" }, &format!("by {by}"));
         self.take(&base, next)
     }
 
@@ -164,8 +164,8 @@ impl Shared {
     }
 
     /// Writes down a step.
-    pub(crate) fn note(&self, step: &str, detail: String) {
-        let detail = Some(policy::neutral(&self.terms.clean(&detail), 1000));
+    pub(crate) fn note(&self, step: &str, detail: &str) {
+        let detail = Some(policy::neutral(&self.terms.clean(detail), 1000));
         self.scribe.step(Lifecycle { step: step.to_owned(), detail });
     }
 }

@@ -39,7 +39,7 @@ impl Steering {
             Answer::Refuse { word } => {
                 let word = word.as_deref().map(said);
                 let settled = engine.desk.settle(id, State::Refused { word })?;
-                engine.note("petition-refused", format!("{id}: {}, by {by}", petition.proposal));
+                engine.note("petition-refused", &format!("{id}: {}, by {by}", petition.proposal));
                 Ok(settled)
             }
             Answer::Allow { span, narrowed, credential, word } => {
@@ -53,7 +53,7 @@ impl Steering {
                     self.seat.refresh();
                     ends.into_iter().for_each(|ends| self.seat.refresh_at(ends));
                 }
-                engine.note("petition-allowed", format!("{id}: {proposal}, {span}, by {by}"));
+                engine.note("petition-allowed", &format!("{id}: {proposal}, {span}, by {by}"));
                 let state = State::Allowed { span, narrowed: narrowed.clone(), word };
                 engine.desk.settle(id, state)
             }

@@ -47,6 +47,15 @@ pub struct Tunnels {
     pub end: CancellationToken,
 }
 
+/// Who looks at a tunnel.
+#[derive(Default)]
+pub(crate) struct Eyes<'a> {
+    /// At its bytes, on their way out.
+    pub(crate) watched: Option<Watched>,
+    /// At whether it is still allowed.
+    pub(crate) ledger: Option<&'a Ledger>,
+}
+
 /// A tunnel whose bytes are read on their way out.
 pub(crate) struct Watched {
     pipeline: Pipeline,
@@ -95,7 +104,7 @@ pub async fn run<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,
 {
-    run_watched(tunnels, permitted, carries, id, client, None, None).await
+    run_watched(tunnels, permitted, carries, id, client, Eyes::default()).await
 }
 
 /// The same, with an eye on what leaves.
@@ -105,8 +114,7 @@ pub(crate) async fn run_watched<S>(
     carries: Carries,
     id: String,
     client: S,
-    mut watched: Option<Watched>,
-    ledger: Option<&Ledger>,
+    Eyes { mut watched, ledger }: Eyes<'_>,
 ) -> Exchange
 where
     S: AsyncRead + AsyncWrite + Send + Unpin,

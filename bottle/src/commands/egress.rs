@@ -5,10 +5,11 @@ mod probe;
 use crate::canary::Planted;
 use crate::control::Hub;
 use crate::control::steer::Near;
-use crate::engine::{self, Supplies};
+use crate::engine::{self, Own, Supplies};
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice, Wanted};
 use crate::operate::{Operated, Operation};
+use crate::places;
 use crate::process::Identity;
 use crate::registry::{Claim, Record, Registry};
 use crate::run::{journal, log_file, memory, preflight, summary};
@@ -107,6 +108,8 @@ pub fn run(args: &EgressArgs) -> Outcome {
     let record = record(&plan, &claim)?;
     let operation = Operation { wanted, unattended: args.unattended, learn: false };
     let operated = Operated::begin(&claim, &record, &plan, &operation, &auditor)?;
+    // Its own log is standard error; what `logs` finds it by lies there.
+    places::private_folders(record.log.parent().unwrap_or(Path::new("/")))?;
     claim.publish(&record)?;
     let serving = Serving { args, plan: &plan, vault: &vault, claim: &claim, auditor: &auditor };
     serving.serve(ca, operated)
@@ -197,10 +200,8 @@ impl Serving<'_> {
         let config = engine::config(
             &self.plan.egress,
             supplies,
-            slug,
             self.vault.clone(),
-            ca,
-            auditor,
+            Own { slug, ca, audit: auditor },
             operated.posture(),
         )?;
         let started = Instant::now();

@@ -1,7 +1,10 @@
 //! `bottle policy`: what a manifest allows, and what a new one changes.
 use super::check;
+use crate::control::call::Line;
+use crate::control::{Call, Say};
 use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice, NoPlan};
+use crate::registry::Registry;
 use crate::say;
 use crate::style::{self, Style, neutral};
 use clap::{Args, Subcommand};
@@ -59,22 +62,22 @@ Exit code: 0 when there is a plan, 2 when the manifest is wrong or cannot be rea
 #[derive(Debug, Args)]
 #[command(after_help = DIFF_HELP)]
 pub struct DiffArgs {
-    /// The manifest as it was.
-    #[arg(value_name = "OLD")]
-    pub old: PathBuf,
-    /// The manifest as it is to be.
-    #[arg(value_name = "NEW")]
-    pub new: PathBuf,
+    /// The manifest as it was, and as it is to be. One alone, or none for the `bottle.yaml` of this folder or above: what it would
+    /// change of the bottles of its name that run.
+    #[arg(value_name = "OLD] [NEW", num_args = 0..=2)]
+    pub files: Vec<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 const DIFF_HELP: &str = "\
-Compared is what the manifests mean on this machine, both of them where NEW stands, not how they are written. `!` marks what weakens: more can leave, or
-less is looked at; in doubt it is marked. `*` marks what a running bottle cannot take over: it needs a new start.
+Compared is what the manifests mean on this machine, both of them where NEW stands, not how they are written. `!` marks
+what weakens: more can leave, or less is looked at; in doubt it is marked. `*` marks what a running bottle cannot take
+over: it needs a new start.
 
 Examples:
+  bottle policy diff
   bottle policy diff old.yaml bottle.yaml
   git show HEAD:bottle.yaml > /tmp/old.yaml; bottle policy diff /tmp/old.yaml bottle.yaml
 
@@ -87,7 +90,10 @@ Exit code: 0 when both mean the same, 1 when not, 2 when one of them is wrong or
 pub fn run(args: &PolicyArgs) -> Outcome {
     match &args.command {
         PolicyCommand::Show(args) => show(args),
-        PolicyCommand::Diff(args) => diff_files(args),
+        PolicyCommand::Diff(args) => match args.files.as_slice() {
+            [old, new] => diff_files(old, new, args.json),
+            files => diff_running(files.first().map(PathBuf::as_path), args.json),
+        },
     }
 }
 
@@ -116,12 +122,32 @@ fn wrong(no_plan: NoPlan, json: bool) -> Outcome {
     Err(Failure::from(no_plan).code(check::WRONG))
 }
 
-fn diff_files(args: &DiffArgs) -> Outcome {
-    let plan = |file: &Path| load::load_instead_of(&args.new, file).map(|loaded| loaded.plan);
-    match plan(&args.old).and_then(|old| Ok((old, plan(&args.new)?))) {
-        Ok((old, new)) => told(&[Comparison::of(None, &old, &new)], args.json),
-        Err(no_plan) => wrong(no_plan, args.json),
+fn diff_files(old: &Path, new: &Path, json: bool) -> Outcome {
+    let plan = |file: &Path| load::load_instead_of(new, file).map(|loaded| loaded.plan);
+    match plan(old).and_then(|old| Ok((old, plan(new)?))) {
+        Ok((old, new)) => told(&[Comparison::of(None, &old, &new)], json),
+        Err(no_plan) => wrong(no_plan, json),
     }
+}
+
+/// What they reach is asked of them; what else they are is not compared.
+fn diff_running(file: Option<&Path>, json: bool) -> Outcome {
+    let new = match load::load(&Choice { manifest: file, ..Choice::default() }) {
+        Ok((_, loaded)) => loaded.plan,
+        Err(no_plan) => return wrong(no_plan, json),
+    };
+    let records = Registry::open()?.running()?;
+    let mut running = Vec::new();
+    for record in records.iter().filter(|record| record.name == new.name) {
+        if let Say::Plan(egress) = Line::open(record)?.ask(&Call::Plan)? {
+            running.push((record.slug.clone(), Plan { egress: *egress, ..new.clone() }));
+        }
+    }
+    if running.is_empty() {
+        return Err(Failure::new(format!("no bottle named `{}` runs", new.name))
+            .help("compare two files: `bottle policy diff OLD NEW`"));
+    }
+    against_running(&new, &running, json)
 }
 
 /// What a manifest would change of bottles that run: `running` are their slugs and the plans that they have now. Exit code

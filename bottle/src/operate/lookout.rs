@@ -71,9 +71,10 @@ impl Lookout {
         let end = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&end);
         let mut manifest = manifest.map(Watched::new);
+        let mut was = hub.is_locked();
         let looking = move || {
             while !ended.load(Ordering::Relaxed) {
-                look(&hub, manifest.as_mut(), switch.as_deref());
+                look(&hub, manifest.as_mut(), switch.as_deref(), &mut was);
                 std::thread::park_timeout(EVERY);
             }
         };
@@ -93,10 +94,14 @@ impl Drop for Lookout {
     }
 }
 
-fn look(hub: &Hub, manifest: Option<&mut Watched>, switch: Option<&Path>) {
+/// `was`: how the switch stood at the last look. A bottle that was locked by itself stays so while the switch of all is off,
+/// and none serves while that is on.
+fn look(hub: &Hub, manifest: Option<&mut Watched>, switch: Option<&Path>, was: &mut bool) {
     if let Some(switch) = switch {
         let on = kill_switch::is_on_at(switch);
+        let turned_off = std::mem::replace(was, on) && !on;
         if on != hub.is_locked()
+            && (on || turned_off)
             && let Err(failure) = hub.lock(on, "the kill switch")
         {
             tracing::error!(why = %failure.what, "the kill switch could not be obeyed");

@@ -9,6 +9,9 @@ pub(super) const ALLOWED: Decision = Decision::Allowed;
 pub(super) const DENIED: Decision = Decision::Denied;
 pub(super) const ABORTED: Decision = Decision::Aborted;
 
+/// Policies that are named; of more only the first.
+const POLICIES: usize = 12;
+
 /// A run.
 pub(super) struct Facts<'r> {
     pub(super) bottle: &'r str,
@@ -85,6 +88,17 @@ impl<'r> Facts<'r> {
         let end = if from.date() == to.date() { to.strftime("%T") } else { to.strftime("%F %T") };
         let time = style::duration(Duration::try_from(last.duration_since(first)).unwrap_or_default());
         format!("{} – {end} ({}), {time}", from.strftime("%F %T"), from.strftime("%:z"))
+    }
+
+    /// Hashes of the policies that judged, in the order in which they did.
+    pub(super) fn policies(&self) -> Vec<&'r str> {
+        let mut found: Vec<&str> = Vec::new();
+        for policy in self.exchanges.iter().filter_map(|(_, exchange)| exchange.policy.as_deref()) {
+            if !found.contains(&policy) && found.len() < POLICIES {
+                found.push(policy);
+            }
+        }
+        found
     }
 
     pub(super) fn count(&self, decision: Decision) -> usize {

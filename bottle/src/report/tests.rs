@@ -8,7 +8,6 @@ fn record(seq: u64, time: &str, event: Event) -> Record {
 fn exchange(decision: Decision, text: &str) -> Exchange {
     let some = || Some(text.to_owned());
     Exchange {
-        policy: None,
         id: text.to_owned(),
         decision,
         code: (decision != Decision::Allowed).then(|| text.to_owned()),
@@ -20,6 +19,7 @@ fn exchange(decision: Decision, text: &str) -> Exchange {
         port: Some(443),
         path: some(),
         route: some(),
+        policy: some(),
         credential: some(),
         upstream: some(),
         status: Some(200),
@@ -107,6 +107,7 @@ fn a_page_tells_what_happened() {
         findings: Vec::new(),
         bytes_up: 0,
         bytes_down: 0,
+        policy: Some("0123456789abcdef".to_owned()),
         ..exchange(Decision::Denied, "x")
     };
     let records = [
@@ -121,6 +122,7 @@ fn a_page_tells_what_happened() {
     let html = page(&records, 0);
     for words in [
         "<h1>dev</h1>",
+        "<p>Judged by the policy <code>0123456789abcdef</code></p>",
         ", 30 min</p>",
         "<dt>Denied</dt><dd>2</dd>",
         "<strong>host-not-allowed</strong>",

@@ -1,7 +1,7 @@
 //! From the plan to walls, engine and a running agent. Walls and engine are made at the same time.
 use super::environment::{self, Variables};
 use crate::canary::Planted;
-use crate::engine::{self, Posture, Supplies};
+use crate::engine::{self, Own, Posture, Supplies};
 use crate::failure::{BOTTLE_FAILED, Failure};
 use crate::mcp::inside;
 use crate::style::neutral;
@@ -137,7 +137,8 @@ impl Parts<'_> {
         let supplies = Supplies { canaries: self.canaries, ..Supplies::read(egress)? };
         let unsought = engine::unsought(egress, self.vault, &supplies);
         let (vault, auditor) = (self.vault.clone(), self.auditor.clone());
-        let config = engine::config(egress, supplies, self.slug, vault, ca, auditor, posture)?;
+        let config =
+            engine::config(egress, supplies, vault, Own { slug: self.slug, ca, audit: auditor }, posture)?;
         Ok((runtime, config, unsought))
     }
 }

@@ -1,6 +1,6 @@
 //! The sidecar's side: an engine that is told everything by its launcher, and tells it everything.
 use super::{Briefing, Order, Report, hear, helm, say};
-use crate::engine::{self, Posture};
+use crate::engine::{self, Own, Posture};
 use crate::failure::{Failure, Outcome};
 use audit::{Auditor, Event};
 use credentials::{Fresh, Sources, TokenRef, Vault};
@@ -94,7 +94,13 @@ impl Room {
         let ca_pem = ca.certificate_pem().to_owned();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("egress").build()?;
-        let config = engine::config(&egress, supplies, &slug, vault, ca, auditor.clone(), posture)?;
+        let config = engine::config(
+            &egress,
+            supplies,
+            vault,
+            Own { slug: &slug, ca, audit: auditor.clone() },
+            posture,
+        )?;
         let Ears { listeners, tether } = listen(inner)?;
         let engine = {
             let _on = runtime.enter();

@@ -70,7 +70,7 @@ pub(super) fn act(path: &str, bytes: &[u8], roster: &dyn Roster) -> Said {
     let done = match path {
         "/answer" => read(bytes).and_then(|wanted| answer(wanted, roster)),
         "/lock" => read(bytes).and_then(|wanted| lock(&wanted, roster)),
-        "/reload" => read(bytes).and_then(|wanted: Which| reload(&wanted.bottle, roster)),
+        "/reload" => read(bytes).and_then(|wanted| reload(&wanted, roster)),
         _ => read(bytes).and_then(|wanted: Which| routes(&wanted.bottle, roster)),
     };
     done.map_or_else(Said::from, Said::done)
@@ -79,6 +79,16 @@ pub(super) fn act(path: &str, bytes: &[u8], roster: &dyn Roster) -> Said {
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Not> {
     serde_json::from_slice(bytes)
         .map_err(|error| Not::Understood(format!("this cannot be understood: {error}")))
+}
+
+/// Another reading of the manifest.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Again {
+    bottle: String,
+    /// The operator has looked at the file, which the agent could have written.
+    #[serde(default)]
+    looked: bool,
 }
 
 #[derive(Deserialize)]
@@ -117,19 +127,27 @@ enum Verdict {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Narrowed {
+    /// More than was asked for is meant.
+    #[serde(default)]
+    wider: bool,
     methods: Option<Vec<Method>>,
     paths: Option<Vec<PathPattern>>,
 }
 
 impl Narrowed {
     fn of(self, petition: &Petition) -> Result<Proposal, Not> {
-        let Narrowed { methods, paths } = self;
+        let Narrowed { wider, methods, paths } = self;
         if methods.as_ref().is_some_and(Vec::is_empty) || paths.as_ref().is_some_and(Vec::is_empty) {
             return Err(Not::Understood(
                 "without a method, or without a path, nothing would be allowed".to_owned(),
             ));
         }
-        Ok(Proposal { methods, paths, ..petition.proposal.clone() })
+        let chosen = Proposal { methods, paths, ..petition.proposal.clone() };
+        if !wider && !chosen.is_within(&petition.proposal) {
+            let more = format!("`{chosen}` is more than was asked for; say that you mean it");
+            return Err(Not::Understood(more));
+        }
+        Ok(chosen)
     }
 }
 
@@ -189,14 +207,25 @@ struct Lock {
     on: bool,
 }
 
-/// One that cannot be told does not keep the others from being told; that is an error all the same, and says who was.
+/// Of all: the switch first, so that who hangs or is just starting finds it. One that cannot be told does not keep the others
+/// from being told; that is an error all the same, and says who was.
 fn lock(wanted: &Lock, roster: &dyn Roster) -> Result<Value, Not> {
     let all = match &wanted.bottle {
+        Some(_) if !wanted.on && roster.is_switched() => {
+            let all = Failure::new("the kill switch of all bottles is on");
+            return Err(all.help("turn that off, at the top or with `bottle kill-switch off`").into());
+        }
         Some(slug) => vec![find(slug, roster)?],
         None => roster.running()?,
     };
+    let switched = if wanted.bottle.is_none() { roster.switch(wanted.on) } else { Ok(()) };
+    if !wanted.on {
+        // As long as it stands there, bottles refuse whatever they are told.
+        switched.clone()?;
+    }
     let call = Call::Lock { on: wanted.on, from: FROM.to_owned() };
     let (mut said, mut failed) = (Vec::new(), Vec::new());
+    failed.extend(switched.err().map(|failure| failure.what));
     for found in &all {
         match ask(found, &call) {
             Ok(Say::Done { what, .. }) => said.push(what),
@@ -205,7 +234,8 @@ fn lock(wanted: &Lock, roster: &dyn Roster) -> Result<Value, Not> {
         }
     }
     if failed.is_empty() {
-        return Ok(json!({ "what": said.join("; ") }));
+        let nobody = "the kill switch is turned; no bottle runs".to_owned();
+        return Ok(json!({ "what": if said.is_empty() { nobody } else { said.join("; ") } }));
     }
     let help =
         if said.is_empty() { "no bottle was told".to_owned() } else { format!("done: {}", said.join("; ")) };
@@ -213,7 +243,8 @@ fn lock(wanted: &Lock, roster: &dyn Roster) -> Result<Value, Not> {
 }
 
 /// Watches meanwhile: what changed is told apart from what people should know besides.
-fn reload(slug: &str, roster: &dyn Roster) -> Result<Value, Not> {
+fn reload(again: &Again, roster: &dyn Roster) -> Result<Value, Not> {
+    let slug = again.bottle.as_str();
     let found = find(slug, roster)?;
     let mut line = Line::to(&found.socket, slug)?;
     line.speaker()?.set_read_timeout(Some(RELOAD)).map_err(Failure::from)?;
@@ -223,7 +254,7 @@ fn reload(slug: &str, roster: &dyn Roster) -> Result<Value, Not> {
     if !watches {
         return Err(odd(&found).into());
     }
-    line.say(&Call::Reload { looked: false, from: FROM.to_owned() })?;
+    line.say(&Call::Reload { looked: again.looked, from: FROM.to_owned() })?;
     let mut changed: Option<Vec<String>> = None;
     let mut done: Option<(String, Vec<String>)> = None;
     loop {

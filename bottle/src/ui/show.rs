@@ -1,5 +1,5 @@
 //! What pages are told: what control sockets say, with every text in it neutralised, whoever it came from.
-use crate::control::Say;
+use crate::control::{Say, describe};
 use egress::desk::{Petition, State};
 use serde_json::{Map, Value, json};
 
@@ -31,6 +31,8 @@ pub(super) fn petition(petition: &Petition) -> Value {
     if let Value::Object(fields) = &mut value {
         fields.insert("shows".to_owned(), petition.proposal.to_string().into());
         fields.insert("became".to_owned(), became(&petition.state).into());
+        let is_international = describe::is_international(&petition.proposal.host.to_string());
+        fields.insert("international".to_owned(), is_international.into());
     }
     value
 }

@@ -111,7 +111,6 @@ impl App {
                 }
                 None
             }
-            Event::Resize(..) => Some(Action::Redraw),
             _ => None,
         }
     }

@@ -5,16 +5,30 @@ use crate::control::{Say, Seen, Snapshot, describe};
 use crate::failure::Failure;
 use crate::style::neutral;
 use egress::desk::Petition;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use std::collections::HashMap;
 use std::io::{ErrorKind, Write};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+/// How often it is looked whether somebody reads still.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Until nobody reads any more.
 pub(super) fn run(heard: &Receiver<News>) -> Result<(), Failure> {
     let mut told = Told::default();
     let mut out = std::io::stdout();
-    for news in heard {
-        for line in told.lines(news, jiff::Timestamp::now()) {
+    loop {
+        let lines = match heard.recv_timeout(INTERVAL) {
+            Ok(news) => told.lines(news, jiff::Timestamp::now()),
+            Err(RecvTimeoutError::Timeout) => vec![],
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        };
+        // Where nothing happens nothing is written, and who reads no more would not be noticed.
+        if is_closed(&out) {
+            return Ok(());
+        }
+        for line in lines {
             match writeln!(out, "{line}").and_then(|()| out.flush()) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
                 Err(error) => return Err(Failure::new(format!("cannot write to standard output: {error}"))),
@@ -22,7 +36,13 @@ pub(super) fn run(heard: &Receiver<News>) -> Result<(), Failure> {
             }
         }
     }
-    Ok(())
+}
+
+/// Whether the other end of a pipe or a terminal is gone.
+fn is_closed(out: &std::io::Stdout) -> bool {
+    let mut watched = [PollFd::new(out, PollFlags::empty())];
+    let looked = rustix::event::poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    looked.is_ok() && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
 }
 
 /// What was told already.

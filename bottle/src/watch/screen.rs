@@ -37,9 +37,11 @@ impl Screen {
         self.terminal.draw(draw).map(drop).map_err(|error| failed(&error))
     }
 
-    /// Draws everything anew with the next frame.
+    /// Draws everything anew with the next frame. The library's own `clear` asks the terminal where its cursor is, and waits for
+    /// an answer that not every terminal gives.
     pub(super) fn renew(&mut self) -> Result<(), Failure> {
-        self.terminal.clear().map_err(|error| failed(&error))
+        let renewed = self.terminal.size().and_then(|size| self.terminal.resize(size.into()));
+        renewed.map_err(|error| failed(&error))
     }
 
     /// Gives it to the shell and stops; afterwards it is taken anew.

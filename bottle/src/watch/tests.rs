@@ -1,5 +1,6 @@
 //! The view on a terminal of our own: what keys do, what is drawn, and what agents cannot do to either.
 mod attacks;
+mod frames;
 
 use super::app::{Action, App, Key, Now, Pane};
 use super::draw::draw;
@@ -16,7 +17,6 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{Event as Typed, KeyCode, KeyEvent, KeyModifiers};
-use ratatui::style::Color;
 use std::time::{Duration, Instant};
 
 const LOOK: Look = Look { colour: true, unicode: true };
@@ -349,66 +349,4 @@ fn what_was_missed_is_filled_in_and_nothing_is_told_twice() {
     view.hear(News::Said(1, Say::Snapshot(Box::new(again))));
     let told: Vec<&str> = view.app.world.rows.iter().map(|row| row.line.as_str()).collect();
     assert_eq!(told, ["step-1", "step-2", "step-3"]);
-}
-
-#[test]
-fn every_size_is_drawn() {
-    for (width, height) in
-        [(1, 1), (10, 3), (39, 9), (40, 10), (80, 24), (120, 32), (200, 60), (300, 20), (40, 100)]
-    {
-        let mut view = View::new(width, height);
-        view.bottle(1, "a-bottle-with-a-long-name", &[asks("k3m9px")]);
-        view.hear(seen(exchange(Decision::Denied, "/x")));
-        for pane in ['1', '2', '3', '4'] {
-            view.press(pane);
-            view.draw();
-            for open in [
-                KeyCode::Enter,
-                KeyCode::Char('a'),
-                KeyCode::Char('n'),
-                KeyCode::Char('?'),
-                KeyCode::Char('K'),
-            ] {
-                view.code(open);
-                view.code(KeyCode::Down);
-                view.draw();
-                view.code(KeyCode::Esc);
-            }
-        }
-    }
-}
-
-#[test]
-fn eighty_by_twenty_four_has_all_that_is_needed_to_answer() {
-    let long = "because ".repeat(60);
-    let mut view = View::with(&[petition(
-        "k3m9px",
-        "POST",
-        &format!("https://api.example/{}", "x/".repeat(200)),
-        &long,
-    )]);
-    for (key, needed) in [('a', "o once"), ('n', "Enter refuse")] {
-        view.press(key);
-        let text = view.text();
-        for part in [needed, "k3m9px", "bottle dev", "asks for", "the agent says"] {
-            assert!(text.contains(part), "{part}:\n{text}");
-        }
-        view.code(KeyCode::Esc);
-    }
-}
-
-#[test]
-fn no_colour_and_no_unicode_where_there_is_none() {
-    let mut view = View::with(&[asks("k3m9px")]);
-    view.hear(seen(exchange(Decision::Denied, "/x")));
-    let coloured =
-        |view: &View| view.terminal.backend().buffer().content.iter().any(|cell| cell.fg != Color::Reset);
-    view.draw();
-    assert!(coloured(&view));
-    view.look = Look { colour: false, unicode: false };
-    for pane in ['1', '3', '4'] {
-        view.press(pane);
-        let text = view.text();
-        assert!(!coloured(&view) && text.is_ascii(), "{text}");
-    }
 }

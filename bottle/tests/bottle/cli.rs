@@ -78,14 +78,6 @@ fn errors_have_one_shape() {
     assert!(ran.err.starts_with("bottle: error: `nowhere` is neither"), "{}", ran.err);
 }
 
-#[test]
-fn words_of_later_issues_are_not_there() {
-    let stage = Stage::new(None);
-    for command in ["watch", "allow", "refuse", "mcp"] {
-        stage.run(&[command]).ended_with(2);
-    }
-}
-
 /// A pipe whose reader has gone.
 fn nobody() -> Stdio {
     let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -212,7 +212,8 @@ fn a_person_answers_by_key_and_gets_the_terminal_back() {
     let view = || Person::start(&stage, &[binary().to_str().expect("text"), "watch"]);
     let mut person = view();
     person.sees("\u{1b}[?1049h");
-    person.sees("1 bottle");
+    person.sees("Requests");
+    std::thread::sleep(Duration::from_millis(1500));
     assert!(person.is_raw());
     stage.write("go", "");
     person.sees("GET http://open.test/one");
@@ -234,8 +235,8 @@ fn a_person_answers_by_key_and_gets_the_terminal_back() {
         person.sees("bottle watch");
         let master = rustix::io::dup(&person.master).expect("duplicated");
         if let Some(signal) = signal {
-            let watch = Stage::child_of(person.child.id());
-            rustix::process::kill_process(watch, signal).expect("signalled");
+            let watch = i32::try_from(person.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+            rustix::process::kill_process(watch.expect("a pid"), signal).expect("signalled");
         }
         key.into_iter().for_each(|key| person.types(key));
         let last = person.ends_with(code);
@@ -269,10 +270,9 @@ fn a_terminal_that_hangs_up_ends_the_view() {
     let stage = Stage::ordinary();
     let mut person = Person::start(&stage, &[binary().to_str().expect("text"), "watch"]);
     person.sees("no agent asks for anything");
-    let watch = Stage::child_of(person.child.id());
     let other = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).expect("a descriptor");
     drop(std::mem::replace(&mut person.master, other));
-    eventually("its end", || rustix::process::test_kill_process(watch).is_err());
+    eventually("its end", || person.child.try_wait().expect("waited").is_some());
 }
 
 #[test]
@@ -287,4 +287,42 @@ fn who_reads_no_more_ends_the_plain_view() {
         said.contains("dev  bottle   runs: sleep 1000") || said.contains("dev  bottle   runs: sh"),
         "{said}"
     );
+}
+
+/// A rename on this machine takes the mount away that protects the file inside: whoever writes it then may be the agent.
+#[test]
+fn a_manifest_that_was_replaced_is_read_once_the_operator_has_looked() {
+    as_every_user(|stage| {
+        held(stage, "  routes: [{ host: one.test, scheme: http }]");
+        let script = "while [ ! -e go ]; do sleep 0.05; done; echo '# by the agent' >> bottle.yaml; echo $? > wrote; sleep 30";
+        let launcher = stage.start("dev", script);
+        let file = stage.path("work/bottle.yaml");
+        let text = std::fs::read_to_string(&file).expect("read");
+        let more = text.replace(
+            "one.test, scheme: http }",
+            "one.test, scheme: http }, { host: two.test, scheme: http }",
+        );
+        // In place: the agent cannot have done that, and it is in force.
+        std::fs::write(&file, &more).expect("written");
+        let differ = stage.run(&["policy", "diff"]);
+        assert!(differ.code == Some(0) || differ.out.contains("two.test"), "{differ:?}");
+        eventually("the change to be seen", || stage.run(&["logs", "dev"]).out.contains("policy-changed"));
+        assert_eq!(stage.run(&["policy", "diff"]).ended_with(0).out.matches("nothing changes").count(), 1);
+        // Replaced, as many editors do.
+        let new = stage.write("bottle.yaml.new", &text);
+        std::fs::rename(new, &file).expect("replaced");
+        stage.write("go", "");
+        eventually("the agent to have tried", || stage.path("work/wrote").exists());
+        let refused = stage.run(&["reload", "dev"]).ended_with(125);
+        assert!(
+            refused.err.contains("the agent could have written") && refused.err.contains("--looked"),
+            "{refused:?}"
+        );
+        let differ = stage.run(&["policy", "diff"]).ended_with(1);
+        assert!(differ.out.contains("two.test"), "{differ:?}");
+        stage.run(&["reload", "dev", "--looked"]).ended_with(0);
+        stage.run(&["policy", "diff"]).ended_with(0);
+        launcher.signal(Signal::TERM);
+        launcher.end();
+    });
 }

@@ -156,15 +156,6 @@ impl Stage {
         self.run(&["ps", "--quiet"]).out.lines().map(str::to_owned).collect()
     }
 
-    /// The process that another one started.
-    #[allow(dead_code)] // the tests of the command alone
-    pub(crate) fn child_of(pid: u32) -> rustix::process::Pid {
-        let children = format!("/proc/{pid}/task/{pid}/children");
-        let first = || fs::read_to_string(&children).ok()?.split_whitespace().next()?.parse().ok();
-        eventually("a child", || first().is_some());
-        rustix::process::Pid::from_raw(first().expect("there")).expect("a pid")
-    }
-
     /// Processes of this machine whose command line names a word.
     pub(crate) fn processes_with(word: &str) -> Vec<String> {
         let entries = fs::read_dir("/proc").expect("/proc").flatten();

@@ -116,7 +116,7 @@ fn reloaded(ground: Ground) {
     });
     scene.stage.write("less", "");
     assert!(said(&scene, "three").contains("code=path-not-allowed"), "{}", said(&scene, "three"));
-    // What is wrong changes nothing; what the agent could have written is not read.
+    // What is wrong changes nothing.
     rewrite(&scene, |text| text.replace("egress:", "egres:"));
     let told = scene.stage.run(&["reload", &scene.name]);
     assert!(told.code != Some(0) && told.err.contains("egres"), "{told:?}");

@@ -123,6 +123,10 @@ fn a_request_is_narrowed_and_carries_a_credential_when_told() {
     browser.type_text("get");
     browser.until("!document.querySelector('#dialog .warning').hidden");
     browser.eval("document.getElementById('span').value = '15'");
+    browser.click("#dialog-actions [type=submit]");
+    browser.until("document.getElementById('dialog-error').textContent.includes('more than was asked for')");
+    assert!(played.answers().is_empty(), "it must be said");
+    browser.click("#wider");
     browser.picture("narrow");
     browser.click("#dialog-actions [type=submit]");
     soon("answered", || !played.answers().is_empty());

@@ -59,7 +59,7 @@ fn each_answer_arrives_as_it_was_given() {
     assert!(left > SignedDuration::from_mins(59) && left <= SignedDuration::from_mins(60), "{left:?}");
 
     played.ask("aaa114", "POST", URL, "");
-    let narrowed = json!({ "methods": ["GET", "HEAD"], "paths": ["/v1/users/*"] });
+    let narrowed = json!({ "wider": true, "methods": ["GET", "HEAD"], "paths": ["/v1/users/*"] });
     answer(&page, "aaa114", json!({ "verdict": "bottle", "narrowed": narrowed }));
     assert_eq!(allowed(&played).1.as_deref(), Some("GET|HEAD https://api.example.com/v1/users/*"));
 
@@ -92,6 +92,9 @@ fn what_cannot_be_understood_changes_nothing() {
         json!({ "verdict": "once", "narrowed": { "methods": [], "paths": null } }),
         json!({ "verdict": "once", "narrowed": { "methods": null, "paths": ["no slash"] } }),
         json!({ "verdict": "once", "span": "always" }),
+        json!({ "verdict": "once", "narrowed": { "methods": ["GET", "POST"], "paths": ["/v1/users"] } }),
+        json!({ "verdict": "once", "narrowed": { "methods": ["GET"], "paths": ["/v1/*"] } }),
+        json!({ "verdict": "once", "narrowed": { "methods": null, "paths": null } }),
     ] {
         let (status, said) = answer(&page, "aaa111", odd.clone());
         assert!(status == 400 && said["what"].is_string(), "{odd}: {status} {said}");
@@ -135,11 +138,16 @@ fn the_kill_switch_is_one_bottles_or_everybodys() {
     };
     assert_eq!(page.post("/lock", "{\"bottle\":\"dev\",\"on\":true}").status, 200);
     assert_eq!((locks(&played), locks(&other)), (vec![true], vec![]));
+    assert!(!stage.is_switched(), "one bottle's is no other's, nor of those to come");
     assert_eq!(page.post("/lock", "{\"on\":true}").status, 200);
     assert_eq!((locks(&played), locks(&other)), (vec![true, true], vec![true]));
+    assert!(stage.is_switched(), "bottles that start later find it on");
+    let one = page.post("/lock", "{\"bottle\":\"dev\",\"on\":false}");
+    assert_eq!((one.status, locks(&played)), (422, vec![true, true]), "none serves while it is on");
     drop(played);
     let half = page.post("/lock", "{\"on\":false}");
     assert_eq!((half.status, locks(&other)), (422, vec![true, false]), "one is gone, the other was told");
+    assert!(!stage.is_switched());
     assert!(half.json()["what"].as_str().expect("a sentence").contains("dev"), "{}", half.body);
     assert_eq!(page.post("/lock", "{\"bottle\":\"dev\"}").status, 400, "on or off must be said");
 }
@@ -160,7 +168,20 @@ fn a_reload_shows_what_changed_and_what_is_weaker() {
     assert_eq!(wrong.json()["help"], "did you mean `host`?");
     let nothing = page.post("/reload", "{\"bottle\":\"dev\"}").json();
     assert_eq!((&nothing["changes"], &nothing["warnings"]), (&json!([]), &json!([])));
-    assert!(played.book.reloads.lock().expect("not poisoned").iter().all(|by| by.ends_with(", bottle ui")));
+    assert!(
+        played
+            .book
+            .reloads
+            .lock()
+            .expect("not poisoned")
+            .iter()
+            .all(|(by, looked)| by.ends_with(", bottle ui") && !looked)
+    );
+    page.post("/reload", "{\"bottle\":\"dev\",\"looked\":true}");
+    assert!(
+        played.book.reloads.lock().expect("not poisoned").last().expect("reloaded").1,
+        "only when it was said"
+    );
 }
 
 #[test]

@@ -23,11 +23,20 @@ pub(crate) struct Stage {
 
 /// Those that are there; every test's own.
 #[derive(Default)]
-struct Listed(Mutex<Vec<Found>>);
+struct Listed(Mutex<Vec<Found>>, Mutex<bool>);
 
 impl Roster for Listed {
     fn running(&self) -> Result<Vec<Found>, Failure> {
         Ok(self.0.lock().expect("not poisoned").clone())
+    }
+
+    fn is_switched(&self) -> bool {
+        *self.1.lock().expect("not poisoned")
+    }
+
+    fn switch(&self, on: bool) -> Result<(), Failure> {
+        *self.1.lock().expect("not poisoned") = on;
+        Ok(())
     }
 }
 
@@ -51,12 +60,15 @@ pub(crate) struct Engine {
     pub(crate) live: Mutex<Vec<Live>>,
 }
 
+/// Changes and notes of a reload, or why there is none.
+type Outcome = Result<(Vec<String>, Vec<String>), Failure>;
+
 /// The manifest: what a reload says, and what was written into it.
 #[derive(Default)]
 pub(crate) struct Book {
-    pub(crate) next: Mutex<Option<Result<(Vec<String>, Vec<String>), Failure>>>,
+    pub(crate) next: Mutex<Option<Outcome>>,
     pub(crate) kept: Mutex<Vec<(String, String)>>,
-    pub(crate) reloads: Mutex<Vec<String>>,
+    pub(crate) reloads: Mutex<Vec<(String, bool)>>,
 }
 
 impl Steer for Engine {
@@ -97,8 +109,8 @@ impl Steer for Engine {
 }
 
 impl Keeper for Book {
-    fn reload(&self, by: &str, _looked: bool) -> Result<Reloaded, Failure> {
-        self.reloads.lock().expect("not poisoned").push(by.into());
+    fn reload(&self, by: &str, looked: bool) -> Result<Reloaded, Failure> {
+        self.reloads.lock().expect("not poisoned").push((by.into(), looked));
         let next =
             self.next.lock().expect("not poisoned").take().unwrap_or_else(|| Ok((Vec::new(), Vec::new())));
         next.map(|(changes, notes)| Reloaded { hash: "9f8e7d6c5b4a".into(), plan: plan(), changes, notes })
@@ -154,6 +166,11 @@ impl Stage {
         listed.push(Found { slug: slug.into(), socket });
         listed.sort_by(|one, other| one.slug.cmp(&other.slug));
         Played { slug: slug.into(), hub, engine, book, _served: served }
+    }
+
+    /// Whether the kill switch of all bottles is on.
+    pub(crate) fn is_switched(&self) -> bool {
+        self.roster.is_switched()
     }
 
     /// It ends as launchers end: it says so, then its record goes.

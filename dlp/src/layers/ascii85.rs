@@ -2,6 +2,7 @@
 //!
 //! Where five groups in a row are text, they are decoded.
 mod kinds;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use kinds::{
     are_firsts_of_adobe, are_firsts_of_rfc_1924, are_firsts_of_zero_mq, are_of_adobe, are_of_rfc_1924,
     are_of_zero_mq,
 };
+pub(super) use room::has_room;
 use std::ops::Range;
 
 pub(super) struct Alphabet {
@@ -148,17 +150,21 @@ impl Alphabet {
     #[inline(always)]
     fn may_begin_by(&self, letters: &[u8], firsts: impl Kind, known: impl Kind) -> bool {
         let mut places = (0..(letters.len() + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST);
-        places.any(|begin| self.begins_by(letters, begin, &firsts, &known) != 0)
+        places.any(|begin| self.begins_by(letters, begin, firsts, known) != 0)
     }
 
     /// Where that is so in this block, as far as the groups stand there whole: the first place at least.
     #[inline(always)]
     fn begins_by(&self, text: &[u8], begin: usize, firsts: impl Kind, known: impl Kind) -> u64 {
-        let first = bits_at(text, begin, &firsts);
+        let first = bits_at(text, begin, firsts);
         let mut starts =
             first & first >> GROUP & first >> (2 * GROUP) & first >> (3 * GROUP) & first >> (4 * GROUP);
         if starts != 0 {
-            starts &= long_runs(bits_at(text, begin, &known), LEAST);
+            starts &= long_runs(bits_at(text, begin, known), LEAST);
+        }
+        if starts != 0 {
+            let ends = self.end_in_ascii(text, begin);
+            starts &= ends & ends >> GROUP & ends >> (2 * GROUP) & ends >> (3 * GROUP) & ends >> (4 * GROUP);
         }
         while starts != 0 {
             let at = begin + starts.trailing_zeros() as usize;
@@ -174,9 +180,9 @@ impl Alphabet {
     /// Runs of letters that are long enough.
     fn each_run(&self, text: &[u8], region: Range<usize>, show: impl FnMut(Range<usize>)) {
         match self.whose {
-            Whose::Adobe => Runs::new(text, region, LEAST, are_of_adobe).for_each(show),
-            Whose::Rfc1924 => Runs::new(text, region, LEAST, are_of_rfc_1924).for_each(show),
-            Whose::ZeroMq => Runs::new(text, region, LEAST, are_of_zero_mq).for_each(show),
+            Whose::Adobe => Runs::<_, LEAST>::new(text, region, are_of_adobe).for_each(show),
+            Whose::Rfc1924 => Runs::<_, LEAST>::new(text, region, are_of_rfc_1924).for_each(show),
+            Whose::ZeroMq => Runs::<_, LEAST>::new(text, region, are_of_zero_mq).for_each(show),
         }
     }
 

@@ -4,12 +4,14 @@
 //! alignments at once, many letters at a time: the upper bits of the three bytes of a group are single bits of its first
 //! three letters.
 mod base64;
+mod gate;
 
 use super::Layer;
 use super::reading::{Map, Reading, Spelled};
 use crate::alphabets::{self, values};
 use crate::blocks::{self, Kind, Runs, between, bits_at};
 use base64::in_base64;
+use gate::{WORD_MOST, may_be_text};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -89,6 +91,12 @@ const fn table(letters: &[u8]) -> [bool; 256] {
 
 /// Every reading of a run of letters. `open`: more letters may follow.
 pub(super) fn each(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
+    if run.len() > WORD_MOST || may_be_text(text, &run) {
+        each_within(text, run, open, show);
+    }
+}
+
+fn each_within(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
     let letters = &text[run.clone()];
     let mut base64 = Stretches::new(&BASE64, letters, run.start, open);
     in_base64(letters, |at| base64.from(at, show));
@@ -123,10 +131,10 @@ fn parts(
     open: bool,
     show: &mut dyn FnMut(Reading),
 ) {
-    for part in Runs::new(text, run.clone(), LEAST, letters) {
+    for part in Runs::<_, LEAST>::new(text, run.clone(), letters) {
         let open = open && part.end == run.end;
         let mut stretches = Stretches::new(code, &text[part.clone()], part.start, open);
-        code.likely(text, &part, &firsts, |at| stretches.from(at - part.start, show));
+        code.likely(text, &part, firsts, |at| stretches.from(at - part.start, show));
     }
 }
 
@@ -139,7 +147,7 @@ impl Code {
     fn likely(&self, text: &[u8], part: &Range<usize>, firsts: impl Kind, mut show: impl FnMut(usize)) {
         let whole = self.group * self.groups_least;
         for begin in part.clone().step_by(BITS - whole) {
-            let first = bits_at(text, begin, &firsts);
+            let first = bits_at(text, begin, firsts);
             let mut starts =
                 (1..self.groups_least).fold(first, |all, group| all & first >> (group * self.group));
             // As many as have all of their groups in the part, up to the next block.

@@ -67,12 +67,17 @@ impl Format {
         if open { &source[..self.whole(source)] } else { source }
     }
 
-    /// Where something is escaped that need not be: quotes and line breaks are, in every text.
-    pub(super) fn escapes(self, source: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
-        let mut from = 0;
+    /// Where something is escaped that need not be: quotes and line breaks are, in every text. Those that begin in this part, at
+    /// whose beginning no escape goes on.
+    pub(super) fn escapes(
+        self,
+        source: &[u8],
+        part: Range<usize>,
+    ) -> impl Iterator<Item = Range<usize>> + '_ {
+        let mut from = part.start;
         std::iter::from_fn(move || {
             loop {
-                let at = self.next_sign(source, from)?;
+                let at = self.next_sign(&source[..part.end], from)?;
                 let (byte, length) = self.token(&source[at..]);
                 from = at + length;
                 let common = self == Format::Json && length == 2 && byte != Some(b'\\');
@@ -104,7 +109,7 @@ impl Format {
     }
 
     fn next_sign(self, source: &[u8], from: usize) -> Option<usize> {
-        let rest = &source[from..];
+        let rest = source.get(from..)?;
         let at = match self {
             Format::Json => memchr::memchr(b'\\', rest),
             Format::Percent => memchr::memchr(b'%', rest),

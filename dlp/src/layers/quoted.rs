@@ -1,16 +1,19 @@
 //! Quoted-printable (RFC 2045): `=41` for a byte, and an equals sign at the end of a line that goes on.
 use super::Layer;
 use super::reading::{Map, Reading};
-use crate::blocks::{self, between, is};
+use crate::blocks::{BLOCK, Bits, bits_at, is};
+use crate::masks::Masks;
 use std::ops::Range;
 use wide::u8x16;
 
 /// Escapes that belong together stand at most so many bytes apart: a line of mail has 76.
 const NEAR: usize = 80;
 
-/// Every reading of these bytes.
-pub(super) fn each(bytes: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
-    let mut escapes = each_sign(bytes).filter_map(|at| escape(bytes, at)).peekable();
+/// Every reading of these bytes, of which these are the masks.
+pub(super) fn each(bytes: &[u8], masks: &Masks, last: bool, show: &mut dyn FnMut(Reading)) {
+    let mut escapes = Vec::new();
+    each_sign(bytes, masks, |at| escapes.extend(escape(bytes, at)));
+    let mut escapes = escapes.into_iter().peekable();
     while let Some(first) = escapes.next() {
         let (begin, mut end) = (first.start, first.end);
         let mut sure = first.sure;
@@ -26,16 +29,32 @@ pub(super) fn each(bytes: &[u8], last: bool, show: &mut dyn FnMut(Reading)) {
     }
 }
 
-/// Equals signs with something behind that may be the rest of an escape.
-fn each_sign(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    blocks::each_before(bytes, |part| is(part, b'='), go_on)
+/// Equals signs with something behind that may be the rest of an escape. What stands behind most of them in programs is told for a
+/// whole block.
+fn each_sign(bytes: &[u8], masks: &Masks, mut show: impl FnMut(usize)) {
+    for (number, block) in masks.blocks().iter().enumerate() {
+        if block.equals == 0 {
+            continue;
+        }
+        let begin = number * BLOCK;
+        for at in Bits(block.equals & !bits_at(bytes, begin + 1, are_common)) {
+            if bytes.get(begin + at + 1).is_some_and(|next| goes_on(*next)) {
+                show(begin + at);
+            }
+        }
+    }
+}
+
+/// Blanks, quotes, and the second sign of a comparison.
+#[inline(always)]
+fn are_common(bytes: u8x16) -> u8x16 {
+    is(bytes, b' ') | is(bytes, b'=') | is(bytes, b'>') | is(bytes, b'"')
 }
 
 /// Hexadecimal digits, line breaks, and the signs of what escapes those.
 #[inline(always)]
-fn go_on(bytes: u8x16) -> u8x16 {
-    let digits = between(bytes, b'0', b'9') | between(bytes | u8x16::splat(0x20), b'a', b'f');
-    digits | is(bytes, b'\n') | is(bytes, b'\r') | is(bytes, b'\\') | is(bytes, b'%')
+fn goes_on(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || matches!(byte, b'\n' | b'\r' | b'\\' | b'%')
 }
 
 struct Escape {

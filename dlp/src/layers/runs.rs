@@ -1,6 +1,7 @@
 //! Where something encoded may stand.
 use super::ascii85;
-use crate::blocks::{self, BLOCK, Runs, are_letters, at_most, bits_at, is, long_runs};
+use crate::blocks::{self, BLOCK, Runs, are_letters, at_most, is, run_ends};
+use crate::masks::{Block, Masks};
 use std::ops::Range;
 use wide::u8x16;
 
@@ -18,7 +19,13 @@ fn are_visible(bytes: u8x16) -> u8x16 {
 
 /// Runs of letters of base64 (and base32 and base16 too).
 pub(super) fn letters(text: &[u8], within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    Runs::new(text, within, LETTERS_LEAST, are_letters)
+    Runs::<_, LETTERS_LEAST>::new(text, within, are_letters)
+}
+
+/// Those that are no ascii85.
+pub(super) fn many_letters(text: &[u8], within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let within = if within.len() < SURELY_LETTERS { within.end..within.end } else { within };
+    Runs::<_, SURELY_LETTERS>::new(text, within, are_letters)
 }
 
 /// The letters right before this place, if they may be a token of their own.
@@ -39,57 +46,107 @@ pub(super) fn are_all_letters(text: &[u8], part: Range<usize>) -> bool {
     blocks::are_all(text, part, are_letters)
 }
 
+#[cfg(test)]
 /// Stretches without blanks and control characters, where anything encoded stands.
 pub(super) fn visible(text: &[u8], within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    Runs::new(text, within, LETTERS_LEAST, are_visible)
+    Runs::<_, LETTERS_LEAST>::new(text, within, are_visible)
 }
 
-/// Of [`visible`], those that hold [`letters`], or a place where ascii85 may begin: what is decoded at all. Both are looked for
-/// where so much is visible that there is room for them, before anything is asked about a stretch.
-pub(super) fn promising(text: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
-    let (mut at, mut done) = (0, 0);
+/// Of [`visible`], those that hold [`letters`], or a place where ascii85 may begin: what is decoded at all. A run of letters is known
+/// where it became long enough, and ascii85 is asked for only where enough is visible in a row.
+pub(super) fn promising<'a>(text: &'a [u8], masks: &'a Masks) -> impl Iterator<Item = Range<usize>> + 'a {
+    let (mut at, mut done) = (0_usize, 0_usize);
+    let mut before = Block::default();
     std::iter::from_fn(move || {
         while at < text.len() {
-            let begins = begin_in(text, at);
-            if begins != 0 {
-                let begin = at + begins.trailing_zeros() as usize;
-                let region = around(text, begin..begin, done);
-                (at, done) = (region.end, region.end);
+            // What was given out already ends with something that is not visible, or with the text.
+            let here = without(masks.at(at), done.saturating_sub(at));
+            if let Some(place) = first_place(before, here, text, at, done) {
+                let region = around(text, place..place, done);
+                done = region.end;
+                let next = done / BLOCK * BLOCK;
+                if next > at {
+                    (at, before) = (next, Block::default());
+                }
                 return Some(region);
             }
-            at += BLOCK + 1 - ascii85::LEAST;
+            (at, before) = (at + BLOCK, here);
         }
         None
     })
 }
 
-/// Where anything begins that may be decoded, in this block, as far as all of it stands there.
+/// Without its first bytes, so many of them.
 #[inline(always)]
-fn begin_in(text: &[u8], at: usize) -> u64 {
-    let room = long_runs(bits_at(text, at, are_visible), LETTERS_LEAST);
-    if room == 0 {
-        return 0;
+fn without(block: Block, first: usize) -> Block {
+    let kept = if first < BLOCK { u64::MAX << first } else { 0 };
+    Block { letters: block.letters & kept, visible: block.visible & kept, ..block }
+}
+
+/// The first place in something that is decoded, of what ends in this block or goes on behind it.
+#[inline(always)]
+fn first_place(before: Block, here: Block, text: &[u8], at: usize, done: usize) -> Option<usize> {
+    let letters = run_ends(before.letters, here.letters, LETTERS_LEAST);
+    let room = run_ends(before.visible, here.visible, ascii85::LEAST);
+    if letters | room == 0 {
+        return None;
     }
-    let letters = long_runs(bits_at(text, at, are_letters), LETTERS_LEAST);
-    if letters != 0 { letters } else { ascii85::begins(text, at) }
+    let first = room.trailing_zeros();
+    let long = letters.trailing_zeros();
+    // What is visible up to the letters is one stretch with them, whatever else it holds.
+    if letters != 0 && (long <= first || (here.visible >> first).trailing_ones() >= long - first) {
+        return Some(at + long as usize);
+    }
+    // Where what is visible became long enough ascii85 has its first groups.
+    let last = BLOCK - 1 - room.leading_zeros() as usize;
+    let begin = |place: usize| (at + place + 1).saturating_sub(ascii85::LEAST).max(done);
+    let fives = fives_in(text, begin(first as usize)..begin(last) + 1);
+    (letters != 0).then(|| at + long as usize).into_iter().chain(fives).min()
 }
 
-/// The signs of all formats that escape.
-pub(super) fn signs(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let signs = |bytes| is(bytes, b'%') | is(bytes, b'\\') | is(bytes, b'&');
-    blocks::each(text, signs).map(|at| at..at + 1)
+/// The first place of these where ascii85 may begin.
+#[inline(never)]
+fn fives_in(text: &[u8], places: Range<usize>) -> Option<usize> {
+    let mut windows = places.step_by(BLOCK + 1 - ascii85::LEAST);
+    windows.find_map(|at| match ascii85::begins(text, at) {
+        0 => None,
+        begins => Some(at + begins.trailing_zeros() as usize),
+    })
 }
 
-/// Both, in the order of their beginnings.
-pub(super) fn merged(
-    one: impl Iterator<Item = Range<usize>>,
-    other: impl Iterator<Item = Range<usize>>,
-) -> impl Iterator<Item = Range<usize>> {
-    let (mut one, mut other) = (one.peekable(), other.peekable());
-    std::iter::from_fn(move || match (one.peek(), other.peek()) {
-        (Some(first), Some(second)) if first.start <= second.start => one.next(),
-        (_, Some(_)) => other.next(),
-        (_, None) => one.next(),
+/// Of [`visible`], those with room for ascii85 that hold a sign of a format that escapes, or that one of these changes touches,
+/// which stand left to right.
+pub(super) fn beside_signs<'a>(
+    text: &'a [u8],
+    masks: &'a Masks,
+    changes: impl Iterator<Item = Range<usize>> + 'a,
+) -> impl Iterator<Item = Range<usize>> + 'a {
+    let mut changes = changes.peekable();
+    long_visible(text, masks).filter(move |run| {
+        while changes.next_if(|change| change.end < run.start).is_some() {}
+        changes.peek().is_some_and(|change| change.start <= run.end)
+            || memchr::memchr3(b'%', b'\\', b'&', &text[run.clone()]).is_some()
+    })
+}
+
+/// Of [`visible`], those with room for ascii85.
+fn long_visible<'a>(text: &'a [u8], masks: &'a Masks) -> impl Iterator<Item = Range<usize>> + 'a {
+    let (mut at, mut done, mut before) = (0_usize, 0_usize, 0);
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            let here = without(masks.at(at), done.saturating_sub(at)).visible;
+            let ends = run_ends(before, here, ascii85::LEAST);
+            if ends != 0 {
+                let place = at + ends.trailing_zeros() as usize;
+                let run = around(text, place..place, done);
+                done = run.end;
+                before = 0;
+                at = (done / BLOCK * BLOCK).max(at);
+                return Some(run);
+            }
+            (at, before) = (at + BLOCK, here);
+        }
+        None
     })
 }
 
@@ -116,7 +173,7 @@ mod tests {
             let text = parts.concat().into_bytes();
             let holds = |region: &Range<usize>| letters(&text, region.clone()).next().is_some() || ascii85::may_begin_in(&text[region.clone()]);
             let slowly: Vec<Range<usize>> = visible(&text, 0..text.len()).filter(holds).collect();
-            prop_assert_eq!(promising(&text).collect::<Vec<_>>(), slowly);
+            prop_assert_eq!(promising(&text, &Masks::of(&text)).collect::<Vec<_>>(), slowly);
         }
     }
 }

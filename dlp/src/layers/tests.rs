@@ -15,11 +15,11 @@ fn seek(bytes: &[u8], _: Layers, last: bool, found: &mut Vec<Sight<()>>) -> Sear
     let begun = |at: &usize| !last && SOUGHT.starts_with(&bytes[*at..]);
     let open = bytes.len().saturating_sub(SOUGHT.len() - 1)..bytes.len();
     let hold = open.into_iter().find(begun).unwrap_or(bytes.len());
-    Searched { hold, view: View::of(bytes, Before::default(), last) }
+    Searched { hold, survey: Some(Survey::of(bytes, Before::default(), last)) }
 }
 
 fn looked<T>(bytes: &[u8], last: bool, seek: &mut Seek<'_, T>) -> Seen<T> {
-    look(bytes, View::of(bytes, Before::default(), last).as_ref(), last, seek)
+    look(bytes, Some(&Survey::of(bytes, Before::default(), last)), last, seek)
 }
 
 fn layers_of(bytes: &[u8]) -> Vec<String> {
@@ -193,7 +193,7 @@ fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     looked::<()>(bytes, true, &mut |reading, _, last, _| {
         all.push(reading.to_vec());
-        Searched { hold: reading.len(), view: View::of(reading, Before::default(), last) }
+        Searched { hold: reading.len(), survey: Some(Survey::of(reading, Before::default(), last)) }
     });
     all
 }
@@ -266,7 +266,7 @@ fn random_letters_are_not_decoded() {
         let mut read = 0;
         looked::<()>(body.as_bytes(), true, &mut |reading, _, last, _| {
             read += reading.len();
-            Searched { hold: reading.len(), view: View::of(reading, Before::default(), last) }
+            Searched { hold: reading.len(), survey: Some(Survey::of(reading, Before::default(), last)) }
         });
         assert!(read * 25 < body.len(), "{read} of {}", body.len());
     }

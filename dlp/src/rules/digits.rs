@@ -1,6 +1,7 @@
 //! Places at which numbers of cards and accounts may begin: before the first four digits in a row, and not inside of anything
 //! longer.
 use crate::blocks::{BLOCK, between, bits_at, is};
+use crate::masks::Masks;
 use std::ops::Range;
 
 /// What stands before the first four digits of an account's number, at most: country, check digits, the bank's letters, blanks.
@@ -8,10 +9,14 @@ const LEAD: usize = 10;
 
 /// Four digits in a row with none before, wherever they stand from `from` on, but for those that surely are in the middle of a word:
 /// at those [`places`] finds nothing.
-pub(super) fn rows(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
-    for begin in (from..text.len()).step_by(BLOCK + 1 - ROW) {
-        let digits = bits_at(text, begin, |bytes| between(bytes, b'0', b'9'));
-        let mut rows = digits & digits >> 1 & digits >> 2 & digits >> 3 & !(digits << 1);
+pub(super) fn rows(text: &[u8], from: usize, masks: &Masks, mut found: impl FnMut(usize)) {
+    let first = from / BLOCK * BLOCK;
+    let mut before = 0;
+    let mut digits = masks.at(first).digits & u64::MAX << (from - first);
+    for begin in (first..text.len()).step_by(BLOCK) {
+        let next = masks.at(begin + BLOCK).digits;
+        let behind = |count: usize| digits >> count | next << (BLOCK - count);
+        let mut rows = digits & behind(1) & behind(2) & behind(3) & !(digits << 1 | before >> (BLOCK - 1));
         if rows != 0 {
             rows &= !in_words(text, begin);
         }
@@ -19,6 +24,7 @@ pub(super) fn rows(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
             found(begin + rows.trailing_zeros() as usize);
             rows &= rows - 1;
         }
+        (before, digits) = (digits, next);
     }
 }
 
@@ -45,6 +51,13 @@ pub(super) fn rows_at_escape(text: &[u8], from: usize, escape: Range<usize>, mut
             (place + 1 - ROW..=place).filter(|row| is_row(text, *row)).for_each(&mut found);
         }
     }
+}
+
+/// Whether there may be any of those.
+#[inline]
+pub(super) fn may_be_rows(masks: &Masks, escape: &Range<usize>) -> bool {
+    let digits = masks.digits_from(escape.start);
+    digits & digits >> 1 & digits >> 2 & digits >> 3 != 0 || escape.len() + LEAD + ROW + ROW > BLOCK
 }
 
 /// Whether any of those may be behind this place.
@@ -89,7 +102,8 @@ fn begins(text: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::{Before, View};
+    use crate::survey::Survey;
+    use crate::view::Before;
     use proptest::prelude::*;
 
     fn slowly(text: &[u8], from: usize) -> Vec<usize> {
@@ -118,14 +132,15 @@ mod tests {
             let text = parts.concat().into_bytes();
             let from = from.min(text.len());
             let mut found = Vec::new();
-            rows(&text, from, |row| places(&text, from, row, |at| found.push(at)));
+            rows(&text, from, &Masks::of(&text), |row| places(&text, from, row, |at| found.push(at)));
             prop_assert_eq!(sorted(found), slowly(&text, from));
-            let Some(view) = View::of(&text, Before::default(), true).filter(View::is_changed) else { return Ok(()) };
+            let survey = Survey::of(&text, Before::default(), true);
+            let Some(view) = survey.view.as_ref().filter(|view| view.is_changed()) else { return Ok(()) };
             let read = view.text(&text);
             let text = crate::find::Text { bytes: &text, from, last: true };
             let read = crate::find::Text { bytes: read, from: view.place(from), last: true };
             let (mut plain, mut viewed) = (Vec::new(), Vec::new());
-            super::super::digits_of_both(text, read, &view, [&mut plain, &mut viewed]);
+            super::super::digits_of_both(text, read, (&survey, view), [&mut plain, &mut viewed]);
             prop_assert_eq!(sorted(plain), slowly(text.bytes, from));
             prop_assert_eq!(sorted(viewed), slowly(read.bytes, read.from));
         }

@@ -6,10 +6,14 @@
 //! so the looks do not wait for each other.
 
 mod chosen;
+mod tables;
 
 use crate::view::is_sign;
-use chosen::{blocks, goes_on, rarest};
+use chosen::blocks;
+#[cfg(test)]
+use chosen::goes_on;
 use std::ops::Range;
+use tables::{anchor_hash, anchors_of, begin_of, bits_of, fold, hash, is_set, set, short_of};
 
 /// Bytes that are hashed at once.
 const BLOCK: usize = 3;
@@ -58,13 +62,12 @@ pub(crate) struct Words {
     heads: Box<[u64; TABLE / 64]>,
     /// First bytes of words, both cases.
     firsts: [bool; 256],
-    /// Where words hold signs of escapes, but as their first bytes.
-    signs: Vec<Sign>,
+    /// For each byte where words hold it, if it is a sign of escapes, but as their first bytes.
+    signs: Vec<Vec<Sign>>,
 }
 
 /// A sign inside of a word.
 struct Sign {
-    byte: u8,
     offset: usize,
     word: usize,
 }
@@ -196,7 +199,7 @@ impl Words {
         mut found: impl FnMut(WordAt),
     ) {
         let Some(first) = text.get(escape.start) else { return };
-        for sign in self.signs.iter().filter(|sign| sign.byte == *first) {
+        for sign in &self.signs[usize::from(*first)] {
             let Some(start) = escape.start.checked_sub(sign.offset).filter(|start| *start >= from) else {
                 continue;
             };
@@ -246,81 +249,13 @@ impl Words {
     }
 }
 
-fn signs_in(words: &[Vec<u8>]) -> Vec<Sign> {
-    let of = |(number, word): (usize, &Vec<u8>)| {
-        let inner = word.iter().copied().enumerate().skip(1).filter(|(_, byte)| is_sign(*byte));
-        inner.map(move |(offset, byte)| Sign { byte, offset, word: number }).collect::<Vec<_>>()
+fn signs_in(words: &[Vec<u8>]) -> Vec<Vec<Sign>> {
+    let of = |byte: u8| {
+        let inner = |word: &Vec<u8>| (1..word.len()).filter(|at| word[*at] == byte).collect::<Vec<_>>();
+        let signs = words.iter().map(inner).enumerate();
+        signs.flat_map(|(word, places)| places.into_iter().map(move |offset| Sign { offset, word })).collect()
     };
-    words.iter().enumerate().flat_map(of).collect()
-}
-
-fn bits_of(blocks: impl Iterator<Item = u32>) -> Box<[u64; TABLE / 64]> {
-    let mut bits = Box::new([0_u64; TABLE / 64]);
-    for hash in blocks.map(hash) {
-        bits[hash / 64] |= 1 << (hash % 64);
-    }
-    bits
-}
-
-fn set(bits: &[u64; TABLE / 64], block: u32) -> bool {
-    let hash = hash(block);
-    bits[hash / 64] >> (hash % 64) & 1 == 1
-}
-
-fn begin_of(parts: &[Part], list: usize) -> u32 {
-    u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
-}
-
-fn anchors_of(words: &[Vec<u8>], bare: &impl Fn(&[u8]) -> bool) -> Box<[u64; ANCHORS / 64]> {
-    let mut bits = Box::new([0_u64; ANCHORS / 64]);
-    for word in words {
-        match *word.as_slice() {
-            [a, b, c] => (0..=u8::MAX)
-                .filter(|next| bare(word) || goes_on(*next))
-                .for_each(|next| put(&mut bits, anchor_hash([a, b, c, next]))),
-            _ => word[rarest(word)..]
-                .first_chunk()
-                .into_iter()
-                .for_each(|four| put(&mut bits, anchor_hash(*four))),
-        }
-    }
-    bits
-}
-
-fn short_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
-    let mut bits = Box::new([0_u64; ANCHORS / 64]);
-    for word in words {
-        if let [a, b, c] = *word.as_slice() {
-            put(&mut bits, anchor_hash([a, b, c, 0]));
-        }
-    }
-    bits
-}
-
-#[inline]
-fn anchor_hash(bytes: [u8; ANCHOR]) -> u32 {
-    (u32::from_le_bytes(bytes) | 0x2020_2020).wrapping_mul(0x9E37_79B1) >> (32 - ANCHOR_BITS)
-}
-
-#[inline]
-fn is_set(bits: &[u64; ANCHORS / 64], at: u32) -> bool {
-    bits[at as usize / 64 % (ANCHORS / 64)] >> (at % 64) & 1 == 1
-}
-
-fn put(bits: &mut [u64; ANCHORS / 64], at: u32) {
-    bits[at as usize / 64 % (ANCHORS / 64)] |= 1 << (at % 64);
-}
-
-/// Joins letters of both cases, and a few other bytes with each other; the comparison afterwards is exact.
-#[inline]
-fn fold(block: u32) -> u32 {
-    block | 0x2020_2020
-}
-
-/// Of the lower three bytes: what the fourth one is multiplied by leaves no trace.
-#[inline]
-fn hash(folded: u32) -> usize {
-    (folded.wrapping_mul(0x9E37_7900) >> (32 - BITS)) as usize
+    (0..=u8::MAX).map(|byte| if is_sign(byte) { of(byte) } else { Vec::new() }).collect()
 }
 
 /// The block that the text begins with.

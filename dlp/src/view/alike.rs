@@ -2,7 +2,7 @@
 //! them apart at all.
 
 /// The first byte that begins a character beyond ASCII.
-pub(super) const FIRST_LEAD: u8 = 0xC2;
+pub(crate) const FIRST_LEAD: u8 = 0xC2;
 
 /// Each character beside the one that it looks like.
 const PAIRS: [(&str, &str); 2] = [

@@ -1,5 +1,6 @@
 //! One escape at a time.
 use super::alike;
+use crate::blocks::{PART, bits_of_part, is};
 
 /// `%252541` is still an `A`: once as it is, twice more as an escape of an escape.
 const PERCENT_DEPTH: usize = 3;
@@ -262,6 +263,12 @@ fn is_in_name(byte: u8) -> bool {
 /// Whether these bytes, behind an ampersand, may be the rest of an entity: a name and its end, or the beginning of that; and what
 /// is escaped may be anything.
 pub(super) fn may_be_entity(rest: &[u8]) -> bool {
+    // Most ampersands are no entity's, and most of those have no end of one behind them.
+    if let Some(near) = rest.first_chunk::<PART>()
+        && bits_of_part(near, |bytes| is(bytes, b';') | is(bytes, b'%')) & ((1 << (ENTITY_NAME + 1)) - 1) == 0
+    {
+        return false;
+    }
     let name = rest.iter().take(ENTITY_NAME).take_while(|byte| is_in_name(**byte)).count();
     match rest.get(name) {
         None | Some(b'%') => true,

@@ -2,12 +2,15 @@
 use super::alike;
 use super::cursor::{is_break, may_be_entity};
 use crate::alphabets::is_letter;
-use crate::blocks::{BLOCK, are_letters, between, bits_at, is};
+use crate::blocks::{BLOCK, Bits, are_letters, at_least, bits_at, is};
+use crate::masks::Masks;
 use wide::u8x16;
 
 /// The bytes that may be more than themselves: what surely is not, by the byte behind it or what stands before it, needs no look.
 pub(super) struct Signs<'a> {
     source: &'a [u8],
+    /// Whatever is known of the bytes already.
+    masks: Option<&'a Masks>,
     /// The block that is looked at.
     begin: usize,
     /// What is left of its signs, but for line breaks behind too few letters.
@@ -22,32 +25,39 @@ pub(super) struct Signs<'a> {
 impl Signs<'_> {
     /// Of all of these bytes.
     pub(super) fn of(source: &[u8]) -> Signs<'_> {
-        let mut signs = Signs { source, begin: 0, bits: 0, breaks: 0, letters: None, read: 0 };
+        Signs::new(source, None)
+    }
+
+    /// Of these bytes, by their masks.
+    pub(super) fn with<'a>(source: &'a [u8], masks: &'a Masks) -> Signs<'a> {
+        Signs::new(source, Some(masks))
+    }
+
+    fn new<'a>(source: &'a [u8], masks: Option<&'a Masks>) -> Signs<'a> {
+        let mut signs = Signs { source, masks, begin: 0, bits: 0, breaks: 0, letters: None, read: 0 };
         signs.load(0);
         signs
     }
 
     fn load(&mut self, begin: usize) {
         self.begin = begin;
-        self.bits = bits_at(self.source, begin, are_signs);
-        self.breaks = bits_at(self.source, begin, are_breaks);
-        self.letters = None;
-        if self.follow_letters() {
+        (self.bits, self.breaks, self.letters) = match self.masks.map(|masks| masks.at(begin)) {
+            Some(block) => (block.signs, block.breaks, Some(block.letters)),
+            None => (bits_at(self.source, begin, are_signs), bits_at(self.source, begin, are_breaks), None),
+        };
+        if self.may_be_behind_letters() {
             self.bits |= self.breaks & self.behind_wrapped();
         }
     }
 
-    /// Whether any line break stands right behind a letter: few lines of programs end in one.
-    fn follow_letters(&self) -> bool {
-        let mut breaks = self.breaks;
-        while breaks != 0 {
-            let at = self.begin + breaks.trailing_zeros() as usize;
-            if at.checked_sub(1).is_none_or(|before| is_letter(self.source[before])) {
-                return true;
-            }
-            breaks &= breaks - 1;
-        }
-        false
+    /// Whether any line break may stand right behind a letter. Where letters are not known yet, each is asked: few lines of programs
+    /// end in one.
+    fn may_be_behind_letters(&self) -> bool {
+        let behind_letter = |at: usize| {
+            let before = (self.begin + at).checked_sub(1);
+            before.is_none_or(|before| is_letter(self.source[before]))
+        };
+        self.breaks != 0 && (self.letters.is_some() || Bits(self.breaks).any(behind_letter))
     }
 
     fn letters(&mut self) -> u64 {
@@ -102,7 +112,7 @@ pub(crate) fn is_sign(byte: u8) -> bool {
 /// As [`is_sign`], but for line breaks.
 #[inline(always)]
 fn are_signs(bytes: u8x16) -> u8x16 {
-    is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | between(bytes, alike::FIRST_LEAD, u8::MAX)
+    is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | at_least(bytes, alike::FIRST_LEAD)
 }
 
 #[inline(always)]

@@ -155,3 +155,19 @@ fn words_of_three_letters_are_found_before_anything() {
         }
     }
 }
+
+/// The end of a line may be where the value goes on, or not: whatever stands behind it, the value has one fingerprint.
+#[test]
+fn what_follows_a_line_makes_no_difference_to_a_fingerprint() {
+    let sought = sought(RuleSet::of_own(&[own("acme-key", "acme_[a-zA-Z0-9]{20,40}")]).unwrap());
+    let token = "acme_k3j4h5g6f7d8s9a0q1w2";
+    let alone = sought.find_all(token.as_bytes());
+    for next in ["words", "Other9 words", ""] {
+        let text = format!("{token}\n{next}");
+        let hits = sought.find_all(text.as_bytes());
+        assert_eq!(hits.len(), 1, "{text}");
+        assert_eq!(hits[0].fingerprint, alone[0].fingerprint, "{text}");
+        let longer = token.len() + if next.is_empty() { 0 } else { 1 + next.find(' ').unwrap_or(next.len()) };
+        assert_eq!(hits[0].length, longer, "what may belong to it does not go on: {text}");
+    }
+}

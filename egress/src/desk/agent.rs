@@ -236,3 +236,23 @@ fn view(route: &Route, credential: bool) -> RouteView {
         credential,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy::{DenialCode, Request};
+
+    #[test]
+    fn what_no_route_changes_has_no_proposal_nor_has_what_holds_a_value() {
+        let of = |code, clean: fn(&str) -> String| {
+            let request = Request::from_url("GET", "https://a.example/x").expect("a request");
+            Refusal::of("1", &Denial::of(code, "no", request), clean).proposal
+        };
+        let as_it_is = |text: &str| text.to_owned();
+        assert!(of(DenialCode::HostNotAllowed, as_it_is).is_some());
+        for code in [DenialCode::SecretInRequest, DenialCode::BudgetExceeded, DenialCode::NotGranted] {
+            assert_eq!(of(code, as_it_is), None, "{}", code.as_str());
+        }
+        assert_eq!(of(DenialCode::HostNotAllowed, |text| text.replace("/x", "[a value]")), None);
+    }
+}

@@ -1,4 +1,5 @@
 //! How such text looks. Bytes, not characters: a page may be in any encoding.
+use dlp::lanes::Lanes;
 use regex::bytes::{Regex, RegexBuilder};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -45,6 +46,10 @@ impl Kind {
 
 /// Where the first one stands.
 pub(super) fn first_of(kind: Kind, text: &[u8]) -> Option<Range<usize>> {
+    // Its words begin as half of all words do: most texts are asked more cheaply whether there is any.
+    if kind == Kind::Orders && !ANY_ORDERS.as_ref().is_none_or(|any| any.may_match(text)) {
+        return None;
+    }
     kind.regex().find(text).map(|found| found.range())
 }
 
@@ -103,18 +108,19 @@ static IMITATION: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-static ORDERS: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(concat!(
-        r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|every|each)\s+)?(?:of\s+)?(?:(?:the|your|my|these|those)\s+)?",
-        r"(?:previous|prior|above|earlier|preceding|existing|original|system)\s+(?:instructions?|prompts?|directions?|directives?|rules|guidelines|messages)\b",
-        r"|\b(?:do\s+not|don't|never)\s+(?:tell|inform|alert|notify|mention\s+(?:this|it)\s+to)\s+(?:the\s+)?(?:user|human|operator|developer)\b",
-        r"|\bwithout\s+(?:asking|telling|informing|alerting|notifying)\s+(?:the\s+)?(?:user|human|operator|developer)\b",
-        r"|\b(?:reveal|print|repeat|output|leak|send)\s+(?:me\s+)?(?:your|the)\s+(?:system\s+prompt|hidden\s+instructions|initial\s+instructions)\b",
-        r"|\b(?:if|since|as|when)\s+you\s+are\s+(?:an?\s+)?(?:ai|llm|language\s+model|coding\s+agent|ai\s+agent|ai\s+assistant)\b",
-        r"|\b(?:ai|llm)\s+(?:agents?|assistants?|models?)\s*(?:reading\s+this\s*)?[,:]\s*(?:please\s+)?(?:run|execute|send|fetch|open|install|include|ignore|you\s+must)\b",
-        r"|\byou\s+are\s+now\s+(?:in\s+)?(?:developer|debug|god|unrestricted|jailbreak)\s*mode\b",
-    ))
-});
+const ORDER: &str = concat!(
+    r"\b(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|every|each)\s+)?(?:of\s+)?(?:(?:the|your|my|these|those)\s+)?",
+    r"(?:previous|prior|above|earlier|preceding|existing|original|system)\s+(?:instructions?|prompts?|directions?|directives?|rules|guidelines|messages)\b",
+    r"|\b(?:do\s+not|don't|never)\s+(?:tell|inform|alert|notify|mention\s+(?:this|it)\s+to)\s+(?:the\s+)?(?:user|human|operator|developer)\b",
+    r"|\bwithout\s+(?:asking|telling|informing|alerting|notifying)\s+(?:the\s+)?(?:user|human|operator|developer)\b",
+    r"|\b(?:reveal|print|repeat|output|leak|send)\s+(?:me\s+)?(?:your|the)\s+(?:system\s+prompt|hidden\s+instructions|initial\s+instructions)\b",
+    r"|\b(?:if|since|as|when)\s+you\s+are\s+(?:an?\s+)?(?:ai|llm|language\s+model|coding\s+agent|ai\s+agent|ai\s+assistant)\b",
+    r"|\b(?:ai|llm)\s+(?:agents?|assistants?|models?)\s*(?:reading\s+this\s*)?[,:]\s*(?:please\s+)?(?:run|execute|send|fetch|open|install|include|ignore|you\s+must)\b",
+    r"|\byou\s+are\s+now\s+(?:in\s+)?(?:developer|debug|god|unrestricted|jailbreak)\s*mode\b",
+);
+
+static ORDERS: LazyLock<Regex> = LazyLock::new(|| compiled(ORDER));
+static ANY_ORDERS: LazyLock<Option<Lanes>> = LazyLock::new(|| Lanes::new(ORDER, super::AGAIN).ok());
 
 fn compiled(pattern: &str) -> Regex {
     let built = RegexBuilder::new(pattern).case_insensitive(true).unicode(false).build();

@@ -279,3 +279,15 @@ async fn nothing_that_an_agent_says_is_an_answer() {
     assert!(listen(&mut held).await.contains("code=not-granted"));
     assert!(origin.heard().is_empty());
 }
+
+#[tokio::test]
+async fn what_holds_a_secret_is_not_asked_for() {
+    let origin = Origin::ok().await;
+    let secrets = vec![("the secret", "s3cret-value-0123456789")];
+    let world = World::new(&origin, Setup { secrets, ..asks(Duration::from_secs(2)) }).await;
+    let refused = world.say("denied.test", get("/s3cret-value-0123456789")).await;
+    assert!(refused.contains("code=host-not-allowed"), "{refused}");
+    assert!(world.steering().petitions().is_empty());
+    assert!(world.say("denied.test", get("/other")).await.contains("did not answer"));
+    assert_eq!(world.steering().petitions().len(), 1);
+}

@@ -113,7 +113,7 @@ fn patterns(paths: &BTreeSet<String>) -> Vec<(String, Option<String>)> {
 /// Patterns for paths that the tree has none for; of many the one that covers them all.
 fn spell_all(odd: &[NormalPath]) -> Vec<String> {
     if odd.len() <= MOST {
-        return odd.iter().map(|path| spell(path)).collect();
+        return odd.iter().map(spell).collect();
     }
     let mut common = odd.first().map_or("", NormalPath::as_str);
     for path in odd {

@@ -20,6 +20,7 @@ fn exchange(method: &str, url: &str) -> Exchange {
         port: Some(request.port),
         path: Some(request.path.as_str().to_owned()),
         route: None,
+        policy: None,
         credential: None,
         upstream: None,
         status: None,

@@ -198,14 +198,16 @@ async function showDetails(one) {
 }
 
 function askReload(one) {
+  const looked = el("input", { type: "checkbox", id: "looked" });
   ask({
     title: `Reload the manifest of ${one.slug}?`,
     body: [
       el("p", {}, el("code", {}, one.about.manifest)),
       el("p", { class: "small" }, "What is wrong in it changes nothing. What it does not allow any more ends at once."),
+      el("label", {}, looked, " I have looked at what it says now (needed where the agent could have written it)"),
     ],
     actions: [{ text: "Reload", kind: "yes", does: async () => {
-      const { what, changes, warnings } = await order("/reload", { bottle: one.slug });
+      const { what, changes, warnings } = await order("/reload", { bottle: one.slug, looked: looked.checked });
       announce(what);
       conclude(`${one.slug}: reloaded`, [
         el("p", {}, what),

@@ -130,6 +130,8 @@ function card(one) {
     el("p", { class: "head" }, el("strong", {}, slug), el("span", {}, who ? who.command.join(" ") : ""),
       el("span", {}, `${how}, since ${clock(asked.asked)}`), el("code", { class: "id" }, id)),
     el("p", { class: "wants" }, asked.shows),
+    asked.international ? el("p", { class: "warning" },
+      "An international name, in its canonical form: its letters may look like those of another name.") : null,
     asked.why === "" ? null : el("blockquote", { class: "why" }, asked.why),
     el("p", { class: "small" }, passed(asked), near?.credential ? "" : " · carries no credential", asked.code ? ` · refused as ${asked.code}` : ""),
     one.credential === null ? null : el("label", { class: "credential" }, one.credential,
@@ -221,8 +223,10 @@ function askNarrowed(one) {
     ["480", "for 8 hours"], ["always", "always, by the manifest"],
   ].map(([value, text]) => el("option", { value }, text)));
   const { input, field } = word("A word to the agent (may be left out)");
-  const wider = el("p", { class: "warning", role: "status", hidden: true }, "This is not within what was asked for.");
+  const means = el("input", { type: "checkbox", id: "wider" });
+  const wider = el("label", { class: "warning", hidden: true }, means, " This is not within what was asked for. I mean it.");
   const narrowed = () => ({
+    wider: means.checked,
     methods: methods.value.trim() === "" ? null : listed(methods.value.toUpperCase(), /[\s,|]+/),
     paths: listed(paths.value, "\n"),
   });

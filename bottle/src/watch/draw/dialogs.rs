@@ -194,8 +194,10 @@ fn refusing(app: &App, refuse: &Refuse, page: &mut Page, look: Look) -> String {
 fn closed(app: &App, page: &mut Page, look: Look) {
     let target = app.dialog.as_ref().and_then(Dialog::target);
     let petition = target.and_then(|target| app.world.petition(target.bottle, &target.petition.id));
+    let ended = target.is_none_or(|target| app.world.bottle(target.bottle).is_none_or(Bottle::has_ended));
     let state = match petition {
         Some(petition) if !petition.state.is_open() => describe::state(&petition.state),
+        Some(_) if !ended => "it asks for something else now".to_owned(),
         _ => "its bottle has ended".to_owned(),
     };
     page.text(&format!("no longer open: {} · Esc", safe(&state)), look.bad());

@@ -89,6 +89,7 @@ fn a_petition_that_turns_into_another_one_is_not_answered() {
     let turned = petition("k3m9px", "GET", "https://evil.example/", "");
     view.hear(News::Said(1, Say::Petition(Box::new(turned))));
     assert!(view.press('o').is_none());
+    assert!(view.text().contains("it asks for something else now"));
 }
 
 const IMITATION: &str = "ok ┐\u{1b}[2J\u{1b}[1;1H│ credential none\n│ Allow w7yq2d · bottle safe│ \u{202e}drowssap\u{202c} e\u{301}\u{301}\u{301} 日本語の文 \
@@ -125,25 +126,22 @@ fn what_an_agent_says_moves_nothing_and_imitates_nothing() {
     }
 }
 
-/// From its title on, every line of the dialog has its edges in the same two columns.
+/// From its title on, every line of the dialog has its edges in the same two columns, and nothing in between looks like an edge.
 fn frame_stands(shown: &[String]) {
     let cells: Vec<Vec<char>> = shown.iter().map(|line| spread(line)).collect();
-    let is_title = |line: &Vec<char>| line.iter().collect::<String>().contains("k3m9px · bottle dev");
-    let top = cells.iter().position(is_title).expect("a title");
-    let title: String = cells[top].iter().collect();
-    let at = title.chars().take_while(|cell| *cell != '╭' || !title.contains("╭ ")).count();
-    let left = (at..cells[top].len())
-        .find(|x| cells[top][*x] == '╭' && cells[top][*x + 2].is_alphabetic())
-        .expect("a corner");
+    let all = shown.join("\n");
+    let titles = ["╭ Allow k3m9px", "╭ Refuse k3m9px"].map(|title| title.chars().collect::<Vec<char>>());
+    let title_in = |line: &[char]| {
+        titles.iter().find_map(|title| line.windows(title.len()).position(|part| part == title))
+    };
+    let (top, left) =
+        cells.iter().enumerate().find_map(|(y, line)| Some((y, title_in(line)?))).expect("a title");
     let right = (left..cells[top].len()).find(|x| cells[top][*x] == '╮').expect("a corner");
     let bottom = (top..cells.len()).find(|y| cells[*y][left] == '╰').expect("a corner");
+    assert!(bottom > top + 5, "{all}");
     for line in &cells[top + 1..bottom] {
-        assert_eq!((line[left], line[right]), ('│', '│'), "{}", shown.join("\n"));
-        assert!(
-            !line[left + 1..right].iter().any(|cell| matches!(cell, '\u{2500}'..='\u{259f}')),
-            "{}",
-            shown.join("\n")
-        );
+        assert_eq!((line[left], line[right]), ('│', '│'), "{all}");
+        assert!(!line[left + 1..right].iter().any(|cell| matches!(cell, '\u{2500}'..='\u{259f}')), "{all}");
     }
 }
 

@@ -3,14 +3,14 @@ use crate::config::Unmatched;
 use crate::desk::{NotAsked, Outcome, Refused};
 use crate::engine::Shared;
 use crate::record::Ledger;
-use policy::{Denial, DenialCode, HostPattern, Permitted, Request, decide};
+use policy::{Denial, DenialCode, HostPattern, Permitted, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Judges a request by what is in force now, and gives that with it: all that follows is done by the same.
 /// # Errors
 /// The denial to tell the agent.
-pub(super) async fn permit(
+pub(super) async fn decide(
     engine: &Arc<Shared>,
     mut facts: Request,
     ledger: &Ledger,
@@ -19,7 +19,7 @@ pub(super) async fn permit(
     loop {
         ledger.judged_by(engine.scribe.policy());
         engine.unlocked()?;
-        facts = match decide(&engine.policy, facts) {
+        facts = match policy::decide(&engine.policy, facts) {
             Ok(permitted) => {
                 ledger.note(|event| event.route = Some(permitted.route().name.clone()));
                 // Whoever changes the policy looks at what is noted after it has changed it: seen here or there.
@@ -63,7 +63,7 @@ fn for_once(
     drop(grants);
     let Some(grant) = granted else { return Ok(None) };
     let apart = engine.with_once(grant);
-    let permitted = decide(&apart.policy, request.clone())?;
+    let permitted = policy::decide(&apart.policy, request.clone())?;
     ledger.once();
     ledger.note(|event| event.route = Some(permitted.route().name.clone()));
     engine.now().unlocked()?;
@@ -80,6 +80,11 @@ async fn wait(
 ) -> Result<Request, Box<Denial>> {
     engine.desk.note_refused(&request);
     let Unmatched::Ask { wait } = engine.unmatched else { return Err(denial) };
+    // What holds a value that must stay inside is shown to nobody, and would not go out if it were allowed.
+    let shown = format!("{} {}", request.host, request.target);
+    if engine.terms.clean(&shown) != shown {
+        return Err(denial);
+    }
     let left = wait.saturating_sub(began.elapsed());
     if left.is_zero() {
         return Err(unanswered(&denial, wait));
@@ -91,7 +96,7 @@ async fn wait(
         Outcome::Again => Ok(request),
         Outcome::Refused(word) => Err(no(&denial, word)),
         Outcome::Expired => Err(unanswered(&denial, wait)),
-        Outcome::NotAsked(NotAsked::Unattended) => Err(alone(denial)),
+        Outcome::NotAsked(NotAsked::Unattended) => Err(alone(&denial)),
         Outcome::NotAsked(not) => Err(with(&denial, &format!("{not}"))),
     }
 }
@@ -114,7 +119,7 @@ fn unanswered(denial: &Denial, wait: Duration) -> Box<Denial> {
 }
 
 /// As if nobody were to be asked, with the reason.
-fn alone(denial: Box<Denial>) -> Box<Denial> {
+fn alone(denial: &Denial) -> Box<Denial> {
     let sentence = format!("{} (nobody attends to this bottle, so nobody was asked)", denial.sentence);
-    Box::new(Denial { sentence, ..*denial })
+    Box::new(Denial { sentence, ..denial.clone() })
 }

@@ -1,0 +1,122 @@
+//! Which bytes of a text are of which kind, one bit each: found in one pass, for everything that asks.
+//!
+//! Whatever is decoded, unescaped or tried stands where some of these bits stand together (so many letters in a row, a sign, four
+//! digits). Each search says which, looks at the bits of a block at once, and at bytes only where they are so.
+use crate::blocks::{BLOCK, PART, at_least, between, is};
+use crate::view::alike::FIRST_LEAD;
+use wide::u8x16;
+
+/// Of sixty-four bytes, the lowest bit for the first one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// What base64, base64url, base32 and base16 are made of.
+    pub(crate) letters: u64,
+    /// No blanks and no control characters.
+    pub(crate) visible: u64,
+    /// As [`crate::view::is_sign`], but for line breaks.
+    pub(crate) signs: u64,
+    /// The signs of line breaks.
+    pub(crate) breaks: u64,
+    pub(crate) digits: u64,
+    /// Equals signs.
+    pub(crate) equals: u64,
+}
+
+/// Of a whole text. Behind its end there is nothing of any kind.
+pub(crate) struct Masks {
+    blocks: Vec<Block>,
+}
+
+impl Masks {
+    pub(crate) fn of(text: &[u8]) -> Masks {
+        let (whole, rest) = text.as_chunks::<BLOCK>();
+        let mut blocks = Vec::with_capacity(whole.len() + 1);
+        for block in whole {
+            blocks.push(Block::of(block));
+        }
+        if !rest.is_empty() {
+            // Zeros are of no kind.
+            let mut last = [0; BLOCK];
+            last[..rest.len()].copy_from_slice(rest);
+            blocks.push(Block::of(&last));
+        }
+        Masks { blocks }
+    }
+
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// The block that begins at this place, a multiple of its length.
+    #[inline(always)]
+    pub(crate) fn at(&self, begin: usize) -> Block {
+        self.blocks.get(begin / BLOCK).copied().unwrap_or_default()
+    }
+}
+
+impl Masks {
+    /// Of the sixty-four bytes that begin anywhere.
+    #[inline(always)]
+    pub(crate) fn digits_from(&self, at: usize) -> u64 {
+        let inside = at % BLOCK;
+        let here = self.at(at - inside).digits >> inside;
+        // In two steps, as the first block may be all of it.
+        here | self.at(at - inside + BLOCK).digits << (BLOCK - 1 - inside) << 1
+    }
+}
+
+impl Block {
+    #[inline(always)]
+    fn of(bytes: &[u8; BLOCK]) -> Block {
+        let mut all = Block::default();
+        let (parts, _) = bytes.as_chunks::<PART>();
+        for (number, part) in parts.iter().enumerate() {
+            let bytes = u8x16::new(*part);
+            let bits = |kind: u8x16| u64::from(kind.to_bitmask() & 0xFFFF) << (number * PART);
+            let digits = between(bytes, b'0', b'9');
+            let letters = between(bytes | u8x16::splat(0x20), b'a', b'z');
+            // `+` and `/` differ in one bit.
+            let signs = is(bytes | u8x16::splat(4), b'/') | is(bytes, b'-') | is(bytes, b'_');
+            all.letters |= bits(letters | digits | signs);
+            all.visible |= bits(at_least(bytes, b'!') & !is(bytes, 0x7F));
+            all.signs |=
+                bits(is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | at_least(bytes, FIRST_LEAD));
+            all.breaks |= bits(is(bytes, b'\n') | is(bytes, b'\r'));
+            all.digits |= bits(digits);
+            all.equals |= bits(is(bytes, b'='));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alphabets::is_letter;
+    use crate::view::is_sign;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn each_byte_has_its_bits(text in prop::collection::vec(any::<u8>(), 0..200)) {
+            let masks = Masks::of(&text);
+            for at in 0..256 {
+                let block = masks.at(at / BLOCK * BLOCK);
+                let bit = |bits: u64| bits >> (at % BLOCK) & 1 == 1;
+                let is = |kind: fn(u8) -> bool| text.get(at).is_some_and(|byte| kind(*byte));
+                let is_break = |byte| matches!(byte, b'\n' | b'\r');
+                prop_assert_eq!(bit(block.letters), is(is_letter));
+                prop_assert_eq!(bit(block.visible), is(|byte| byte > b' ' && byte != 0x7F));
+                prop_assert_eq!(bit(block.signs | block.breaks), is(is_sign));
+                prop_assert_eq!(bit(block.breaks), is(is_break));
+                prop_assert_eq!(bit(block.digits), is(|byte| byte.is_ascii_digit()));
+                prop_assert_eq!(bit(block.equals), is(|byte| byte == b'='));
+                let rest = masks.digits_from(at);
+                for behind in 0..BLOCK {
+                    prop_assert_eq!(rest >> behind & 1 == 1, text.get(at + behind).is_some_and(u8::is_ascii_digit));
+                }
+            }
+        }
+    }
+}

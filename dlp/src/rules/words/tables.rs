@@ -1,0 +1,72 @@
+//! The tables that places are looked up in, and what they are looked up by.
+use super::chosen::{goes_on, rarest};
+use super::{ANCHOR, ANCHOR_BITS, ANCHORS, BITS, Part, TABLE};
+
+pub(super) fn bits_of(blocks: impl Iterator<Item = u32>) -> Box<[u64; TABLE / 64]> {
+    let mut bits = Box::new([0_u64; TABLE / 64]);
+    for hash in blocks.map(hash) {
+        bits[hash / 64] |= 1 << (hash % 64);
+    }
+    bits
+}
+
+pub(super) fn set(bits: &[u64; TABLE / 64], block: u32) -> bool {
+    let hash = hash(block);
+    bits[hash / 64] >> (hash % 64) & 1 == 1
+}
+
+pub(super) fn begin_of(parts: &[Part], list: usize) -> u32 {
+    u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
+}
+
+pub(super) fn anchors_of(words: &[Vec<u8>], bare: &impl Fn(&[u8]) -> bool) -> Box<[u64; ANCHORS / 64]> {
+    let mut bits = Box::new([0_u64; ANCHORS / 64]);
+    for word in words {
+        match *word.as_slice() {
+            [a, b, c] => (0..=u8::MAX)
+                .filter(|next| bare(word) || goes_on(*next))
+                .for_each(|next| put(&mut bits, anchor_hash([a, b, c, next]))),
+            _ => word[rarest(word)..]
+                .first_chunk()
+                .into_iter()
+                .for_each(|four| put(&mut bits, anchor_hash(*four))),
+        }
+    }
+    bits
+}
+
+pub(super) fn short_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
+    let mut bits = Box::new([0_u64; ANCHORS / 64]);
+    for word in words {
+        if let [a, b, c] = *word.as_slice() {
+            put(&mut bits, anchor_hash([a, b, c, 0]));
+        }
+    }
+    bits
+}
+
+#[inline]
+pub(super) fn anchor_hash(bytes: [u8; ANCHOR]) -> u32 {
+    (u32::from_le_bytes(bytes) | 0x2020_2020).wrapping_mul(0x9E37_79B1) >> (32 - ANCHOR_BITS)
+}
+
+#[inline]
+pub(super) fn is_set(bits: &[u64; ANCHORS / 64], at: u32) -> bool {
+    bits[at as usize / 64 % (ANCHORS / 64)] >> (at % 64) & 1 == 1
+}
+
+fn put(bits: &mut [u64; ANCHORS / 64], at: u32) {
+    bits[at as usize / 64 % (ANCHORS / 64)] |= 1 << (at % 64);
+}
+
+/// Joins letters of both cases, and a few other bytes with each other; the comparison afterwards is exact.
+#[inline]
+pub(super) fn fold(block: u32) -> u32 {
+    block | 0x2020_2020
+}
+
+/// Of the lower three bytes: what the fourth one is multiplied by leaves no trace.
+#[inline]
+pub(super) fn hash(folded: u32) -> usize {
+    (folded.wrapping_mul(0x9E37_7900) >> (32 - BITS)) as usize
+}
