@@ -130,8 +130,15 @@ fn asked(ground: Ground) {
 fn reloaded(ground: Ground) {
     let scene = asking(ground);
     let file = |name: &str| format!("while [ ! -e {name} ]; do sleep 0.1; done\n");
-    let script =
-        [get("one", &scene), file("more"), get("two", &scene), file("less"), get("three", &scene)].concat();
+    let script = [
+        get("one", &scene),
+        file("more"),
+        get("two", &scene),
+        file("less"),
+        get("three", &scene),
+        file("end"),
+    ]
+    .concat();
     let launcher = scene.start_and_wait(&script);
     assert!(said(&scene, "one").contains("code=path-not-allowed"), "nobody attends: no at once");
     rewrite(&scene, |text| text.replace("\"/public/**\"", "\"/public/**\", \"/*\""));
@@ -151,6 +158,7 @@ fn reloaded(ground: Ground) {
     rewrite(&scene, |text| text.replace("egress:", "egres:"));
     let told = scene.stage.run(&["reload", &scene.name]);
     assert!(told.code != Some(0) && told.err.contains("egres"), "{told:?}");
+    scene.stage.write("end", "");
     launcher.end().ended_with(0);
 }
 
