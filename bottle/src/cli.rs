@@ -1,7 +1,8 @@
 //! The command line as written. Each command's arguments stand beside its work, in `commands/`.
 use crate::commands::{
-    allow, audit, ca, check, completions, demo, doctor, egress, engine, explain, image, init, kill_switch,
-    learn, logs, man, mcp, policy, prune, ps, refuse, reload, report, requests, run, scan, stop, ui, watch,
+    allow, audit, ca, check, completions, demo, doctor, egress, engine, explain, export, image, init,
+    kill_switch, learn, logs, man, mcp, policy, prune, ps, refuse, reload, report, requests, run, scan, stop,
+    ui, watch,
 };
 use crate::failure::Outcome;
 use clap::{Parser, Subcommand};
@@ -71,6 +72,8 @@ pub enum Command {
     Logs(logs::LogsArgs),
     /// Write a page about a run: when, where to, what was refused, what was found.
     Report(report::ReportArgs),
+    /// Tell Prometheus or an OpenTelemetry collector what all bottles do.
+    Export(export::ExportArgs),
     /// Propose the narrowest routes that explain what an audit saw.
     Learn(learn::LearnArgs),
     /// Watch all bottles and answer what they ask for, on a web page of this machine alone.
@@ -115,6 +118,7 @@ impl Cli {
             Command::Stop(args) => stop::run(&args),
             Command::Logs(args) => logs::run(&args),
             Command::Report(args) => report::run(&args),
+            Command::Export(args) => export::run(&args),
             Command::Learn(args) => learn::run(&args),
             Command::Ui(args) => ui::run(&args),
             Command::Prune(args) => prune::run(&args),

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod egress;
 pub mod engine;
 pub mod explain;
+pub mod export;
 pub mod image;
 pub mod init;
 pub mod kill_switch;

@@ -52,6 +52,9 @@ use terminal::{Terminal, leave_keyboard_to_the_pipeline};
 /// Exit code when the time limit ended the agent, as `timeout` has it.
 const TIMED_OUT: u8 = 124;
 
+/// Said before anything runs: this is no ordinary run.
+const LEARNS: &str = "bottle: learning: what no route allows goes out in this run, but for private addresses; routes are proposed at its end\n";
+
 /// What is wanted besides the plan.
 #[derive(Debug, Default)]
 pub struct Wishes {
@@ -93,6 +96,9 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     let planted = Planted::plant(&plan, claim.slug())?;
     let operated = Operated::begin(&claim, &record, &plan, &wishes.operation, &auditor)?.into();
     let (claim, auditor, planted) = (&claim, &auditor, &planted);
+    if wishes.operation.learn && !wishes.quiet {
+        say::err(LEARNS);
+    }
     let began = record.started;
     let run = Run { plan: &plan, wishes, vault: &vault, claim, auditor, planted, operated, began };
     let started = Instant::now();

@@ -4,7 +4,7 @@ mod app;
 mod dialog;
 mod draw;
 mod event;
-mod feed;
+pub(crate) mod feed;
 mod input;
 mod look;
 mod model;
@@ -16,14 +16,14 @@ mod text;
 mod tests;
 
 use crate::commands::kill_switch::tell;
-use crate::control::call;
+use crate::control::{Call, call};
 use crate::failure::Failure;
 use crate::kill_switch;
 use crate::registry::Record;
 use app::{Action, App, Now};
 use egress::desk::Answer;
 use look::Look;
-use model::News;
+pub(crate) use model::{BottleId, News};
 use screen::Screen;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ const CLOCK: Duration = Duration::from_millis(500);
 /// # Errors
 /// When it cannot be written.
 pub fn plain(names: Vec<String>) -> Result<(), Failure> {
-    let (_tell, heard) = feed::begin(names)?;
+    let (_tell, heard) = feed::begin(names, Call::Watch)?;
     plain::run(&heard)
 }
 
@@ -53,7 +53,7 @@ pub fn plain(names: Vec<String>) -> Result<(), Failure> {
 /// When the terminal cannot be used.
 pub fn view(names: Vec<String>) -> Result<Option<i32>, Failure> {
     let signals = Signals::catch()?;
-    let (tell, heard) = feed::begin(names)?;
+    let (tell, heard) = feed::begin(names, Call::Watch)?;
     let mut screen = Screen::take()?;
     signals.end_without_us()?;
     let (mut app, look) = (App::new(), Look::of_terminal());

@@ -10,6 +10,8 @@ mod cli;
 mod demo;
 #[path = "bottle/egress.rs"]
 mod egress;
+#[path = "bottle/export.rs"]
+mod export;
 #[path = "bottle/life.rs"]
 mod life;
 #[path = "bottle/mcp.rs"]

@@ -14,6 +14,7 @@ pub mod desk;
 pub mod dial;
 pub mod dns;
 pub mod engine;
+pub mod errand;
 mod exchange;
 pub mod framing;
 mod fresh;
@@ -50,6 +51,7 @@ pub use config::{
     RuleActions, Unmatched, Upstream, UpstreamProxy,
 };
 pub use engine::{Engine, Listeners};
+pub use errand::Errand;
 pub use running::Live;
 pub use seat::Rule;
 pub use steering::Steering;

@@ -270,9 +270,7 @@ impl Hub {
         state.about.policy.clone_from(&reloaded.hash);
         state.plan = reloaded.plan.clone();
         let (hash, changes) = (reloaded.hash.clone(), reloaded.changes.clone());
-        if !changes.is_empty() {
-            state.tell(&Say::Policy { hash, changes });
-        }
+        state.tell(&Say::Policy { hash, changes });
         Ok(reloaded)
     }
 

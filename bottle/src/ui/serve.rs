@@ -1,25 +1,24 @@
-//! Connections and requests: bounded in number, size and time.
+//! Requests: bounded in number, size and time.
 use super::act;
 use super::gate::{Gate, Refused};
 use super::keys::Keys;
 use super::page;
 use super::stream::{Events, watch};
 use super::{Roster, act::Said};
+use crate::doorway;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch as stop};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch as stop};
 
 /// Connections at once; a browser opens six.
 const CONNECTIONS: usize = 48;
@@ -27,9 +26,7 @@ const CONNECTIONS: usize = 48;
 const PAGES: usize = 8;
 /// Bytes of what a page sends.
 const LONGEST: usize = 16 * 1024;
-/// Bytes of a head.
-const HEAD: usize = 16 * 1024;
-/// How long a head, or a body, may take.
+/// How long a body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -55,44 +52,14 @@ impl Site {
     }
 }
 
-/// Takes connections until the end; one too many is closed at once.
+/// Takes connections until the end.
 pub(super) async fn accept(listener: TcpListener, site: Arc<Site>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut stopped = site.stopped.clone();
-    loop {
-        let taken = tokio::select! {
-            taken = listener.accept() => taken,
-            _ = stopped.wait_for(|stopped| *stopped) => return,
-        };
-        match (taken, Arc::clone(&places).try_acquire_owned()) {
-            (Ok((stream, _)), Ok(place)) => {
-                tokio::spawn(serve(stream, place, Arc::clone(&site)));
-            }
-            (Ok(_one_too_many), Err(_)) => {}
-            // No more descriptors, for example: others are closed meanwhile.
-            (Err(_), _) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, _place: OwnedSemaphorePermit, site: Arc<Site>) {
-    let _slower_without = stream.set_nodelay(true);
-    let mut stopped = site.stopped.clone();
-    let answering = service_fn(move |request| {
+    let stopped = site.stopped.clone();
+    let answering = move |request| {
         let site = Arc::clone(&site);
-        async move { Ok::<_, Infallible>(answer(request, &site).await) }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), answering);
-    tokio::pin!(connection);
-    tokio::select! {
-        _client_is_gone = connection.as_mut() => return,
-        _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
-    }
-    let _client_is_gone = connection.await;
+        async move { answer(request, &site).await }
+    };
+    doorway::accept(listener, CONNECTIONS, stopped, answering).await;
 }
 
 /// Every answer carries the guards, refusals too.

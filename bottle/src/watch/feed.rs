@@ -16,24 +16,25 @@ const QUEUE: usize = 1024;
 /// How often new bottles are looked for.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Begins to listen to the bottles of these slugs and names; to all when none is named.
+/// Begins to listen to the bottles of these slugs and names; to all when none is named. `call`: what each line is opened with,
+/// `Watch` or `Listen`.
 /// # Errors
 /// When there is no thread for it.
-pub(super) fn begin(names: Vec<String>) -> Result<(SyncSender<News>, Receiver<News>), Failure> {
+pub(crate) fn begin(names: Vec<String>, call: Call) -> Result<(SyncSender<News>, Receiver<News>), Failure> {
     let (tell, heard) = sync_channel(QUEUE);
     let also = tell.clone();
-    spawn(move || look(&names, &also))?;
+    spawn(move || look(&names, &call, &also))?;
     Ok((tell, heard))
 }
 
 /// A thread that ends with the program.
-pub(super) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+pub(crate) fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     let started = std::thread::Builder::new().name("watch".to_owned()).spawn(work);
     started.map(drop).map_err(|error| Failure::new(format!("cannot start a thread: {error}")))
 }
 
 /// Looks for new bottles, until nobody wants to know.
-fn look(names: &[String], tell: &SyncSender<News>) {
+fn look(names: &[String], call: &Call, tell: &SyncSender<News>) {
     let mut known: HashMap<(String, i32, u64), BottleId> = HashMap::new();
     let mut next = 0;
     loop {
@@ -50,8 +51,8 @@ fn look(names: &[String], tell: &SyncSender<News>) {
                     if tell.send(News::Found(next, Box::new(record.clone()))).is_err() {
                         return;
                     }
-                    let (id, to) = (next, tell.clone());
-                    let listening = spawn(move || listen(id, &record, &to));
+                    let (id, call, to) = (next, call.clone(), tell.clone());
+                    let listening = spawn(move || listen(id, &record, &call, &to));
                     if let Err(failure) = listening {
                         let _nobody_wants_to_know = tell.send(News::Silent(next, failure.what));
                     }
@@ -73,14 +74,15 @@ fn key_of(record: &Record) -> (String, i32, u64) {
     (record.slug.clone(), pid, start_ticks)
 }
 
-fn is_wanted(record: &Record, names: &[String]) -> bool {
+/// Whether a bottle is among those named; all are when none is.
+pub(crate) fn is_wanted(record: &Record, names: &[String]) -> bool {
     names.is_empty() || names.iter().any(|name| *name == record.slug || *name == record.name)
 }
 
 /// Listens to one bottle as long as its launcher lives.
-fn listen(id: BottleId, record: &Record, tell: &SyncSender<News>) {
+fn listen(id: BottleId, record: &Record, call: &Call, tell: &SyncSender<News>) {
     loop {
-        let news = match hear(id, record, tell) {
+        let news = match hear(id, record, call, tell) {
             Ok(true) => News::Gone(id),
             Ok(false) => News::Silent(id, "it stopped talking".to_owned()),
             Err(failure) => News::Silent(id, failure.what),
@@ -95,9 +97,9 @@ fn listen(id: BottleId, record: &Record, tell: &SyncSender<News>) {
 }
 
 /// True when the bottle has ended, false when the line broke.
-fn hear(id: BottleId, record: &Record, tell: &SyncSender<News>) -> Result<bool, Failure> {
+fn hear(id: BottleId, record: &Record, call: &Call, tell: &SyncSender<News>) -> Result<bool, Failure> {
     let mut line = Line::open(record)?;
-    line.say(&Call::Watch)?;
+    line.say(call)?;
     while let Some(say) = line.hear()? {
         let ended = matches!(say, Say::Ended);
         if ended || tell.send(News::Said(id, say)).is_err() {

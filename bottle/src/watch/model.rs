@@ -14,11 +14,11 @@ const PETITIONS: usize = 300;
 const ENDED: usize = 20;
 
 /// A bottle in this view: a later one of the same slug has another number.
-pub(super) type BottleId = u64;
+pub(crate) type BottleId = u64;
 
 /// What the feed tells.
 #[derive(Debug)]
-pub(super) enum News {
+pub(crate) enum News {
     /// A bottle appeared.
     Found(BottleId, Box<Record>),
     /// It said something.

@@ -25,6 +25,7 @@ fn every_command_has_help_with_examples_or_says_what_it_does() {
         "policy",
         "learn",
         "report",
+        "export",
         "ui",
         "requests",
         "allow",

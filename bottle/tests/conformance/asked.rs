@@ -8,6 +8,7 @@ use std::process::{Child, Stdio};
 
 pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("ask::who_is_held_up_is_allowed_by_another_process_and_goes_on", held),
+    ("ask::who_is_blocked_asks_is_allowed_by_another_process_and_succeeds", asked),
     ("ask::a_manifest_that_is_read_again_holds_at_once", reloaded),
     ("ask::the_kill_switch_holds_until_it_is_off", switched),
 ];
@@ -96,11 +97,48 @@ fn held(ground: Ground) {
     scene.nothing_is_left();
 }
 
+/// Refused, then asked for by the agent itself, on the egress's own page.
+fn asked(ground: Ground) {
+    let scene = asking(ground);
+    let file = scene.stage.path("work/bottle.yaml");
+    let text = std::fs::read_to_string(&file).expect("read").replace("  unmatched: ask\n", "");
+    std::fs::write(&file, text).expect("written");
+    let url = format!("https://{OPEN}/one-{}", scene.name);
+    let wish = format!("{{\"method\":\"GET\",\"url\":\"{url}\",\"why\":\"the tests want it\"}}");
+    let script = format!(
+        "while [ ! -e go ]; do sleep 0.1; done\n{}probe get h1 variables https://_egress.local/ask 'post: {wish}' > wish.txt\n\
+         until probe get h1 variables {url} > one.new; grep -q ' 200 decision: none' one.new; do sleep 0.2; done\n\
+         mv one.new one.txt\n",
+        get("before", &scene),
+    );
+    let launcher = scene.start_and_wait(&script);
+    let _attending = attend(&scene);
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    scene.stage.write("go", "");
+    let id = waiting(&scene, &format!("/one-{}", scene.name));
+    assert!(said(&scene, "before").contains("code=path-not-allowed"), "{}", said(&scene, "before"));
+    assert!(said(&scene, "wish").contains(&id), "{}", said(&scene, "wish"));
+    let shown = scene.stage.run(&["requests", &id]).ended_with(0);
+    assert!(shown.out.contains("the tests want it"), "{shown:?}");
+    assert!(ground.world().seen(&format!("/one-{}", scene.name)).is_empty());
+    scene.stage.run(&["allow", &id]).ended_with(0);
+    assert!(said(&scene, "one").contains(" 200 decision: none"), "{}", said(&scene, "one"));
+    launcher.end().ended_with(0);
+    scene.nothing_is_left();
+}
+
 fn reloaded(ground: Ground) {
     let scene = asking(ground);
     let file = |name: &str| format!("while [ ! -e {name} ]; do sleep 0.1; done\n");
-    let script =
-        [get("one", &scene), file("more"), get("two", &scene), file("less"), get("three", &scene)].concat();
+    let script = [
+        get("one", &scene),
+        file("more"),
+        get("two", &scene),
+        file("less"),
+        get("three", &scene),
+        file("end"),
+    ]
+    .concat();
     let launcher = scene.start_and_wait(&script);
     assert!(said(&scene, "one").contains("code=path-not-allowed"), "nobody attends: no at once");
     rewrite(&scene, |text| text.replace("\"/public/**\"", "\"/public/**\", \"/*\""));
@@ -120,6 +158,7 @@ fn reloaded(ground: Ground) {
     rewrite(&scene, |text| text.replace("egress:", "egres:"));
     let told = scene.stage.run(&["reload", &scene.name]);
     assert!(told.code != Some(0) && told.err.contains("egres"), "{told:?}");
+    scene.stage.write("end", "");
     launcher.end().ended_with(0);
 }
 

@@ -65,7 +65,7 @@ fn roots_of(file: &Path) -> io::Result<rustls::RootCertStore> {
     Ok(store)
 }
 
-/// `WAY`: `variables` does what the proxy variables say, `captured` ignores them; after a comma, another file of roots.
+/// A header that is called `post` makes it a POST of JSON. `WAY`: `variables` does what the proxy variables say, `captured` ignores them; after a comma, another file of roots.
 fn get(version: &str, way: &str, url: &str, header: Option<&str>) -> io::Result<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let asked = async {
@@ -128,10 +128,16 @@ async fn ask(
     if version == "h1" {
         request = http::Request::get(url.path()).header("host", url.host().expect("a host"));
     }
-    if let Some((name, value)) = header.and_then(|header| header.split_once(": ")) {
-        request = request.header(name, value);
+    let mut body = Full::<Bytes>::default();
+    match header.and_then(|header| header.split_once(": ")) {
+        Some(("post", json)) => {
+            request = request.method("POST").header("content-type", "application/json");
+            body = Full::from(json.to_owned());
+        }
+        Some((name, value)) => request = request.header(name, value),
+        None => {}
     }
-    let request = request.body(Full::<Bytes>::default()).map_err(io::Error::other)?;
+    let request = request.body(body).map_err(io::Error::other)?;
     let answer = send(version, stream, request).await.map_err(io::Error::other)?;
     let (head, body) = answer.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
