@@ -1,11 +1,13 @@
-//! The tools inside of the bottle: this program itself for `bottle mcp`, and Claude Code's entry in the private home.
+//! The tools inside of the bottle: this program itself for `bottle mcp`, and the entries in the private home of those agents that
+//! read no layer of a system which an ordinary user's bottle could have: Claude Code's would be exclusive, and Gemini CLI believes
+//! only what belongs to root.
 //!
 //! The home lasts from run to run and what lies in it is an agent's own: its file is read and written by descriptor, never through
 //! a link, and nothing of it changes but our entry.
 use crate::failure::Failure;
 use manifest::Plan;
 use manifest::plan::{MountPlan, ToolsOf};
-use rustix::fs::{AtFlags, Mode, OFlags, open, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, open, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use sandbox::provision::{TOOLS_NAME, TOOLS_URL};
 use serde_json::{Map, Value, json};
@@ -17,9 +19,33 @@ use std::path::Path;
 
 /// Where this program is inside.
 const FOLDER: &str = "/run/bottle/bin";
-/// Where Claude Code keeps the servers of its user.
-const CLAUDE: &str = ".claude.json";
-const NEW: &str = ".claude.json.bottle";
+/// A file of an agent's own in the private home.
+struct Own {
+    of: ToolsOf,
+    /// Below the home.
+    folder: Option<&'static str>,
+    file: &'static str,
+    /// What it is until it is renamed.
+    new: &'static str,
+    entry: fn() -> Value,
+}
+
+/// Where Claude Code keeps the servers of its user. Four tools, and each may be needed at any time: not behind a search for tools.
+const CLAUDE: Own = Own {
+    of: ToolsOf::ClaudeCode,
+    folder: None,
+    file: ".claude.json",
+    new: ".claude.json.bottle",
+    entry: || json!({ "type": "http", "url": TOOLS_URL, "alwaysLoad": true }),
+};
+/// And Gemini CLI.
+const GEMINI: Own = Own {
+    of: ToolsOf::GeminiCli,
+    folder: Some(".gemini"),
+    file: "settings.json",
+    new: "settings.json.bottle",
+    entry: || json!({ "httpUrl": TOOLS_URL }),
+};
 /// Bytes of it: it also holds the history of projects.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
@@ -39,35 +65,50 @@ pub fn on_path(env: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Sees to the entry in the private home: there when Claude Code is to find the tools, gone when not.
+/// Sees to the entries in the private home: there for the agents that are to find the tools, gone for the others.
 ///
 /// # Errors
 /// When the home cannot be written.
 pub fn see_to_home(plan: &Plan) -> Result<(), Failure> {
-    let wanted = plan.agent.tools.contains(&ToolsOf::ClaudeCode);
     let home = &plan.sandbox.home;
-    see_to(home, wanted).map_err(|error| {
-        Failure::new(format!(
-            "cannot write the bottle's tools into `{}`: {error}",
-            home.join(CLAUDE).display()
-        ))
-        .help("make it writable for you, or say `tools: false` below `agent`")
+    [CLAUDE, GEMINI].iter().try_for_each(|own| {
+        let wanted = plan.agent.tools.contains(&own.of);
+        see_to(home, own, wanted).map_err(|error| {
+            let file = home.join(own.folder.unwrap_or_default()).join(own.file);
+            Failure::new(format!("cannot write the bottle's tools into `{}`: {error}", file.display()))
+                .help("make it writable for you, or say `tools: false` below `agent`")
+        })
     })
 }
 
-fn see_to(home: &Path, wanted: bool) -> io::Result<()> {
+fn see_to(home: &Path, own: &Own, wanted: bool) -> io::Result<()> {
     let home = open(home, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let Some(text) = read(&home)? else { return Ok(()) };
-    match changed(&text, wanted) {
-        Some(text) => write(&home, &text),
+    let Some(folder) = folder_of(home, own, wanted)? else { return Ok(()) };
+    let Some(text) = read(&folder, own)? else { return Ok(()) };
+    match changed(&text, own, wanted) {
+        Some(text) => write(&folder, own, &text),
         None => Ok(()),
     }
 }
 
+/// The folder of the file, made where it is needed. `None`: there is none, or something else is there.
+fn folder_of(home: OwnedFd, own: &Own, wanted: bool) -> io::Result<Option<OwnedFd>> {
+    let Some(name) = own.folder else { return Ok(Some(home)) };
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat(&home, name, flags, Mode::empty()) {
+        Err(Errno::NOENT) if wanted => {
+            mkdirat(&home, name, Mode::RWXU)?;
+            Ok(Some(openat(&home, name, flags, Mode::empty())?))
+        }
+        Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Ok(None),
+        opened => Ok(Some(opened?)),
+    }
+}
+
 /// What the file holds; empty where there is none. `None`: something else is there, which is not ours to change.
-fn read(home: &OwnedFd) -> io::Result<Option<String>> {
+fn read(folder: &OwnedFd, own: &Own) -> io::Result<Option<String>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(home, CLAUDE, flags, Mode::empty()) {
+    let file = match openat(folder, own.file, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         Err(Errno::NOENT) => return Ok(Some(String::new())),
         Err(Errno::LOOP) => return Ok(None),
@@ -81,21 +122,20 @@ fn read(home: &OwnedFd) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// The file as it should be; `None`: it is so, or is not what Claude Code writes.
-fn changed(text: &str, wanted: bool) -> Option<String> {
+/// The file as it should be; `None`: it is so, or is not what the agent writes.
+fn changed(text: &str, own: &Own, wanted: bool) -> Option<String> {
     let mut whole: Map<String, Value> = match text.trim() {
         "" => Map::new(),
         text => serde_json::from_str(text).ok()?,
     };
-    // Four tools, and each may be needed at any time: not behind a search for tools.
-    let entry = json!({ "type": "http", "url": TOOLS_URL, "alwaysLoad": true });
+    let entry = (own.entry)();
     let servers = whole.get("mcpServers").and_then(|servers| servers.get(TOOLS_NAME));
     match (servers, wanted) {
         (None, true) => {
             let servers = whole.entry("mcpServers").or_insert_with(|| json!({}));
             servers.as_object_mut()?.insert(TOOLS_NAME.to_owned(), entry);
         }
-        (Some(own), false) if *own == entry => {
+        (Some(ours), false) if *ours == entry => {
             whole.get_mut("mcpServers")?.as_object_mut()?.remove(TOOLS_NAME);
         }
         // There already, or an entry of somebody's own; or there is none, and none is wanted.
@@ -105,12 +145,12 @@ fn changed(text: &str, wanted: bool) -> Option<String> {
 }
 
 /// In one step: an agent of the same home that reads meanwhile sees the old or the new.
-fn write(home: &OwnedFd, text: &str) -> io::Result<()> {
-    let _left_by_a_killed_run = unlinkat(home, NEW, AtFlags::empty());
+fn write(folder: &OwnedFd, own: &Own, text: &str) -> io::Result<()> {
+    let _left_by_a_killed_run = unlinkat(folder, own.new, AtFlags::empty());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = File::from(openat(home, NEW, flags, Mode::RUSR | Mode::WUSR)?);
+    let mut file = File::from(openat(folder, own.new, flags, Mode::RUSR | Mode::WUSR)?);
     file.write_all(text.as_bytes())?;
-    Ok(renameat(home, NEW, home, CLAUDE)?)
+    Ok(renameat(folder, own.new, folder, own.file)?)
 }
 
 #[cfg(test)]
@@ -119,19 +159,19 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn held(home: &Path) -> Value {
-        let text = std::fs::read_to_string(home.join(CLAUDE)).expect("it is there");
+        let text = std::fs::read_to_string(home.join(CLAUDE.file)).expect("it is there");
         serde_json::from_str(&text).expect("JSON")
     }
 
     #[test]
     fn the_entry_comes_once_and_goes_again() {
         let home = tempfile::tempdir().expect("a home");
-        see_to(home.path(), true).expect("written");
+        see_to(home.path(), &CLAUDE, true).expect("written");
         assert_eq!(held(home.path())["mcpServers"][TOOLS_NAME]["url"], TOOLS_URL);
-        let before = std::fs::read(home.path().join(CLAUDE)).expect("it is there");
-        see_to(home.path(), true).expect("as it is");
-        assert_eq!(std::fs::read(home.path().join(CLAUDE)).expect("it is there"), before);
-        see_to(home.path(), false).expect("taken out");
+        let before = std::fs::read(home.path().join(CLAUDE.file)).expect("it is there");
+        see_to(home.path(), &CLAUDE, true).expect("as it is");
+        assert_eq!(std::fs::read(home.path().join(CLAUDE.file)).expect("it is there"), before);
+        see_to(home.path(), &CLAUDE, false).expect("taken out");
         assert_eq!(held(home.path()), json!({ "mcpServers": {} }));
         assert_eq!(std::fs::read_dir(home.path()).expect("the home").count(), 1, "nothing is left beside it");
     }
@@ -140,20 +180,20 @@ mod tests {
     fn what_is_somebodys_own_stays() {
         let home = tempfile::tempdir().expect("a home");
         let own = json!({ "numStartups": 3, "mcpServers": { "mine": { "command": "x" } }, "z": [1, 2] });
-        std::fs::write(home.path().join(CLAUDE), own.to_string()).expect("written");
-        see_to(home.path(), true).expect("written");
+        std::fs::write(home.path().join(CLAUDE.file), own.to_string()).expect("written");
+        see_to(home.path(), &CLAUDE, true).expect("written");
         let now = held(home.path());
         assert_eq!((&now["numStartups"], &now["mcpServers"]["mine"]["command"]), (&json!(3), &json!("x")));
         let same_name = json!({ "mcpServers": { TOOLS_NAME: { "command": "mine" } } });
         for wanted in [true, false] {
-            std::fs::write(home.path().join(CLAUDE), same_name.to_string()).expect("written");
-            see_to(home.path(), wanted).expect("as it is");
+            std::fs::write(home.path().join(CLAUDE.file), same_name.to_string()).expect("written");
+            see_to(home.path(), &CLAUDE, wanted).expect("as it is");
             assert_eq!(held(home.path()), same_name);
         }
         for broken in ["{ not json", "[]", "{\"mcpServers\": []}"] {
-            std::fs::write(home.path().join(CLAUDE), broken).expect("written");
-            see_to(home.path(), true).expect("as it is");
-            assert_eq!(std::fs::read_to_string(home.path().join(CLAUDE)).expect("it is there"), broken);
+            std::fs::write(home.path().join(CLAUDE.file), broken).expect("written");
+            see_to(home.path(), &CLAUDE, true).expect("as it is");
+            assert_eq!(std::fs::read_to_string(home.path().join(CLAUDE.file)).expect("it is there"), broken);
         }
     }
 
@@ -164,12 +204,31 @@ mod tests {
         let (home, outside) = (folder.path().join("home"), folder.path().join("outside"));
         std::fs::create_dir(&home).expect("made");
         std::fs::write(&outside, "{}").expect("written");
-        symlink(&outside, home.join(CLAUDE)).expect("linked");
-        symlink(&outside, home.join(NEW)).expect("linked");
-        see_to(&home, true).expect("left alone");
+        symlink(&outside, home.join(CLAUDE.file)).expect("linked");
+        symlink(&outside, home.join(CLAUDE.new)).expect("linked");
+        see_to(&home, &CLAUDE, true).expect("left alone");
         assert_eq!(std::fs::read_to_string(&outside).expect("it is there"), "{}");
-        std::fs::remove_file(home.join(CLAUDE)).expect("removed");
-        see_to(&home, true).expect("written");
+        std::fs::remove_file(home.join(CLAUDE.file)).expect("removed");
+        see_to(&home, &CLAUDE, true).expect("written");
         assert_eq!(std::fs::read_to_string(&outside).expect("it is there"), "{}");
+    }
+
+    #[test]
+    fn a_folder_is_made_where_it_is_needed_and_no_link_to_one_is_followed() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (home, outside) = (place.path().join("home"), place.path().join("outside"));
+        std::fs::create_dir(&home).expect("made");
+        std::fs::create_dir(&outside).expect("made");
+        see_to(&home, &GEMINI, false).expect("nothing to do");
+        assert_eq!(std::fs::read_dir(&home).expect("the home").count(), 0);
+        see_to(&home, &GEMINI, true).expect("written");
+        let file = home.join(".gemini/settings.json");
+        let text = std::fs::read_to_string(&file).expect("it is there");
+        let held: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(held["mcpServers"][TOOLS_NAME]["httpUrl"], TOOLS_URL);
+        std::fs::remove_dir_all(home.join(".gemini")).expect("removed");
+        symlink(&outside, home.join(".gemini")).expect("linked");
+        see_to(&home, &GEMINI, true).expect("left alone");
+        assert_eq!(std::fs::read_dir(&outside).expect("the folder").count(), 0);
     }
 }

@@ -210,7 +210,8 @@ fn a_bottle_has_the_tools_inside_and_nothing_of_its_operators() {
 
 #[test]
 fn agents_find_the_tools_in_their_own_configuration_when_they_are_to() {
-    let files = "/etc/claude-code/CLAUDE.md /etc/codex/config.toml /etc/gemini-cli/system-defaults.json /etc/bottle/opencode.json";
+    let files =
+        "/etc/claude-code/CLAUDE.md /etc/codex/config.toml ~/.gemini/settings.json /etc/bottle/opencode.json";
     let script =
         format!("cat {files} 2>/dev/null; cat ~/.claude.json 2>/dev/null; echo \"[$OPENCODE_CONFIG]\"");
     let run = |stage: &Stage, rest: &str| {

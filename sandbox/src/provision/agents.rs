@@ -1,7 +1,7 @@
 //! The bottle's tools in the agents' own configuration: an entry and a short instruction, where each agent merges what it finds
 //! with what its user wrote, and the user's word goes before. Nothing of the user's is touched, and no other server is
-//! switched off. Claude Code merges nothing from a system folder that it does not also enforce: its entry stands in its own
-//! file in the private home, which `bottle run` sees to.
+//! switched off. Claude Code merges nothing from a system folder that it does not also enforce, and Gemini CLI nothing that does not belong to
+//! root: their entries stand in their own files in the private home, which `bottle run` sees to.
 use super::Provision;
 use manifest::plan::ToolsOf;
 use serde_json::json;
@@ -14,7 +14,6 @@ pub const TOOLS_URL: &str = "http://_egress.local/mcp";
 
 const CLAUDE: &str = "/etc/claude-code/CLAUDE.md";
 const CODEX: &str = "/etc/codex/config.toml";
-const GEMINI: &str = "/etc/gemini-cli/system-defaults.json";
 const OPENCODE: &str = "/etc/bottle/opencode.json";
 const INSTRUCTION_PATH: &str = "/etc/bottle/instruction.md";
 /// Names a further configuration of opencode; a manifest that sets it keeps its own.
@@ -29,7 +28,7 @@ const INSTRUCTION: &str = "You run inside a bottle. Its egress lets out only wha
 /// Whether an agent's own configuration could stand at this path in an image: that one stays.
 #[must_use]
 pub fn is_agents_own(path: &Path) -> bool {
-    [CLAUDE, CODEX, GEMINI].iter().any(|own| path == Path::new(own))
+    [CLAUDE, CODEX].iter().any(|own| path == Path::new(own))
 }
 
 impl Provision {
@@ -39,7 +38,9 @@ impl Provision {
             match agent {
                 ToolsOf::ClaudeCode => self.text(CLAUDE, INSTRUCTION),
                 ToolsOf::Codex => self.text(CODEX, &codex()),
-                ToolsOf::GeminiCli => self.text(GEMINI, &gemini()),
+                // In its own file in the private home: of a system it believes what belongs to root, and in an ordinary user's bottle
+                // nothing does. What the server itself says to agents is its instruction.
+                ToolsOf::GeminiCli => {}
                 ToolsOf::Opencode if says(OPENCODE_VARIABLE) => self.missing.push(format!(
                     "`{OPENCODE_VARIABLE}` is set: opencode does not find the bottle's tools unless that file names {TOOLS_URL}"
                 )),
@@ -64,11 +65,6 @@ fn codex() -> String {
     )
 }
 
-/// The lowest as well; what the server itself says to agents is Gemini CLI's instruction.
-fn gemini() -> String {
-    format!("{:#}\n", json!({ "mcpServers": { TOOLS_NAME: { "httpUrl": TOOLS_URL } } }))
-}
-
 fn opencode() -> String {
     let server = json!({ "type": "remote", "url": TOOLS_URL, "enabled": true });
     format!("{:#}\n", json!({ "mcp": { TOOLS_NAME: server }, "instructions": [INSTRUCTION_PATH] }))
@@ -91,7 +87,7 @@ mod tests {
         };
         assert_eq!(paths(&[]), [""; 0]);
         assert_eq!(paths(&[ToolsOf::ClaudeCode]), [CLAUDE]);
-        assert_eq!(paths(&[ToolsOf::Codex, ToolsOf::GeminiCli]), [CODEX, GEMINI]);
+        assert_eq!(paths(&[ToolsOf::Codex, ToolsOf::GeminiCli]), [CODEX]);
         assert_eq!(paths(&[ToolsOf::Opencode]), [OPENCODE, INSTRUCTION_PATH]);
     }
 
@@ -106,8 +102,6 @@ mod tests {
     fn what_is_written_can_be_read() {
         let value: serde_json::Value = serde_json::from_str(&opencode()).expect("JSON");
         assert_eq!(value["mcp"][TOOLS_NAME]["url"], TOOLS_URL);
-        let value: serde_json::Value = serde_json::from_str(&gemini()).expect("JSON");
-        assert_eq!(value["mcpServers"][TOOLS_NAME]["httpUrl"], TOOLS_URL);
         assert!(!INSTRUCTION.contains("'''"), "it would end the text in Codex's file");
     }
 }
