@@ -1,19 +1,17 @@
 //! From the plan to what an engine is told. `bottle run` and `bottle egress` start the same engine.
+mod search;
+
 use crate::failure::Failure;
 use crate::rules::{self, RuleText};
 use credentials::remote::HandedExact;
 use credentials::{Exact, ExactSource, Secret, Slot, TokenRef, Unavailable, Vault, load_exact};
-use dlp::{Fingerprint, FingerprintKey, RuleSet};
 use egress::{
-    Allowance, Budget, Budgets, CertificateAuthority, Config, DlpTerms, Limits, ProxyAuth, Rate, RouteTerms,
-    Rule, Unmatched, Upstream, UpstreamProxy,
+    Budget, Budgets, CertificateAuthority, Config, Limits, ProxyAuth, Rate, Rule, Unmatched, Upstream,
+    UpstreamProxy,
 };
-use manifest::plan::{
-    AllowancePlan, BudgetPlan, DlpAction, DlpPlan, DlpSecret, EgressPlan, RatePlan, RouteDlpPlan, RuleAction,
-    UnmatchedPlan, UpstreamProxyPlan,
-};
+use manifest::plan::{BudgetPlan, DlpSecret, EgressPlan, RatePlan, UnmatchedPlan, UpstreamProxyPlan};
+use search::{Supplied, dlp_terms};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -281,71 +279,6 @@ fn read_pem(path: &Path) -> Result<String, Failure> {
     }
     Err(Failure::new(format!("`{}` holds no PEM certificate", path.display()))
         .help("convert it with `openssl x509 -inform der -in FILE -out FILE.pem`"))
-}
-
-fn dlp_terms(plan: &DlpPlan, rules: RuleSet, supplied: Supplied) -> DlpTerms {
-    let named = |handed: Vec<HandedExact>| handed.into_iter().map(|one| (one.name, one.value)).collect();
-    let routes = plan.routes.iter().map(|(route, own)| (*route, route_terms(own)));
-    DlpTerms {
-        action: dlp_action(plan.action),
-        routes: routes.collect(),
-        secrets: named(supplied.exact),
-        canaries: named(supplied.canaries),
-        rules,
-        actions: actions(&plan.rules),
-        allow: plan.allow.iter().filter_map(allowance).collect(),
-        entropy: plan.entropy.map_or(egress::RuleAction::Off, rule_action),
-        prompt_injection: rule_action(plan.prompt_injection),
-        key: supplied.key,
-    }
-}
-
-/// What was read for the search.
-struct Supplied {
-    exact: Vec<HandedExact>,
-    canaries: Vec<HandedExact>,
-    key: FingerprintKey,
-}
-
-fn route_terms(own: &RouteDlpPlan) -> RouteTerms {
-    RouteTerms {
-        action: own.action.map(dlp_action),
-        actions: actions(&own.rules),
-        inspect: own.inspect,
-        entropy: own.entropy.map(rule_action),
-        prompt_injection: own.prompt_injection.map(rule_action),
-    }
-}
-
-fn actions(plan: &BTreeMap<String, manifest::plan::RuleActions>) -> BTreeMap<String, egress::RuleActions> {
-    let ways = |one: &manifest::plan::RuleActions| egress::RuleActions {
-        out: one.out.map(rule_action),
-        inward: one.inward.map(rule_action),
-    };
-    plan.iter().map(|(id, one)| (id.clone(), ways(one))).collect()
-}
-
-/// The lowering lets fingerprints through that are some.
-fn allowance(plan: &AllowancePlan) -> Option<Allowance> {
-    let (route, rule, reason) = (plan.route, plan.rule.clone(), plan.reason.clone());
-    Some(Allowance { route, rule, fingerprint: Fingerprint::parse(&plan.fingerprint)?, reason })
-}
-
-fn dlp_action(action: DlpAction) -> egress::DlpAction {
-    match action {
-        DlpAction::Block => egress::DlpAction::Block,
-        DlpAction::Redact => egress::DlpAction::Redact,
-        DlpAction::Warn => egress::DlpAction::Warn,
-    }
-}
-
-fn rule_action(action: RuleAction) -> egress::RuleAction {
-    match action {
-        RuleAction::Block => egress::RuleAction::Block,
-        RuleAction::Redact => egress::RuleAction::Redact,
-        RuleAction::Warn => egress::RuleAction::Warn,
-        RuleAction::Off => egress::RuleAction::Off,
-    }
 }
 
 /// A value that is to stay inside and cannot be read is a reason not to start: it would not be sought.

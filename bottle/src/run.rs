@@ -239,7 +239,8 @@ impl Run<'_> {
     }
 }
 
-fn record(plan: &Plan, claim: &Claim) -> Result<Record, Failure> {
+/// What is written down about a bottle of this plan.
+pub fn record(plan: &Plan, claim: &Claim) -> Result<Record, Failure> {
     Ok(Record {
         version: 1,
         slug: claim.slug().to_owned(),

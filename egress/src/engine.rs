@@ -163,6 +163,12 @@ impl Engine {
         Arc::clone(&self.shared.names)
     }
 
+    /// What is in force.
+    #[cfg(test)]
+    pub(crate) fn now(&self) -> Arc<Shared> {
+        self.seat.now()
+    }
+
     /// The operator's side of it.
     pub fn steering(&self) -> Steering {
         Steering::new(Arc::clone(&self.seat))

@@ -75,6 +75,8 @@ impl Seat {
         let mut base = self.base();
         let old = self.now();
         let Rule { policy, hash, bindings, vault, dlp, budgets, unmatched } = rule;
+        // The operator said so for the whole run, and not in the manifest.
+        let unmatched = if old.unmatched == Unmatched::Learn { Unmatched::Learn } else { unmatched };
         *base = Base { policy, bindings: Arc::new(bindings) };
         let terms = Arc::new(Terms::succeeding(&old.terms, vault.clone(), dlp, old.limits.decoders));
         let was = Arc::clone(old.scribe.policy());

@@ -54,6 +54,19 @@ impl Proposal {
         }
     }
 
+    /// What a rule lets through, without its name and what only the manifest can say.
+    pub fn of_route(route: &Route) -> Proposal {
+        Proposal {
+            host: route.host.clone(),
+            port: route.port,
+            scheme: route.scheme,
+            protocol: route.protocol,
+            tls: route.tls,
+            methods: route.methods.clone(),
+            paths: route.paths.clone(),
+        }
+    }
+
     /// As a rule of a policy. Never to private addresses: only the manifest can say that.
     pub fn route(&self, id: RouteId, name: String) -> Route {
         Route {

@@ -10,9 +10,8 @@ use crate::failure::{Failure, Outcome};
 use crate::load::{self, Choice, Wanted};
 use crate::operate::{Operated, Operation};
 use crate::places;
-use crate::process::Identity;
 use crate::registry::{Claim, Record, Registry};
-use crate::run::{journal, log_file, memory, preflight, summary};
+use crate::run::{self, journal, memory, preflight, summary};
 use crate::say;
 use crate::style::Style;
 use audit::Auditor;
@@ -118,19 +117,11 @@ pub fn run(args: &EgressArgs) -> Outcome {
 /// For `ps`, `stop` and whoever watches. Nothing of this machine is written from inside: there is no inside.
 fn record(plan: &Plan, claim: &Claim) -> Result<Record, Failure> {
     Ok(Record {
-        version: 1,
-        slug: claim.slug().to_owned(),
-        name: plan.name.clone(),
-        launcher: Identity::own()?,
-        started: jiff::Timestamp::now(),
-        workspace: plan.sandbox.workspace.clone(),
         writable: Vec::new(),
         protection: String::new(),
         command: vec!["bottle".to_owned(), "egress".to_owned()],
-        backend: plan.backend,
-        audit: plan.audit_file.clone(),
-        log: log_file(&plan.name, claim.slug())?,
         ports: Vec::new(),
+        ..run::record(plan, claim)?
     })
 }
 

@@ -290,19 +290,9 @@ fn routes(slug: &str, roster: &dyn Roster) -> Result<Value, Not> {
 
 fn reaches(plan: &EgressPlan) -> Vec<Value> {
     let routes = plan.policy.routes().iter();
-    let shown = routes.map(|route| {
-        let proposal = Proposal {
-            host: route.host.clone(),
-            port: route.port,
-            scheme: route.scheme,
-            protocol: route.protocol,
-            tls: route.tls,
-            methods: route.methods.clone(),
-            paths: route.paths.clone(),
-        };
-        json!({ "name": route.name, "shows": proposal.to_string() })
-    });
-    shown.collect()
+    routes
+        .map(|route| json!({ "name": route.name, "shows": Proposal::of_route(route).to_string() }))
+        .collect()
 }
 
 fn find(slug: &str, roster: &dyn Roster) -> Result<Found, Not> {

@@ -289,6 +289,25 @@ fn who_reads_no_more_ends_the_plain_view() {
     );
 }
 
+/// Whoever is in a bottle is of another user namespace, or of another PID namespace: its socket takes neither, where somebody showed it.
+#[test]
+fn nobody_in_another_namespace_is_heard() {
+    let stage = Stage::ordinary();
+    held(&stage, "");
+    let _launcher = stage.start("dev", "sleep 1000");
+    let bottle = stage.program().to_owned();
+    let from = |spaces: &[&str]| {
+        let mut command = stage.command("unshare");
+        command.args(spaces).args([&bottle, "reload", "dev"]);
+        Ran::of(command.output().expect("unshare starts"))
+    };
+    for spaces in [&["--user"][..], &["--user", "--map-root-user", "--pid", "--fork"]] {
+        let refused = from(spaces).ended_with(125);
+        assert!(refused.err.contains("ended before it answered"), "{spaces:?}: {refused:?}");
+    }
+    stage.run(&["reload", "dev"]).ended_with(0);
+}
+
 /// A rename on this machine takes the mount away that protects the file inside: whoever writes it then may be the agent.
 #[test]
 fn a_manifest_that_was_replaced_is_read_once_the_operator_has_looked() {

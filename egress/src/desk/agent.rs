@@ -7,7 +7,7 @@ use crate::engine::Shared;
 use crate::introspect;
 use crate::names::is_own_name;
 use http::{Request, Response};
-use policy::{Denial, Host, HostPattern, Opening, Proposal, Protocol, Route, Scheme, TlsMode, neutral};
+use policy::{Denial, Host, HostPattern, Opening, Proposal, Route, Scheme, neutral};
 use serde::Serialize;
 use std::future::Future;
 use std::pin::Pin;
@@ -32,20 +32,9 @@ pub trait LocalSite: Send + Sync {
 pub struct RouteView {
     /// For people.
     pub name: String,
-    /// Which hosts.
-    pub host: HostPattern,
-    /// Which port.
-    pub port: u16,
-    /// Which scheme.
-    pub scheme: Scheme,
-    /// Raw or HTTP.
-    pub protocol: Protocol,
-    /// Opened or passed through.
-    pub tls: TlsMode,
-    /// Which methods; none: all.
-    pub methods: Option<Vec<policy::Method>>,
-    /// Which paths; none: all.
-    pub paths: Option<Vec<policy::PathPattern>>,
+    /// What it lets through.
+    #[serde(flatten)]
+    pub reach: Proposal,
     /// Whether a credential is put on the wire.
     pub credential: bool,
 }
@@ -224,17 +213,7 @@ fn covers<T: PartialEq>(all: Option<&[T]>, asked: Option<&[T]>) -> bool {
 }
 
 fn view(route: &Route, credential: bool) -> RouteView {
-    RouteView {
-        name: route.name.clone(),
-        host: route.host.clone(),
-        port: route.port,
-        scheme: route.scheme,
-        protocol: route.protocol,
-        tls: route.tls,
-        methods: route.methods.clone(),
-        paths: route.paths.clone(),
-        credential,
-    }
+    RouteView { name: route.name.clone(), reach: Proposal::of_route(route), credential }
 }
 
 #[cfg(test)]

@@ -20,15 +20,10 @@ pub(super) async fn decide(
         ledger.judged_by(engine.scribe.policy());
         engine.unlocked()?;
         facts = match policy::decide(&engine.policy, facts) {
-            Ok(permitted) => {
-                ledger.note(|event| event.route = Some(permitted.route().name.clone()));
-                // Whoever changes the policy looks at what is noted after it has changed it: seen here or there.
-                if engine.is_in_force() {
-                    return Ok((engine, permitted));
-                }
-                ledger.note(|event| event.route = None);
-                permitted.request().clone()
-            }
+            Ok(permitted) => match noted(&engine, permitted, ledger) {
+                Ok(permitted) => return Ok((engine, permitted)),
+                Err(request) => *request,
+            },
             Err(denial) if !engine.is_in_force() => match denial.request {
                 Some(request) => *request,
                 None => return Err(denial),
@@ -43,6 +38,19 @@ pub(super) async fn decide(
         };
         engine = engine.now();
     }
+}
+
+/// Notes what allows a request. Whoever changes the policy looks at what is noted after it has changed it: a change is seen
+/// there, or here.
+/// # Errors
+/// The request, when another policy is in force by then.
+fn noted(engine: &Arc<Shared>, permitted: Permitted, ledger: &Ledger) -> Result<Permitted, Box<Request>> {
+    ledger.note(|event| event.route = Some(permitted.route().name.clone()));
+    if engine.is_in_force() {
+        return Ok(permitted);
+    }
+    ledger.note(|event| event.route = None);
+    Err(Box::new(permitted.request().clone()))
 }
 
 /// What no route allows, and one could.
@@ -122,4 +130,52 @@ fn unanswered(denial: &Denial, wait: Duration) -> Box<Denial> {
 fn alone(denial: &Denial) -> Box<Denial> {
     let sentence = format!("{} (nobody attends to this bottle, so nobody was asked)", denial.sentence);
     Box::new(Denial { sentence, ..denial.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CertificateAuthority, Config, DlpTerms, Engine, Limits, Listeners, Rule, Upstream};
+    use credentials::Vault;
+    use policy::{Policy, Proposal, RouteId};
+    use std::collections::BTreeMap;
+
+    /// Between a judgement and its note another policy came in force: the request is judged again, whichever thread was first.
+    #[tokio::test]
+    async fn what_was_allowed_by_a_policy_that_is_gone_is_judged_again() {
+        let request = Request::from_url("GET", "https://a.test/").expect("a request");
+        let route = Proposal::of(&request).route(RouteId(0), "a".to_owned());
+        let policy = Arc::new(Policy::new(vec![route], BTreeMap::new()));
+        let vault = Vault::from_values(Vec::new());
+        let config = Config {
+            bottle: "test".to_owned(),
+            policy: Arc::clone(&policy),
+            bindings: BTreeMap::new(),
+            vault: vault.clone(),
+            dlp: DlpTerms::default(),
+            ca: CertificateAuthority::generate("test").expect("a CA"),
+            upstream: Upstream::default(),
+            limits: Limits::default(),
+            audit: audit::Auditor::discarding("test"),
+            asking: crate::Asking::default(),
+        };
+        let engine = Engine::start(config, Listeners::default()).expect("started");
+        let (old, steering) = (engine.now(), engine.steering());
+        let ledger = Ledger::open(&old.scribe, "h1");
+        let permitted = policy::decide(&old.policy, request.clone()).expect("allowed");
+        let permitted = noted(&old, permitted, &ledger).expect("still in force");
+        let rule = Rule {
+            policy: Arc::default(),
+            hash: "b".to_owned(),
+            bindings: BTreeMap::new(),
+            vault,
+            dlp: DlpTerms::default(),
+            budgets: crate::Budgets::default(),
+            unmatched: Unmatched::Deny,
+        };
+        steering.rule(rule, "a test");
+        assert_eq!(noted(&old, permitted, &ledger).err().map(|request| *request), Some(request.clone()));
+        let refused = decide(&old, request, &ledger).await.err().expect("refused");
+        assert_eq!(refused.code, DenialCode::HostNotAllowed);
+    }
 }

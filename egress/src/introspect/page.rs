@@ -74,20 +74,21 @@ pub(crate) fn routes_text(desk: &AgentSide) -> String {
 }
 
 fn line(route: &RouteView) -> String {
-    let kind = match (route.protocol, route.tls) {
-        (Protocol::Tcp, _) => return format!("raw TCP {}:{}", route.host, route.port),
+    let reach = &route.reach;
+    let kind = match (reach.protocol, reach.tls) {
+        (Protocol::Tcp, _) => return format!("raw TCP {}:{}", reach.host, reach.port),
         (Protocol::Http, TlsMode::Passthrough) => "TLS, not opened",
-        (Protocol::Http, TlsMode::Open) => route.scheme.as_str(),
+        (Protocol::Http, TlsMode::Open) => reach.scheme.as_str(),
     };
-    let methods = route
+    let methods = reach
         .methods
         .as_ref()
         .map_or("any method".to_owned(), |all| all.iter().map(Method::as_str).collect::<Vec<_>>().join(", "));
-    let paths = route.paths.as_ref().map_or("any path".to_owned(), |all| {
+    let paths = reach.paths.as_ref().map_or("any path".to_owned(), |all| {
         all.iter().map(PathPattern::as_str).collect::<Vec<_>>().join(", ")
     });
     let credential = if route.credential { "; a credential is added on the way" } else { "" };
-    format!("{kind} {}:{} ({methods}; {paths}{credential})", route.host, route.port)
+    format!("{kind} {}:{} ({methods}; {paths}{credential})", reach.host, reach.port)
 }
 
 pub(super) fn routes_json(desk: &AgentSide) -> Value {

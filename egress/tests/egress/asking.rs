@@ -251,6 +251,9 @@ async fn what_is_learned_from_goes_out_and_is_searched_all_the_same() {
     assert!(refused.contains("code=address-not-allowed"), "{refused}");
     assert_eq!(origin.heard().len(), 1);
     assert_eq!(world.events(1).await[0]["route"], egress::LEARNING);
+    // A manifest that is read meanwhile ends no run that learns.
+    world.steering().rule(world.rule(Vec::new(), "b"), "a test");
+    assert!(world.say("denied.test", get("/y")).await.starts_with("HTTP/1.1 200"));
 }
 
 /// The agent's pages can be read. Nothing that it says there, or anywhere, is an answer.

@@ -36,6 +36,16 @@ fn without_host() -> Vec<policy::Route> {
     vec![route(0, "other.test")]
 }
 
+/// The beginning of an answer to a request for this; of one that has no end as well.
+async fn begins(world: &World, host: &str) -> (Io, String) {
+    let mut stream = world.tls(host).await;
+    stream.write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut first = vec![0; 4096];
+    let read = tokio::time::timeout(PATIENCE, stream.read(&mut first)).await.expect("an answer").unwrap();
+    first.truncate(read);
+    (stream, String::from_utf8_lossy(&first).to_ascii_lowercase())
+}
+
 async fn ends(stream: &mut Io) -> Vec<u8> {
     let mut all = Vec::new();
     let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut all)).await;
@@ -47,10 +57,7 @@ async fn ends(stream: &mut Io) -> Vec<u8> {
 async fn an_answer_that_streams_ends_with_its_route() {
     let origin = endless().await;
     let world = World::new(&origin, Setup::default()).await;
-    let mut stream = world.tls(HOST).await;
-    stream.write_all(GET.as_bytes()).await.unwrap();
-    let mut first = [0; 64];
-    stream.read_exact(&mut first).await.unwrap();
+    let (mut stream, _) = begins(&world, HOST).await;
     assert_eq!(world.steering().rule(world.rule(without_host(), "b"), "a test"), 1);
     let rest = ends(&mut stream).await;
     assert!(!rest.ends_with(b"0\r\n\r\n"), "half an answer does not look whole");
@@ -136,6 +143,31 @@ async fn tunnels_end_with_their_route() {
     }
 }
 
+/// Looked at when it was opened, read when its first bytes came: a change lies between.
+#[tokio::test]
+async fn a_connection_that_waited_to_be_read_is_looked_at_again() {
+    for locks in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = Origin { address: listener.local_addr().unwrap(), ..Origin::ok().await };
+        let routes = vec![policy::Route { tls: TlsMode::Passthrough, ..route(0, HOST) }];
+        let world = World::new(&origin, Setup { routes, ..Setup::default() }).await;
+        let mut stream = world.connect("api.test:443").await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if locks {
+            world.steering().lock(true, "a test");
+        } else {
+            world.steering().rule(world.rule(without_host(), "b"), "a test");
+        }
+        stream.write_all(&super::told::client_hello(HOST)).await.unwrap();
+        ends(&mut stream).await;
+        let event = &world.events(1).await[0];
+        let code = if locks { "kill-switch" } else { "revoked" };
+        assert_eq!((&event["decision"], &event["code"]), (&"denied".into(), &code.into()));
+        let reached = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
+        assert!(reached.is_err(), "nothing was dialled");
+    }
+}
+
 #[tokio::test]
 async fn pooled_connections_end_with_their_rule() {
     let open = Arc::new(AtomicUsize::new(0));
@@ -191,23 +223,19 @@ async fn what_is_granted_until_a_time_ends_then() {
 async fn the_kill_switch_ends_everything_and_nothing_begins() {
     let origin = endless().await;
     let world = World::new(&origin, Setup::default()).await;
-    let mut stream = world.tls(HOST).await;
-    stream.write_all(GET.as_bytes()).await.unwrap();
-    let mut first = [0; 64];
-    stream.read_exact(&mut first).await.unwrap();
+    let (mut stream, _) = begins(&world, HOST).await;
     assert_eq!(world.steering().lock(true, "a test"), 1);
     assert!(world.steering().is_locked());
     ends(&mut stream).await;
-    let refused = world.say(HOST, GET).await;
-    assert!(refused.starts_with("HTTP/1.1 403") && refused.contains("code=kill-switch"), "{refused}");
+    let (_, refused) = begins(&world, HOST).await;
+    assert!(refused.starts_with("http/1.1 403") && refused.contains("code=kill-switch"), "{refused}");
     // A rule that is read meanwhile does not turn it off.
     world.steering().rule(world.rule(vec![route(0, HOST)], "b"), "a test");
-    assert!(world.say(HOST, GET).await.contains("code=kill-switch"));
+    let (_, refused) = begins(&world, HOST).await;
+    assert!(refused.contains("code=kill-switch"), "{refused}");
     world.steering().lock(false, "a test");
-    let mut stream = world.tls(HOST).await;
-    stream.write_all(GET.as_bytes()).await.unwrap();
-    stream.read_exact(&mut first).await.unwrap();
-    assert!(first.starts_with(b"HTTP/1.1 200"));
+    let (_stream, served) = begins(&world, HOST).await;
+    assert!(served.starts_with("http/1.1 200"), "{served}");
     let codes: Vec<_> = world.events(3).await.iter().map(|event| event["code"].clone()).collect();
     assert_eq!(codes[..3], ["kill-switch", "kill-switch", "kill-switch"]);
 }

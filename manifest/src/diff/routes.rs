@@ -83,19 +83,7 @@ fn shown(egress: &EgressPlan, route: &Route) -> String {
     let private = if route.allow_private { ", may be private" } else { "" };
     let credential =
         egress.bindings.get(&route.id).map(|binding| format!(", with {}", credential(egress, binding)));
-    format!("{}{private}{}", proposal(route), credential.unwrap_or_default())
-}
-
-fn proposal(route: &Route) -> Proposal {
-    Proposal {
-        host: route.host.clone(),
-        port: route.port,
-        scheme: route.scheme,
-        protocol: route.protocol,
-        tls: route.tls,
-        methods: route.methods.clone(),
-        paths: route.paths.clone(),
-    }
+    format!("{}{private}{}", Proposal::of_route(route), credential.unwrap_or_default())
 }
 
 /// `variable `T` as bearer`.
