@@ -16,14 +16,29 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
 }
 
-/// Roots of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` count), else the built-in ones of Mozilla; then the
-/// operator's own.
+/// Roots of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` count), else the built-in ones of Mozilla. Read once: they are some
+/// hundreds of files.
+fn system_roots() -> &'static RootCertStore {
+    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
+    ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        roots
+    })
+}
+
+/// Reads the system's roots now, for the engines of this process: a start that has other things to do meanwhile need not wait
+/// for them later.
+pub fn read_roots() {
+    system_roots();
+}
+
+/// Roots of the system, then the operator's own.
 pub(crate) fn roots(extra_pem: &[String]) -> Result<RootCertStore, SetupError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
+    let mut roots = system_roots().clone();
     for pem in extra_pem {
         add_pem(&mut roots, pem)?;
     }
