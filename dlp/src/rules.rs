@@ -81,6 +81,11 @@ impl RuleSet {
         BUILT_IN.clone()
     }
 
+    /// Their ids, without the work that looking for them needs.
+    pub fn built_in_ids() -> impl Iterator<Item = &'static str> {
+        kinds::all().map(|kind| kind.id)
+    }
+
     /// No rules.
     pub fn none() -> RuleSet {
         RuleSet::of(Vec::new())
@@ -89,12 +94,18 @@ impl RuleSet {
     /// Only the rules that are wanted.
     #[must_use]
     pub fn only(&self, wanted: impl Fn(&Rule) -> bool) -> RuleSet {
+        if self.rules().all(&wanted) {
+            return self.clone();
+        }
         RuleSet::of(self.inner.rules.iter().filter(|rule| wanted(rule)).cloned().collect())
     }
 
     /// These and those; where two have one id, the other's counts.
     #[must_use]
     pub fn with(&self, other: &RuleSet) -> RuleSet {
+        if other.is_empty() {
+            return self.clone();
+        }
         let replaced = |rule: &&Arc<Rule>| other.rules().all(|theirs| theirs.id() != rule.id());
         let own = self.inner.rules.iter().filter(replaced);
         RuleSet::of(own.chain(&other.inner.rules).cloned().collect())

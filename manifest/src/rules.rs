@@ -1,6 +1,5 @@
 //! What the scanner knows of rules, as far as a manifest is concerned.
 use crate::plan::OwnRulePlan;
-use std::sync::LazyLock;
 
 /// Findings that are no rules of a list, and may have an action in the manifest all the same.
 pub const VALUES: [&str; 4] = ["known-secret", "placeholder-astray", "split-secret", "unreadable"];
@@ -12,14 +11,6 @@ const SEARCHES: [&str; 2] = ["prompt-injection", "random-text"];
 /// Whether findings have this name that are no rule's: a rule of that name would be taken for them.
 pub fn is_reserved(id: &str) -> bool {
     id == CANARY || VALUES.contains(&id) || SEARCHES.contains(&id)
-}
-
-static BUILT_IN: LazyLock<Vec<String>> =
-    LazyLock::new(|| dlp::RuleSet::built_in().rules().map(|rule| rule.id().to_owned()).collect());
-
-/// Ids of the rules that are built in.
-pub(crate) fn built_in() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.iter().map(String::as_str)
 }
 
 /// What a rule costs.

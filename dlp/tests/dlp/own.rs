@@ -171,3 +171,9 @@ fn what_follows_a_line_makes_no_difference_to_a_fingerprint() {
         assert_eq!(hits[0].length, longer, "what may belong to it does not go on: {text}");
     }
 }
+
+#[test]
+fn ids_are_told_without_the_rules() {
+    let rules = RuleSet::built_in();
+    assert!(RuleSet::built_in_ids().eq(rules.rules().map(dlp::Rule::id)));
+}

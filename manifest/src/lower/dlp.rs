@@ -106,7 +106,7 @@ impl Lower<'_> {
             return;
         }
         let own = user.own_rules.iter().map(|rule| rule.id.value.as_str());
-        let mut known: Vec<&str> = crate::rules::built_in().chain(VALUES).collect();
+        let mut known: Vec<&str> = dlp::RuleSet::built_in_ids().chain(VALUES).collect();
         known.extend(own);
         let of_routes = routes.iter().filter_map(|route| route.dlp.as_ref()?.rules.as_ref());
         let named = user.rules.iter().chain(of_routes).flat_map(|table| table.0.iter().map(|(id, _)| id));
@@ -136,7 +136,7 @@ impl Lower<'_> {
     fn own_rule(&mut self, rule: &At<OwnRule>) -> Option<OwnRulePlan> {
         let id = &rule.id;
         let letters = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        let taken = is_reserved(id) || crate::rules::built_in().any(|known| known == id.value);
+        let taken = is_reserved(id) || dlp::RuleSet::built_in_ids().any(|known| known == id.value);
         if id.is_empty() || !letters || id.len() > 60 {
             let message = format!("`{}` is not an id", id.value);
             self.error_hint(id.span, message, "lower-case letters, digits and `-`, at most 60");
