@@ -2,7 +2,7 @@
 use super::files::{existing, mount_point, write};
 use crate::linux::step::Access;
 use crate::linux::sys::{MountAttr, mount_setattr};
-use rustix::fs::CWD;
+use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
     UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change,
@@ -60,12 +60,16 @@ fn attributes(access: Access) -> MountAttrFlags {
 
 /// A mount point can be neither renamed nor removed.
 pub(crate) fn pin(path: &Path, writable: bool) -> io::Result<()> {
-    let target = existing(CWD, path)?;
-    let tree = clone_tree(&target)?;
+    pin_open(&existing(CWD, path)?, writable)
+}
+
+/// The same for what is open already.
+pub(crate) fn pin_open(target: &OwnedFd, writable: bool) -> io::Result<()> {
+    let tree = clone_tree(target)?;
     if !writable {
         set(&tree, true, attributes(Access::ReadOnly))?;
     }
-    attach(&tree, &target)
+    attach(&tree, target)
 }
 
 pub(crate) fn tmpfs(path: &Path, mode: u32, size: &str, exec: bool) -> io::Result<()> {
@@ -77,6 +81,21 @@ pub(crate) fn tmpfs(path: &Path, mode: u32, size: &str, exec: bool) -> io::Resul
 /// An injected file lies on the root, and is mounted over what the host has at that path.
 pub(crate) fn cover(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     attach(&read_only(mode, content, attributes(Access::ReadOnly))?, &mount_point(path, false)?)
+}
+
+/// A file of these words over something that is open, once the root is read-only: the words lie in memory of their own.
+/// The kernel mounts a file over a link that was opened as such, and nobody follows it then.
+pub(crate) fn cover_late(target: &OwnedFd, content: &[u8]) -> io::Result<()> {
+    attach(&memory(0o700, "64k", attributes(Access::ReadWrite))?, &existing(CWD, Path::new(COVERS))?)?;
+    let file = read_only(0o644, content, attributes(Access::ReadOnly));
+    unmount(COVERS, UnmountFlags::DETACH)?;
+    attach(&file?, target)
+}
+
+/// Whether something is mounted there.
+pub(crate) fn is_mounted(place: &OwnedFd) -> io::Result<bool> {
+    let about = statx(place, "", AtFlags::EMPTY_PATH, StatxFlags::empty())?;
+    Ok(about.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 fn read_only(mode: u32, content: &[u8], attr: MountAttrFlags) -> io::Result<OwnedFd> {
