@@ -12,7 +12,7 @@ mod short;
 pub mod steer;
 pub mod wire;
 
-pub use hub::Hub;
+pub use hub::{Hub, Switch};
 pub use wire::{Call, Say, Seen, Snapshot};
 
 use crate::failure::Failure;

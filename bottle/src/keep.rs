@@ -3,12 +3,16 @@
 //! It is replaced whole: a new file beside it, then a rename. Not so where a running bottle's agent may write in that
 //! folder: there the file is mounted read-only over itself, and a rename on the host takes that mount away (rename(2) of a
 //! mount point of another namespace detaches it), so that the agent could write the manifest from then on. Such a file keeps
-//! its inode and is written in place, in one go.
+//! its inode and is written in place, in one go, and what it said is written down elsewhere before ([`halfway`]).
+mod halfway;
+
 use crate::failure::Failure;
 use crate::load::{self, Choice, Written};
 use crate::registry::Registry;
+use crate::say;
 use crate::style::neutral;
 use crate::whole;
+use halfway::Halfway;
 use manifest::LARGEST;
 use manifest::edit::Addition;
 use rustix::fs::{FlockOperation, flock};
@@ -60,12 +64,20 @@ impl Kept {
     /// # Errors
     /// When it cannot be read, or is no manifest's text.
     pub fn read(file: &Path) -> Result<Kept, Failure> {
+        let (kept, told) = Kept::read_in(&halfway::folder()?, file)?;
+        warn(told);
+        Ok(kept)
+    }
+
+    /// Also what became of a change that was broken off.
+    fn read_in(notes: &Path, file: &Path) -> Result<(Kept, Option<String>), Failure> {
         let file = file.canonicalize().map_err(|error| unreadable(file, &error))?;
+        let told = halfway::recover(notes, &file)?;
         let mut open = File::open(&file).map_err(|error| unreadable(&file, &error))?;
         let found = open.metadata().map_err(|error| unreadable(&file, &error))?;
         let text = text(&mut open).map_err(|error| unreadable(&file, &error))?;
         let (owner, mode) = ((found.uid(), found.gid()), found.permissions().mode() & 0o7777);
-        Ok(Kept { file, text, owner, mode, inode: inode(&found) })
+        Ok((Kept { file, text, owner, mode, inode: inode(&found) }, told))
     }
 
     /// What stood there.
@@ -84,10 +96,15 @@ impl Kept {
     /// When it was changed since it was read, or cannot be written; then it is as it was.
     pub fn write(&self, new: &str) -> Result<(), Failure> {
         let writable = Registry::open()?.running()?.into_iter().flat_map(|record| record.writable);
-        self.write_seen_by(new, writable)
+        self.write_seen_by(&halfway::folder()?, new, writable)
     }
 
-    fn write_seen_by(&self, new: &str, writable: impl IntoIterator<Item = PathBuf>) -> Result<(), Failure> {
+    fn write_seen_by(
+        &self,
+        notes: &Path,
+        new: &str,
+        writable: impl IntoIterator<Item = PathBuf>,
+    ) -> Result<(), Failure> {
         let how = match writable.into_iter().any(|folder| self.file.starts_with(folder)) {
             true => How::InPlace,
             false => How::Replaced,
@@ -103,7 +120,13 @@ impl Kept {
         flock(&file, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
         self.unchanged(&mut file)?;
         match how {
-            How::InPlace => self.overwrite(&mut file, new).map_err(failed),
+            How::InPlace => {
+                let halfway = Halfway::begin(notes, &self.file, &self.text, new)?;
+                // What could not be put back either is put back by who reads it next.
+                self.overwrite(&mut file, new).map_err(failed)?;
+                halfway.end();
+                Ok(())
+            }
             How::Replaced => self.replace(new),
         }
     }
@@ -138,6 +161,24 @@ impl Kept {
         fill(file, new).inspect_err(|_| {
             let _as_far_as_it_goes = fill(file, &self.text);
         })
+    }
+}
+
+/// A manifest that was left half written is put back before anybody reads it.
+///
+/// # Errors
+/// When it cannot be; the message says where the old text is.
+pub fn mend(file: &Path) -> Result<(), Failure> {
+    let Ok(file) = file.canonicalize() else { return Ok(()) };
+    let Ok(notes) = halfway::folder() else { return Ok(()) };
+    warn(halfway::recover(&notes, &file)?);
+    Ok(())
+}
+
+fn warn(told: Option<String>) {
+    if let Some(told) = told {
+        tracing::warn!("{told}");
+        say::err(&format!("bottle: warning: {told}\n"));
     }
 }
 
@@ -181,6 +222,10 @@ mod tests {
         (folder, file)
     }
 
+    fn notes() -> PathBuf {
+        std::env::temp_dir().join(format!("bottle-notes-{}", std::process::id()))
+    }
+
     fn names(folder: &Path) -> usize {
         fs::read_dir(folder).expect("a folder").count()
     }
@@ -189,7 +234,7 @@ mod tests {
     fn a_manifest_is_replaced_whole_and_keeps_its_mode() {
         let (folder, file) = made("old", 0o640);
         let before = inode(&fs::metadata(&file).expect("there"));
-        Kept::read(&file).expect("read").write_seen_by("new", []).expect("written");
+        Kept::read(&file).expect("read").write_seen_by(&notes(), "new", []).expect("written");
         let after = fs::metadata(&file).expect("there");
         assert_eq!(fs::read_to_string(&file).expect("read"), "new");
         assert_eq!(after.permissions().mode() & 0o7777, 0o640);
@@ -204,7 +249,7 @@ mod tests {
             let (folder, file) = made(old, 0o600);
             let before = inode(&fs::metadata(&file).expect("there"));
             let workspace = file.parent().expect("a folder").to_owned();
-            Kept::read(&file).expect("read").write_seen_by(new, [workspace]).expect("written");
+            Kept::read(&file).expect("read").write_seen_by(&notes(), new, [workspace]).expect("written");
             assert_eq!(fs::read_to_string(&file).expect("read"), new);
             assert_eq!(inode(&fs::metadata(&file).expect("there")), before);
             assert_eq!(names(folder.path()), 1);
@@ -218,7 +263,7 @@ mod tests {
         std::os::unix::fs::symlink("bottle.yaml", &link).expect("linked");
         let kept = Kept::read(&link).expect("read");
         assert_eq!((kept.text(), kept.file()), ("old", file.as_path()));
-        kept.write_seen_by("new", []).expect("written");
+        kept.write_seen_by(&notes(), "new", []).expect("written");
         assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
         assert_eq!(fs::read_to_string(&file).expect("read"), "new");
     }
@@ -229,13 +274,13 @@ mod tests {
             let (_folder, file) = made("old", 0o600);
             let kept = Kept::read(&file).expect("read");
             fs::write(&file, "theirs").expect("written");
-            let failure = kept.write_seen_by("new", writable.clone()).expect_err("changed");
+            let failure = kept.write_seen_by(&notes(), "new", writable.clone()).expect_err("changed");
             assert!(failure.what.contains("changed by somebody else"), "{}", failure.what);
             assert_eq!(fs::read_to_string(&file).expect("read"), "theirs");
             let kept = Kept::read(&file).expect("read");
             fs::rename(&file, file.with_extension("was")).expect("moved");
             fs::write(&file, "theirs").expect("another file with the same text");
-            kept.write_seen_by("new", writable).expect_err("replaced");
+            kept.write_seen_by(&notes(), "new", writable).expect_err("replaced");
             assert_eq!(fs::read_to_string(&file).expect("read"), "theirs");
         }
     }
@@ -266,7 +311,7 @@ mod tests {
         let other = folder.path().join("other");
         fs::rename(&file, &other).expect("moved");
         std::os::unix::fs::symlink(&other, &file).expect("linked");
-        kept.write_seen_by("new", []).expect_err("a link");
+        kept.write_seen_by(&notes(), "new", []).expect_err("a link");
         assert_eq!(fs::read_to_string(&other).expect("read"), "old");
     }
 }

@@ -191,6 +191,7 @@ fn shown(file: &Path, here: &Path) -> String {
 }
 
 fn read(name: String, file: &Path) -> Result<Written, Failure> {
+    crate::keep::mend(file)?;
     let bounded = |file: File| {
         let mut text = String::new();
         file.take(LARGEST as u64 + 1).read_to_string(&mut text).map(|_| text)

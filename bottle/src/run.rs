@@ -4,6 +4,7 @@ pub mod attend;
 pub mod crossing;
 pub mod docker;
 pub mod environment;
+mod guarded;
 mod job;
 pub mod journal;
 mod learned;
@@ -31,6 +32,7 @@ use crate::style::Style;
 use attend::{Attendance, Attended};
 use audit::Auditor;
 use credentials::Vault;
+use guarded::Guarded;
 use manifest::Plan;
 use manifest::plan::Backend;
 use ports::Ports;
@@ -141,6 +143,7 @@ impl Run<'_> {
         let survey = prepared.take_survey();
         let walls = Walls::of(&survey, prepared.limits(&self.plan.sandbox.limits));
         self.show_preflight(&missing, &Walls { unsought, ..walls }.with_canaries(self.planted));
+        let guarded = self.guard(&survey);
         self.claim.publish(record)?;
         let relay =
             terminal.zip(prepared.take_pty()).map(|(terminal, pty)| Relay::new(terminal, pty)).transpose()?;
@@ -155,10 +158,24 @@ impl Run<'_> {
             runtime: egress.handle(),
         };
         let attended = attendance.attend(&mut running)?;
-        drop(running);
+        if let Some(error) = running.unguarded() {
+            self.note_lost_protection(error);
+        }
+        drop((running, guarded));
         self.note_the_end(attended);
         egress.end();
         Ok((attended, self.review(&survey)))
+    }
+
+    /// Until this goes.
+    fn guard(&self, survey: &Survey) -> Guarded {
+        Guarded::begin(survey.clone(), self.plan.backend, self.auditor.clone(), self.hub())
+    }
+
+    fn note_lost_protection(&self, error: &std::io::Error) {
+        let why = format!("what was replaced on this machine could not be write-protected again: {error}");
+        journal::step(self.auditor, "protection-lost", Some(why.clone()));
+        say::err(&format!("bottle: warning: {why}; so the bottle was ended\n"));
     }
 
     fn note_the_end(&self, attended: Attended) {

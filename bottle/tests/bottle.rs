@@ -12,6 +12,8 @@ mod demo;
 mod egress;
 #[path = "bottle/export.rs"]
 mod export;
+#[path = "bottle/guarded.rs"]
+mod guarded;
 #[path = "bottle/life.rs"]
 mod life;
 #[path = "bottle/mcp.rs"]
@@ -20,6 +22,8 @@ mod mcp;
 mod operator;
 #[path = "bottle/person.rs"]
 mod person;
+#[path = "bottle/real.rs"]
+mod real;
 #[path = "bottle/run.rs"]
 mod run;
 #[path = "bottle/search.rs"]

@@ -21,6 +21,7 @@ pub mod step;
 mod survey;
 pub(crate) mod sys;
 mod syscalls;
+mod warden;
 mod wire;
 
 pub use crate::running::{Change, Ended};
@@ -31,4 +32,4 @@ pub use diagnose::{Check, diagnose};
 pub use launch::{CRADLE, InsideListeners, Places, Prepared, hold_places, planned, prepare, prepare_steps};
 pub use running::{Handle, Running};
 pub use step::Step;
-pub use survey::{Appeared, Survey};
+pub use survey::{Appeared, Stamp, Survey};

@@ -23,6 +23,8 @@ mod people;
 mod probe;
 #[path = "sandbox/room.rs"]
 mod room;
+#[path = "sandbox/watched.rs"]
+mod watched;
 #[path = "sandbox/witness.rs"]
 mod witness;
 
@@ -38,6 +40,7 @@ fn scenarios() -> Vec<(&'static str, Scenario)> {
         network::SCENARIOS,
         guards::SCENARIOS,
         files::SCENARIOS,
+        watched::SCENARIOS,
         escape::SCENARIOS,
         holder::SCENARIOS,
     ]

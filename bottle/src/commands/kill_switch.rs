@@ -81,7 +81,7 @@ fn turn(on: bool) -> Outcome {
 /// When the records cannot be read.
 pub fn tell(on: bool, from: &str, mut hear: impl FnMut(&str)) -> Result<usize, Failure> {
     let records = Registry::open()?.running()?;
-    let answers = Line::ask_all(&records, &Call::Lock { on, from: from.to_owned() }, TURN);
+    let answers = Line::ask_all(&records, &Call::Lock { on, all: true, from: from.to_owned() }, TURN);
     let mut deaf = 0;
     for (record, answer) in records.iter().zip(answers) {
         match answer {

@@ -57,11 +57,47 @@ struct Inner {
     watchers: AtomicUsize,
     /// One change at a time.
     changing: Mutex<()>,
+    /// One turn at a time; it waits for no other change.
+    turning: Mutex<()>,
     on_petition: Option<Notifier>,
+}
+
+/// Which kill switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// That of this bottle.
+    Alone,
+    /// That of all bottles.
+    All,
+}
+
+impl Switch {
+    fn other(self) -> &'static str {
+        match self {
+            Switch::Alone => "the kill switch of all bottles is on",
+            Switch::All => "its own kill switch is on",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Switches {
+    alone: bool,
+    all: bool,
+}
+
+impl Switches {
+    fn turn(&mut self, switch: Switch, on: bool) {
+        match switch {
+            Switch::Alone => self.alone = on,
+            Switch::All => self.all = on,
+        }
+    }
 }
 
 struct State {
     about: Snapshot,
+    switches: Switches,
     seen: VecDeque<Seen>,
     plan: EgressPlan,
     listeners: Vec<SyncSender<Say>>,
@@ -80,13 +116,15 @@ impl Hub {
         on_petition: Option<Notifier>,
     ) -> Hub {
         let (seen, listeners) = (VecDeque::new(), Vec::new());
-        let state = State { about, seen, plan, listeners, steer: None, keeper: None };
+        let switches = Switches { alone: false, all: about.locked };
+        let state = State { about, switches, seen, plan, listeners, steer: None, keeper: None };
         Hub(Arc::new(Inner {
             state: Mutex::new(state),
             attended,
             askable,
             watchers: AtomicUsize::new(0),
             changing: Mutex::new(()),
+            turning: Mutex::new(()),
             on_petition,
         }))
     }
@@ -108,14 +146,24 @@ impl Hub {
         self.0.attended || (self.0.askable && self.0.watchers.load(Ordering::Relaxed) > 0)
     }
 
-    /// Whether the kill switch is on.
+    /// Whether everything is refused.
     pub fn is_locked(&self) -> bool {
         self.state().about.locked
+    }
+
+    /// Whether the kill switch of all is on, as far as this bottle was told.
+    pub fn is_switched(&self) -> bool {
+        self.state().switches.all
     }
 
     /// Something is wrong that the operator has to know: whoever watches is told, and the log.
     pub fn complain(&self, failure: &Failure) {
         tracing::error!(why = %failure.what, "the manifest is wrong; what was in force before it stays");
+        self.warn(failure);
+    }
+
+    /// Whoever watches is told.
+    pub fn warn(&self, failure: &Failure) {
         let Failure { what, help, .. } = failure.clone();
         self.state().tell(&Say::Failed { what, help });
     }
@@ -231,20 +279,26 @@ impl Hub {
         }
     }
 
-    /// The kill switch.
+    /// A kill switch: this bottle's own, or the one of all. It serves while both are off.
     /// # Errors
     /// When the engine cannot be told.
-    pub fn lock(&self, on: bool, by: &str) -> Result<Say, Failure> {
-        let ended = self.steer()?.lock(on, by)?;
+    pub fn lock(&self, switch: Switch, on: bool, by: &str) -> Result<Say, Failure> {
+        let _one_at_a_time = self.0.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut switches = self.state().switches;
+        switches.turn(switch, on);
+        let locked = switches.alone || switches.all;
+        let ended = self.steer()?.lock(locked, by)?;
         let mut state = self.state();
-        state.about.locked = on;
-        state.tell(&Say::Locked { on });
+        state.switches = switches;
+        state.about.locked = locked;
+        state.tell(&Say::Locked { on: locked });
         let slug = state.about.slug.clone();
-        let what = match (on, ended) {
-            (true, 0) => format!("`{slug}`: everything is refused now"),
-            (true, 1) => format!("`{slug}`: everything is refused now; one exchange was ended"),
-            (true, ended) => format!("`{slug}`: everything is refused now; {ended} exchanges were ended"),
-            (false, _) => format!("`{slug}`: serves again"),
+        let what = match (on, locked, ended) {
+            (true, _, 0) => format!("`{slug}`: everything is refused now"),
+            (true, _, 1) => format!("`{slug}`: everything is refused now; one exchange was ended"),
+            (true, _, ended) => format!("`{slug}`: everything is refused now; {ended} exchanges were ended"),
+            (false, true, _) => format!("`{slug}`: everything is refused still: {}", switch.other()),
+            (false, false, _) => format!("`{slug}`: serves again"),
         };
         Ok(Say::Done { what, notes: Vec::new() })
     }

@@ -1,5 +1,5 @@
 //! The launcher's end of the control socket.
-use super::hub::{Hub, Watcher};
+use super::hub::{Hub, Switch, Watcher};
 use super::wire::{Call, Say};
 use crate::failure::Failure;
 use nix::sys::socket::{getsockopt, sockopt};
@@ -151,7 +151,9 @@ fn obey(call: Result<Call, String>, hub: &Hub) -> Say {
         Call::Look | Call::Watch | Call::Listen => Ok(Say::Snapshot(Box::new(hub.snapshot()))),
         Call::Plan => Ok(Say::Plan(Box::new(hub.plan()))),
         Call::Answer { id, answer, from } => hub.answer(&id, answer, &by(&from)),
-        Call::Lock { on, from } => hub.lock(on, &by(&from)),
+        Call::Lock { on, all, from } => {
+            hub.lock(if all { Switch::All } else { Switch::Alone }, on, &by(&from))
+        }
         Call::Reload { looked, from } => hub.reload(&by(&from), looked),
     };
     outcome.unwrap_or_else(|failure| Say::Failed { what: failure.what, help: failure.help })

@@ -25,10 +25,13 @@ pub enum Call {
         /// Where the answer was given, for the audit: `bottle allow`, `bottle watch`, …
         from: String,
     },
-    /// The kill switch.
+    /// A kill switch.
     Lock {
         /// Everything is refused.
         on: bool,
+        /// That of all bottles, else that of this one.
+        #[serde(default)]
+        all: bool,
         /// As with an answer.
         from: String,
     },

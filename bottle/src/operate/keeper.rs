@@ -16,7 +16,7 @@ use manifest::edit::Addition;
 use manifest::plan::SandboxPlan;
 use manifest::{Plan, policy_hash};
 use policy::Proposal;
-use std::os::unix::fs::MetadataExt;
+use sandbox::linux::Stamp;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,7 +26,7 @@ pub(super) struct Manifested {
     steer: Arc<dyn Steer>,
     canaries: Vec<HandedExact>,
     /// Of the manifest, as it was when the bottle was started.
-    inode: Option<(u64, u64)>,
+    stamp: Option<Stamp>,
     state: Mutex<State>,
 }
 
@@ -47,8 +47,8 @@ impl Manifested {
     ) -> Manifested {
         let state = State { plan: plan.clone(), vault: vault.clone(), retired: Vec::new() };
         let (wanted, canaries) = (operation.wanted.clone(), canaries.values());
-        let inode = wanted.file.as_deref().and_then(inode);
-        Manifested { wanted, steer, canaries, inode, state: Mutex::new(state) }
+        let stamp = wanted.file.as_deref().and_then(stamp);
+        Manifested { wanted, steer, canaries, stamp, state: Mutex::new(state) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -63,12 +63,12 @@ impl Manifested {
     /// Nobody but the operator can have written the manifest, or the operator has looked at it.
     ///
     /// In the workspace it is mounted read-only over itself. Whoever replaces it on the host (a rename, as many editors do)
-    /// takes that mount away: mount_namespaces(7) says so of a mount point of another namespace. From then on the agent could be
-    /// the one who writes there.
+    /// takes that mount away: mount_namespaces(7) says so of a mount point of another namespace. The bottle's warden puts it back,
+    /// but in between, and in a container from then on, the agent could be the one who writes there.
     fn still_the_operators(&self, state: &State, looked: bool) -> Result<(), Failure> {
         let Some(file) = self.wanted.file.as_deref().filter(|_| !looked) else { return Ok(()) };
         let sandbox = &state.plan.sandbox;
-        let replaced = file.starts_with(&sandbox.workspace) && inode(file) != self.inode;
+        let replaced = file.starts_with(&sandbox.workspace) && stamp(file) != self.stamp;
         if is_the_operators(file, sandbox) && !replaced {
             return Ok(());
         }
@@ -84,8 +84,8 @@ impl Manifested {
     }
 }
 
-fn inode(file: &Path) -> Option<(u64, u64)> {
-    file.metadata().ok().map(|found| (found.dev(), found.ino()))
+fn stamp(file: &Path) -> Option<Stamp> {
+    file.metadata().ok().map(|found| Stamp::made_of(&found))
 }
 
 /// Whether only the operator writes a file: an agent that could change its manifest would approve its own requests.

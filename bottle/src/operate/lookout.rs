@@ -2,7 +2,7 @@
 //!
 //! Looked at, not listened to: editors replace files, links are turned to other files, folders may be remote, and what tells of
 //! changes tells of one name in one folder. A file that is looked at is seen whatever became of it.
-use crate::control::Hub;
+use crate::control::{Hub, Switch};
 use crate::kill_switch;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -71,10 +71,9 @@ impl Lookout {
         let end = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&end);
         let mut manifest = manifest.map(Watched::new);
-        let mut was = hub.is_locked();
         let looking = move || {
             while !ended.load(Ordering::Relaxed) {
-                look(&hub, manifest.as_mut(), switch.as_deref(), &mut was);
+                look(&hub, manifest.as_mut(), switch.as_deref());
                 std::thread::park_timeout(EVERY);
             }
         };
@@ -94,15 +93,12 @@ impl Drop for Lookout {
     }
 }
 
-/// `was`: how the switch stood at the last look. A bottle that was locked by itself stays so while the switch of all is off,
-/// and none serves while that is on.
-fn look(hub: &Hub, manifest: Option<&mut Watched>, switch: Option<&Path>, was: &mut bool) {
+/// A bottle that was locked by itself stays so when the switch of all is turned off, and none serves while that is on.
+fn look(hub: &Hub, manifest: Option<&mut Watched>, switch: Option<&Path>) {
     if let Some(switch) = switch {
         let on = kill_switch::is_on_at(switch);
-        let turned_off = std::mem::replace(was, on) && !on;
-        if on != hub.is_locked()
-            && (on || turned_off)
-            && let Err(failure) = hub.lock(on, "the kill switch")
+        if on != hub.is_switched()
+            && let Err(failure) = hub.lock(Switch::All, on, "the kill switch")
         {
             tracing::error!(why = %failure.what, "the kill switch could not be obeyed");
         }
@@ -118,6 +114,97 @@ fn look(hub: &Hub, manifest: Option<&mut Watched>, switch: Option<&Path>, was: &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::hub::{Keeper, Reloaded};
+    use crate::control::{Snapshot, Steer, steer};
+    use crate::failure::Failure;
+    use egress::Live;
+    use egress::desk::{Answer, AnswerError, Petition};
+    use policy::Proposal;
+    use std::sync::Mutex;
+
+    /// An engine and a manifest that do as they are told.
+    #[derive(Default)]
+    struct Played(Mutex<Vec<bool>>);
+
+    impl Steer for Played {
+        fn answer(&self, id: &str, _: Answer, _: &str) -> Result<Petition, AnswerError> {
+            Err(AnswerError::Unknown(id.into()))
+        }
+        fn lock(&self, on: bool, _: &str) -> Result<usize, Failure> {
+            self.0.lock().expect("not poisoned").push(on);
+            Ok(0)
+        }
+        fn attend(&self, _: bool) {}
+        fn running(&self) -> Vec<Live> {
+            Vec::new()
+        }
+        fn rule(&self, _: steer::Change, _: &str) -> Result<usize, Failure> {
+            Err(Failure::new("none is read here"))
+        }
+    }
+
+    impl Keeper for Played {
+        fn reload(&self, _: &str, _: bool) -> Result<Reloaded, Failure> {
+            Err(Failure::new("none is read here"))
+        }
+        fn keep(&self, _: &Proposal, _: &str, _: &str) -> Result<(), Failure> {
+            Err(Failure::new("none is read here"))
+        }
+    }
+
+    fn hub(played: &Arc<Played>) -> Hub {
+        let plan = serde_json::from_value(serde_json::json!({
+            "policy": { "routes": [], "resolve": {} }, "bindings": {}, "slots": [],
+            "dlp": { "action": "block", "routes": {}, "secrets": [] }, "upstream_roots": [], "upstream_proxy": null,
+        }));
+        let about = Snapshot {
+            slug: "dev".into(),
+            name: "dev".into(),
+            backend: manifest::plan::Backend::Linux,
+            started: jiff::Timestamp::now(),
+            workspace: "/w".into(),
+            command: vec!["sh".into()],
+            manifest: None,
+            audit: "/a.jsonl".into(),
+            policy: "1a2b3c4d5e6f".into(),
+            locked: false,
+            petitions: Vec::new(),
+            seen: Vec::new(),
+            live: Vec::new(),
+        };
+        let hub = Hub::new(about, plan.expect("a plan"), false, true, None);
+        hub.steered_by(played.clone(), played.clone());
+        hub
+    }
+
+    /// Whether it is locked when it was locked by itself (or not) before the switch of all goes on and off again.
+    #[test]
+    fn a_bottle_that_was_locked_by_itself_stays_so_when_the_switch_of_all_goes_off() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let switch = folder.path().join("kill-switch");
+        for alone in [true, false] {
+            let played = Arc::new(Played::default());
+            let hub = hub(&played);
+            let turn = |on| hub.lock(Switch::Alone, on, "uid 0, bottle ui").expect("turned");
+            turn(alone);
+            look(&hub, None, Some(&switch));
+            assert_eq!(hub.is_locked(), alone);
+            std::fs::write(&switch, "").expect("on");
+            look(&hub, None, Some(&switch));
+            assert!(hub.is_locked());
+            turn(false);
+            assert!(hub.is_locked(), "none serves while that is on");
+            turn(alone);
+            std::fs::remove_file(&switch).expect("off");
+            look(&hub, None, Some(&switch));
+            assert_eq!(
+                (hub.is_locked(), played.0.lock().expect("not poisoned").last()),
+                (alone, Some(&alone))
+            );
+            turn(false);
+            assert!(!hub.is_locked());
+        }
+    }
 
     #[test]
     fn a_replaced_file_and_a_turned_link_are_changes_and_half_a_file_is_none() {

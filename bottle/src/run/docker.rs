@@ -71,6 +71,7 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     let walls = preflight::Walls::of(&survey, Vec::new());
     let walls = preflight::Walls { unsought: yard.unsought.clone(), ..walls };
     yard.show_preflight(&walls.with_canaries(run.planted));
+    let guarded = run.guard(&survey);
     let mut inmate: Inmate = created.launch(size.flatten()).map_err(walls_failure)?;
     journal::step(run.auditor, "agent-started", None);
     let (broken, kill) = (sidecar.broken(), inmate.killer());
@@ -85,7 +86,7 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     let attendance =
         Attendance { relay, signals, ports, time_limit: run.time_limit(), hub: run.hub(), runtime: handle };
     let attended = attendance.attend(&mut inmate)?;
-    drop(inmate);
+    drop((inmate, guarded));
     run.note_the_end(attended);
     if !runtime.0.block_on(sidecar.end()) {
         journal::step(run.auditor, "egress-broken-off", Some("the last events may be missing".into()));

@@ -15,6 +15,10 @@ const MOST_PATHS: usize = 12;
 /// A killed program cannot say so itself.
 const STARVED: &str = "was used up, and the kernel killed what took most of it: `limits: { memory: … }` in the manifest gives more";
 
+/// Somebody here did that, but the agent may have had a hand in it.
+const REPLACED: &str =
+    "replaced on this machine meanwhile, when the agent could write there: look at what they say now";
+
 /// An ended bottle.
 #[derive(Debug)]
 pub struct End<'a> {
@@ -70,7 +74,7 @@ fn spoken(summary: &Summary, style: Style) -> Vec<String> {
 
 /// Repositories first: git obeys their configuration without being asked to enter them.
 fn review(end: &End<'_>, style: Style) -> Vec<String> {
-    let Appeared { repositories, files, gaps } = end.appeared;
+    let Appeared { repositories, files, replaced, gaps } = end.appeared;
     let mut lines = Vec::new();
     if !repositories.is_empty() {
         lines.push(style.yellow("made inside: look at their configuration before git runs here"));
@@ -79,6 +83,10 @@ fn review(end: &End<'_>, style: Style) -> Vec<String> {
     if !files.is_empty() {
         lines.push(style.yellow("made inside: editors, shells or agents on this machine would run them"));
         lines.extend(limited_paths(files, end.workspace));
+    }
+    if !replaced.is_empty() {
+        lines.push(style.yellow(REPLACED));
+        lines.extend(limited_paths(replaced, end.workspace));
     }
     lines
         .extend(gaps.iter().map(|gap| style.yellow(&neutral(&gap.replace("is protected", "was looked at")))));
@@ -93,7 +101,7 @@ fn limited_paths(paths: &[PathBuf], workspace: &Path) -> Vec<String> {
     let mut lines: Vec<_> = paths.iter().take(MOST_PATHS).map(shown).collect();
     match paths.len().saturating_sub(MOST_PATHS) {
         0 => {}
-        more => lines.push(format!("  and {more} more: the audit has all (`made-inside`)")),
+        more => lines.push(format!("  and {more} more: the audit has all")),
     }
     lines
 }
@@ -151,6 +159,7 @@ mod tests {
         let appeared = Appeared {
             repositories: vec!["/w/sub/.git".into(), "/w".into()],
             files: (0..14).map(|n| format!("/w/{n}\u{1b}/.envrc").into()).collect(),
+            replaced: vec!["/w/.git/config".into()],
             gaps: vec!["not all of `/w` is protected: it is big".into()],
         };
         let end = End {
@@ -180,7 +189,9 @@ bottle dev  exited with 0 after 1 min
              /w
            made inside: editors, shells or agents on this machine would run them
              0\\u{1b}/.envrc
-             and 2 more: the audit has all (`made-inside`)
+             and 2 more: the audit has all
+           replaced on this machine meanwhile, when the agent could write there: look at what they say now
+             .git/config
            not all of `/w` was looked at: it is big
   audit    /a.jsonl
 ";

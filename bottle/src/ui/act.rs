@@ -223,7 +223,7 @@ fn lock(wanted: &Lock, roster: &dyn Roster) -> Result<Value, Not> {
         // As long as it stands there, bottles refuse whatever they are told.
         switched.clone()?;
     }
-    let call = Call::Lock { on: wanted.on, from: FROM.to_owned() };
+    let call = Call::Lock { on: wanted.on, all: wanted.bottle.is_none(), from: FROM.to_owned() };
     let (mut said, mut failed) = (Vec::new(), Vec::new());
     failed.extend(switched.err().map(|failure| failure.what));
     for found in &all {

@@ -90,13 +90,13 @@ fn attributes(span: &Value) -> Value {
 }
 
 /// `bottle export`, until this goes.
-struct Exporter {
+pub(crate) struct Exporter {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Exporter {
-    fn start(stage: &Stage, more: &[&str]) -> Exporter {
+    pub(crate) fn start(stage: &Stage, more: &[&str]) -> Exporter {
         let arguments = [&["export", "--prometheus", "127.0.0.1:0"], more].concat();
         let mut command = stage.bottle(&arguments);
         command.env("OTEL_EXPORTER_OTLP_HEADERS", "x-made-up=a%20word");
@@ -117,7 +117,7 @@ impl Exporter {
         answer
     }
 
-    fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         self.ask(&format!("GET /metrics HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n", self.port))
     }
 
@@ -152,14 +152,14 @@ fn upstream() -> u16 {
     port
 }
 
-fn manifest(stage: &Stage) {
+pub(crate) fn manifest(stage: &Stage) {
     stage.manifest(&format!(
         "egress:\n  routes:\n    - host: open.test\n      name: open\n      scheme: http\n  resolve: {{ \"open.test\": \"127.0.0.1:{}\" }}\n",
         upstream()
     ));
 }
 
-const SCRIPT: &str = "while [ ! -e go ]; do sleep 0.05; done; \
+pub(crate) const SCRIPT: &str = "while [ ! -e go ]; do sleep 0.05; done; \
     curl -sS -m 20 http://open.test/one; curl -sS -m 20 http://closed.test/two; \
     while [ -e go ]; do sleep 0.05; done";
 

@@ -3,11 +3,13 @@ use super::http::{Page, say, token};
 use super::stage::{Played, Stage, soon};
 use bottle::process::Identity;
 use bottle::registry::Record;
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
-use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -18,6 +20,10 @@ struct Started {
 
 /// As a user whose runtime folder is this one and whose only programs are in `programs`.
 fn start(folder: &Path, arguments: &[&str]) -> Started {
+    start_at(folder, arguments, Stdio::null())
+}
+
+fn start_at(folder: &Path, arguments: &[&str], input: Stdio) -> Started {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).expect("set");
     let mut child = Command::new(env!("CARGO_BIN_EXE_bottle"))
         .arg("ui")
@@ -27,7 +33,7 @@ fn start(folder: &Path, arguments: &[&str]) -> Started {
         .env("XDG_RUNTIME_DIR", folder)
         .env("PATH", folder.join("programs"))
         .env("OPENED", folder.join("opened"))
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -158,6 +164,32 @@ fn the_browser_is_led_to_the_page_by_a_file_of_the_users_own() {
     open(&link);
     soon("the file goes once it has served", || !Path::new(&argument).exists());
     assert_eq!(started.end(Signal::INT).0, Some(0));
+}
+
+/// Each link opens one page; whoever wants another page presses Enter where the command runs.
+#[test]
+fn enter_gives_another_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
+    grantpt(&master).expect("granted");
+    unlockpt(&master).expect("unlocked");
+    let name = ptsname(&master, Vec::new()).expect("a name").into_string().expect("text");
+    let no_ctty = i32::try_from(OFlags::NOCTTY.bits()).expect("a flag");
+    let keyboard =
+        OpenOptions::new().read(true).write(true).custom_flags(no_ctty).open(&name).expect("opened");
+    let mut started = start_at(folder.path(), &[], Stdio::from(keyboard));
+    let first = started.line();
+    let old = open(&first);
+    let mut keys = fs::File::from(master);
+    keys.write_all(b"\n").expect("typed");
+    let second = started.line();
+    assert!(second.starts_with(&format!("http://127.0.0.1:{}/#token=", old.port)), "{second}");
+    assert_ne!(token(&first), token(&second));
+    let new = open(&second);
+    assert_ne!(old.session, new.session);
+    let mut streams = [old.listen(), new.listen()];
+    assert_eq!(started.end(Signal::INT).0, Some(0));
+    streams.iter_mut().for_each(|stream| drop(stream.until("farewell")));
 }
 
 #[test]

@@ -54,7 +54,7 @@ const PALE: &str = "(() => {
 #[test]
 fn it_is_read_in_light_and_dark() {
     let Some((_stage, bottles, mut browser)) = full() else { return };
-    bottles[1].hub.lock(true, "uid 0, bottle kill-switch").expect("locked");
+    bottles[1].hub.lock(bottle::control::Switch::All, true, "uid 0, bottle kill-switch").expect("locked");
     bottles[1].answered_elsewhere("def456");
     browser.until(
         "document.querySelector('.bottle[data-is=locked]') && document.querySelector('.card .verdict')",

@@ -1,11 +1,15 @@
 //! The re-executed binary. It becomes the *watcher*, which stays in the host's namespaces and cleans up, and starts the
 //! bottle's first process, which builds the walls, starts the agent and serves the launcher until one of them ends.
 //!
+//!
+//! Started a second time it becomes the bottle's *warden*, which puts back what protection the host takes away.
+//!
 //! Whoever dies first, the others follow: the launcher's death closes the control socket, on which the first process
 //! ends itself; the watcher's death kills the first process by the kernel's hand; and the end of the first process is
 //! the end of everything in its PID namespace.
 mod agent;
 mod first;
+mod warden;
 mod watcher;
 
 use super::step::{Stage, Step};
@@ -23,7 +27,11 @@ pub fn cradle_main() -> ! {
 /// Gives the exit code.
 fn enter() -> io::Result<i32> {
     let mut control = isolate()?;
-    let Some(Order::Build { steps, lengths }) = control.next()? else { return Ok(0) };
+    let (steps, lengths) = match control.next()? {
+        Some(Order::Build { steps, lengths }) => (steps, lengths),
+        Some(Order::Watch { wards }) => return warden::watch(control, wards),
+        _ => return Ok(0),
+    };
     let files = lengths.into_iter().map(|length| control.bytes(length)).collect::<io::Result<_>>()?;
     watcher::watch(control, Work { steps, files })
 }

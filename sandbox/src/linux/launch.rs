@@ -2,6 +2,7 @@
 use super::host::RealHost;
 use super::step::{ListenKind, Step};
 use super::survey::Survey;
+use super::warden::Warden;
 use super::wire::{Launch, Order, Reader, Report, STARVED, send, write_all};
 use super::{hints, plan, running};
 use crate::{InjectedFile, LaunchFault, SandboxError, Spec, Stdio};
@@ -54,6 +55,7 @@ pub fn prepare(spec: &Spec) -> Result<Prepared, SandboxError> {
     let (steps, survey) = plan::plan(spec, &RealHost::new())?;
     let mut prepared = prepare_steps(spec, steps)?;
     prepared.survey = survey;
+    prepared.survey.stamp();
     Ok(prepared)
 }
 
@@ -116,11 +118,14 @@ pub struct Places {
 /// # Errors
 /// What cannot be protected, and how to mend it; nothing is left behind.
 pub fn hold_places(sandbox: &SandboxPlan) -> Result<Places, SandboxError> {
-    let plan::Places { steps, pins, excludes, mounts, survey } = plan::places(sandbox, &RealHost::new())?;
+    let plan::Places { steps, pins, excludes, mounts, mut survey } = plan::places(sandbox, &RealHost::new())?;
     let mut cradle = Cradle::start()?;
     cradle.build(&steps, &[])?;
     match cradle.report()? {
-        Report::Ready => Ok(Places { _cradle: cradle, pins, excludes, mounts, survey }),
+        Report::Ready => {
+            survey.stamp();
+            Ok(Places { _cradle: cradle, pins, excludes, mounts, survey })
+        }
         Report::Failed { index, errno } => Err(hints::failed(steps.get(index), errno)),
         _ => Err(out_of_order()),
     }
@@ -142,6 +147,10 @@ impl Prepared {
                 Report::Born { pid } => self.cradle.born(pid)?,
                 Report::Listener(kind) => self.listeners.add(kind, self.cradle.take_fd()?),
                 Report::Terminal => self.terminal = Some(self.cradle.take_fd()?),
+                Report::Namespaces => {
+                    let namespaces = [self.cradle.take_fd()?, self.cradle.take_fd()?];
+                    self.cradle.warden = Some(Warden::start(namespaces)?);
+                }
                 Report::Ready => return Ok(()),
                 Report::Failed { index, errno } => return Err(hints::failed(self.steps.get(index), errno)),
                 _ => return Err(out_of_order()),
@@ -177,10 +186,23 @@ impl Prepared {
         self.cradle.child.id()
     }
 
+    /// Before the agent is there to write anything.
+    fn begin_watch(&self) -> Result<(), SandboxError> {
+        let wards = self.steps.iter().find_map(|step| match step {
+            Step::Watch { wards } => Some(wards.clone()),
+            _ => None,
+        });
+        match (&self.cradle.warden, wards, &self.cradle.first) {
+            (Some(warden), Some(wards), Some((_, first))) => warden.begin(wards, first),
+            _ => Ok(()),
+        }
+    }
+
     /// Starts the agent.
     /// # Errors
-    /// When the program cannot be executed (not found, not executable).
+    /// When the program cannot be executed (not found, not executable), or what is protected cannot be watched over.
     pub fn launch(mut self) -> Result<running::Running, SandboxError> {
+        self.begin_watch()?;
         let stdio = if self.launch.terminal { None } else { Some(super::stdio::Inherited::new()?) };
         let fds: Vec<_> = stdio.iter().flat_map(|s| s.fds()).collect();
         let socket = self.cradle.reader.socket();
@@ -221,6 +243,9 @@ pub(crate) struct Cradle {
     pub(crate) first: Option<(i32, OwnedFd)>,
     /// Whether the kernel killed something inside for want of memory: known from the end on.
     pub(crate) starved: bool,
+    pub(crate) warden: Option<Warden>,
+    /// Why the warden gave up: known from the end on.
+    pub(crate) unguarded: Option<std::io::Error>,
 }
 
 impl Cradle {
@@ -235,7 +260,14 @@ impl Cradle {
             .stderr(std::process::Stdio::null())
             .spawn()
             .map_err(|e| cannot_start(&e))?;
-        Ok(Self { child, reader: Reader::new(ours), first: None, starved: false })
+        Ok(Self {
+            child,
+            reader: Reader::new(ours),
+            first: None,
+            starved: false,
+            warden: None,
+            unguarded: None,
+        })
     }
 
     fn build(&self, steps: &[Step], files: &[InjectedFile]) -> Result<(), SandboxError> {
@@ -282,6 +314,9 @@ impl Cradle {
         if let Some((_, pidfd)) = &self.first {
             let _dead_already = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
         }
+        if let Some(warden) = self.warden.take() {
+            self.unguarded = warden.failure();
+        }
         let last_word = self.child.wait();
         self.starved = last_word.is_ok_and(|status| status.code() == Some(STARVED));
     }
@@ -297,11 +332,11 @@ pub(crate) fn gone(error: &std::io::Error) -> SandboxError {
     SandboxError::new(format!("cannot talk to the bottle: {error}"))
 }
 
-fn cannot_start(error: &std::io::Error) -> SandboxError {
+pub(crate) fn cannot_start(error: &std::io::Error) -> SandboxError {
     SandboxError::new(format!("cannot start the bottle's first process: {error}"))
         .with_hint("`/proc` must be mounted, and the limit on processes (`ulimit -u`) not reached")
 }
 
-fn out_of_order() -> SandboxError {
+pub(crate) fn out_of_order() -> SandboxError {
     SandboxError::new("the bottle's first process answered out of order")
 }

@@ -2,7 +2,7 @@
 mod agent;
 mod files;
 mod firewall;
-mod mounts;
+pub(crate) mod mounts;
 pub(crate) mod network;
 pub(crate) mod process;
 mod terminal;
@@ -22,6 +22,8 @@ pub(crate) struct Workshop {
     pub(crate) listeners: Vec<(ListenKind, OwnedFd)>,
     /// The agent's terminal, if it has one.
     pub(crate) terminal: Option<Terminal>,
+    /// The user namespace and the mount namespace, for the warden.
+    pub(crate) namespaces: Option<[OwnedFd; 2]>,
     /// The host's root, until it goes.
     pub(crate) host: Option<OwnedFd>,
     /// Where the list stands in the tree.
@@ -56,6 +58,10 @@ impl Workshop {
             Step::Root { staging } => {
                 self.host = Some(mounts::root(staging)?);
                 self.walk = files::Walk::default();
+                Ok(())
+            }
+            Step::Watch { .. } => {
+                self.namespaces = Some(process::namespaces()?);
                 Ok(())
             }
             Step::Dir { path, mode } => walk.dir(path, *mode),

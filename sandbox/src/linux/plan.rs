@@ -61,7 +61,7 @@ pub(crate) struct Places {
 pub(crate) fn places(plan: &SandboxPlan, host: &dyn Host) -> Result<Places, SandboxError> {
     refuse_wide_workspace(plan, host)?;
     let protection = protect::protection(plan, host)?;
-    let protect::Protection { placeholders, pins, excludes, mounts, survey } = protection.plain();
+    let protect::Protection { placeholders, pins, excludes, mounts, survey, .. } = protection.plain();
     let pins = pins.into_iter().filter_map(|step| match step {
         Step::Pin { path, writable } => Some((path, writable)),
         _ => None,
@@ -117,6 +117,8 @@ fn file_system(
     host: &dyn Host,
 ) -> Result<Vec<Step>, SandboxError> {
     let mut tree = Tree::new(host);
+    // First, while the host's `/proc` is there to take the namespaces from.
+    tree.steps.insert(0, protection.watch());
     system::add(&mut tree);
     etc::add(&mut tree, spec);
     home::add(&mut tree, &spec.sandbox)?;

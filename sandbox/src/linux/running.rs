@@ -58,6 +58,13 @@ impl Running {
         self.cradle.first.as_ref().map_or(0, |(pid, _)| *pid)
     }
 
+    /// Why the warden gave up, and the bottle with it: something could not be write-protected again. Known once the agent
+    /// has ended.
+    #[must_use]
+    pub fn unguarded(&self) -> Option<&std::io::Error> {
+        self.cradle.unguarded.as_ref()
+    }
+
     /// For other threads, while this one waits.
     #[must_use]
     pub fn handle(&self) -> Handle {

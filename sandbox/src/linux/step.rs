@@ -149,6 +149,12 @@ pub enum Step {
         /// Whether it stays writable.
         writable: bool,
     },
+    /// Beside the bottle, while it runs: protection that somebody on the host takes away (a rename over a mount point of
+    /// another namespace detaches it, and so does an unlink) is put back.
+    Watch {
+        /// What is watched over; parents first.
+        wards: Vec<Ward>,
+    },
     /// A `/proc` that knows this bottle's processes only, read-only.
     Proc,
     /// Terminals of its own.
@@ -186,6 +192,17 @@ pub enum Step {
     Seccomp,
     /// Holder: no system call is left but those that hand sockets over, wait and end.
     HolderCalls,
+}
+
+/// A protected place that is watched over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ward {
+    /// Path inside.
+    pub path: PathBuf,
+    /// Whether it only has to stay where it is.
+    pub writable: bool,
+    /// What holds the place when nothing is there.
+    pub held: Option<Held>,
 }
 
 /// What holds a place on the host.
@@ -287,6 +304,7 @@ impl fmt::Display for Step {
             }
             Self::Pin { path, writable: true } => write!(f, "pin `{}`", path.display()),
             Self::Pin { path, writable: false } => write!(f, "write-protect `{}`", path.display()),
+            Self::Watch { wards } => write!(f, "watch over {} protected places", wards.len()),
             Self::Proc => write!(f, "mount `/proc`"),
             Self::Devpts => write!(f, "mount `/dev/pts`"),
             Self::Terminal => write!(f, "open a terminal of its own"),

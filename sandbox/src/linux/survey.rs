@@ -7,7 +7,10 @@
 use super::host::{Host, Kind, RealHost};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Entries that are looked at in one writable folder; half a million takes about a second.
 const MOST_ENTRIES: usize = 500_000;
@@ -46,7 +49,31 @@ pub struct Survey {
     aside: Vec<PathBuf>,
     names: Vec<&'static str>,
     found: BTreeMap<PathBuf, (Thing, Kind)>,
+    /// Paths of the host that are write-protected inside, and what was there.
+    protected: BTreeMap<PathBuf, Option<Stamp>>,
     gaps: Vec<String>,
+}
+
+/// What tells a file from every other that has its name: numbers are given again, birthdays are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    born: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// Of the file itself, links not followed; `None` when there is none.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Stamp> {
+        path.symlink_metadata().ok().map(|about| Stamp::made_of(&about))
+    }
+
+    /// Of a file that was looked at.
+    #[must_use]
+    pub fn made_of(about: &Metadata) -> Stamp {
+        Stamp { device: about.dev(), inode: about.ino(), born: about.created().ok() }
+    }
 }
 
 /// What is there that was not there before, or is another thing now.
@@ -56,6 +83,8 @@ pub struct Appeared {
     pub repositories: Vec<PathBuf>,
     /// Files and folders that editors, shells and agents execute or trust.
     pub files: Vec<PathBuf>,
+    /// Protected ones that were replaced on this machine meanwhile.
+    pub replaced: Vec<PathBuf>,
     /// What was not looked at and why, a clause each.
     pub gaps: Vec<String>,
 }
@@ -86,6 +115,31 @@ impl Survey {
         self.gaps.push(gap);
     }
 
+    /// A path of the host that is write-protected inside.
+    pub(crate) fn protect(&mut self, path: &Path) {
+        self.protected.insert(path.to_owned(), None);
+    }
+
+    /// Notes what is there now that the places are held.
+    pub(crate) fn stamp(&mut self) {
+        for (path, stamp) in &mut self.protected {
+            *stamp = Stamp::of(path);
+        }
+    }
+
+    /// Protected files that are not those of the start. Only somebody on this machine can have put others there, but
+    /// while that happened the agent could write them: until protection was back, or (in a container, where nothing puts
+    /// it back) ever since. What is gone, or holds a place again, is not among them.
+    #[must_use]
+    pub fn replaced(&self) -> Vec<PathBuf> {
+        let host = RealHost::new();
+        let others = self.protected.iter().filter(|(path, was)| {
+            let now = Stamp::of(path);
+            now.is_some() && now != **was && !is_nothing(&host, path, &host.kind(path))
+        });
+        others.map(|(path, _)| path.clone()).collect()
+    }
+
     /// Repositories and trusted files that were found in folders of the workspace, and are write-protected.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
@@ -109,7 +163,7 @@ impl Survey {
     /// Looks again, when the bottle has ended.
     #[must_use]
     pub fn again(&self) -> Appeared {
-        self.compared(&RealHost::new())
+        Appeared { replaced: self.replaced(), ..self.compared(&RealHost::new()) }
     }
 
     fn compared(&self, host: &dyn Host) -> Appeared {

@@ -2,7 +2,7 @@
 //!
 //! The launcher trusts only the cradle's own code, which is this same binary; no frame is ever written by the agent,
 //! which inherits no end of this socket.
-use super::step::{ListenKind, Step};
+use super::step::{ListenKind, Step, Ward};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg,
@@ -30,6 +30,8 @@ pub(crate) const STARVED: i32 = 3;
 pub(crate) enum Order {
     /// Do these; files of these lengths follow the frame as raw bytes.
     Build { steps: Vec<Step>, lengths: Vec<usize> },
+    /// Be a warden instead: watch over these places. The bottle's user and mount namespaces and its first process come along.
+    Watch { wards: Vec<Ward> },
     /// Start the agent. Three descriptors come along unless it gets a terminal of its own.
     Launch(Launch),
     /// Send a signal to the agent's process group.
@@ -56,6 +58,8 @@ pub(crate) enum Report {
     Failed { index: usize, errno: i32 },
     /// One listener; its descriptor comes along.
     Listener(ListenKind),
+    /// The bottle's user and mount namespaces come along: for its warden.
+    Namespaces,
     /// The master side of the agent's terminal comes along.
     Terminal,
     /// All steps are done.

@@ -212,3 +212,34 @@ fn bottles_that_ended_go_on_where_they_were_and_a_hundred_are_remembered() {
     assert_eq!(text.matches("\nbottle_up{").count(), ENDED);
     assert!(ledger.runs.is_empty());
 }
+
+/// Nobody takes spans from the queue: what does not fit is dropped and counted, and the numbers go on.
+#[test]
+fn what_does_not_fit_into_the_queue_is_dropped_and_counted_and_keeps_nobody() {
+    let ledger = std::sync::Arc::new(std::sync::Mutex::new(Ledger::new(at(0), false)));
+    let (tell, heard) = std::sync::mpsc::channel();
+    let (teller, mut waiting) = tokio::sync::mpsc::channel(3);
+    for news in [found(1, "dev"), snapshot(1, vec![], vec![])] {
+        tell.send(news).expect("heard");
+    }
+    for second in 1..=10 {
+        tell.send(said(1, seen(second, "a.test", |_| {}))).expect("heard");
+    }
+    drop(tell);
+    let (done, is_done) = std::sync::mpsc::channel();
+    let counted = std::sync::Arc::clone(&ledger);
+    std::thread::spawn(move || {
+        super::super::count(&heard, &counted, Some(&teller));
+        done.send(()).expect("waited for");
+    });
+    is_done.recv_timeout(std::time::Duration::from_secs(20)).expect("it waits for the queue");
+    let ledger = ledger.lock().expect("not poisoned");
+    assert_eq!(ledger.dropped(), 7);
+    has(&ledger, &["bottle_export_spans_total{fate=\"dropped\"} 7"]);
+    let all = prometheus::text(ledger.sheet());
+    assert!(
+        all.lines().any(|line| line.starts_with("bottle_exchanges_total{") && line.ends_with(" 10")),
+        "{all}"
+    );
+    assert_eq!(std::iter::from_fn(|| waiting.try_recv().ok()).count(), 3);
+}

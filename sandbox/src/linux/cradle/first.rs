@@ -62,6 +62,9 @@ impl First {
         for (kind, socket) in &shop.listeners {
             send(self.control.socket(), &Report::Listener(*kind), &[socket.as_fd()])?;
         }
+        if let Some([user, mount]) = &shop.namespaces {
+            send(self.control.socket(), &Report::Namespaces, &[user.as_fd(), mount.as_fd()])?;
+        }
         if let Some(terminal) = shop.terminal {
             send(self.control.socket(), &Report::Terminal, &[terminal.master.as_fd()])?;
             self.terminal = Some(terminal.slave);
@@ -131,7 +134,7 @@ impl First {
                 Ok(())
             }
             Order::Socket { v6 } => self.socket(v6),
-            Order::Build { .. } => Err(io::ErrorKind::InvalidData.into()),
+            Order::Build { .. } | Order::Watch { .. } => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 

@@ -79,6 +79,8 @@ fn wait_for(pid: i32) {
 #[derive(Default)]
 struct Traces {
     made: Vec<Trace>,
+    /// Places that were not empty: the warden holds them should they become so.
+    taken: Vec<(PathBuf, Held)>,
     shared: Vec<fs::File>,
 }
 
@@ -114,7 +116,10 @@ impl Traces {
             Ok(trace) => self.made.push(trace),
             // It exists, and is protected as it is; a placeholder that was left behind is ours from now on.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                self.made.extend(Some(Trace::found(path, held)).filter(Trace::is_untouched));
+                match Some(Trace::found(path, held)).filter(Trace::is_untouched) {
+                    Some(ours) => self.made.push(ours),
+                    None => self.taken.push((path.to_owned(), held.clone())),
+                }
             }
             Err(error) => return Err(error),
         }
@@ -161,6 +166,8 @@ impl Traces {
     fn remove(&self) {
         let alone = rustix::fs::FlockOperation::NonBlockingLockExclusive;
         let last = self.shared.iter().all(|folder| rustix::fs::flock(folder, alone).is_ok());
+        let later = self.taken.iter().map(|(path, held)| Trace::found(path, held));
+        later.filter(|trace| last && trace.is_untouched()).for_each(|trace| trace.remove());
         for trace in self.made.iter().rev() {
             if last || matches!(trace, Trace::Cgroup(..)) {
                 trace.remove();
@@ -234,6 +241,11 @@ fn parent_of(path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
 fn make_dir(path: &Path) -> io::Result<()> {
     let (parent, name) = parent_of(path)?;
     Ok(mkdirat(&parent, name, Mode::from_raw_mode(0o777))?)
+}
+
+/// Holds a place while the bottle runs; the watcher of whichever bottle is the last one here removes it.
+pub(super) fn hold(path: &Path, held: &Held) -> io::Result<()> {
+    make(path, held).map(drop)
 }
 
 fn make(path: &Path, held: &Held) -> io::Result<Trace> {

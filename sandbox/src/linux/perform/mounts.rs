@@ -2,7 +2,7 @@
 use super::files::{Walk, existing};
 use crate::linux::step::Access;
 use crate::linux::sys::{MountAttr, mount_setattr};
-use rustix::fs::CWD;
+use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
     UnmountFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount_change,
@@ -67,12 +67,17 @@ fn attributes(access: Access) -> MountAttrFlags {
 /// A mount point can be neither renamed nor removed.
 pub(crate) fn pin(walk: &mut Walk, path: &Path, writable: bool) -> io::Result<()> {
     let target = existing(CWD, path)?;
-    let tree = clone_tree(&target)?;
+    walk.changed(path);
+    pin_open(&target, writable)
+}
+
+/// The same for what is open already.
+pub(crate) fn pin_open(target: &OwnedFd, writable: bool) -> io::Result<()> {
+    let tree = clone_tree(target)?;
     if !writable {
         set(&tree, true, attributes(Access::ReadOnly))?;
     }
-    walk.changed(path);
-    attach(&tree, &target)
+    attach(&tree, target)
 }
 
 pub(crate) fn tmpfs(walk: &mut Walk, path: &Path, mode: u32, size: &str, exec: bool) -> io::Result<()> {
@@ -85,6 +90,21 @@ pub(crate) fn tmpfs(walk: &mut Walk, path: &Path, mode: u32, size: &str, exec: b
 pub(crate) fn cover(walk: &mut Walk, path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     let tree = read_only(walk, mode, content, attributes(Access::ReadOnly))?;
     mount(walk, &tree, path, false)
+}
+
+/// A file of these words over something that is open, once the root is read-only: the words lie in memory of their own.
+/// The kernel mounts a file over a link that was opened as such, and nobody follows it then.
+pub(crate) fn cover_late(target: &OwnedFd, content: &[u8]) -> io::Result<()> {
+    attach(&memory(0o700, "64k", attributes(Access::ReadWrite))?, &existing(CWD, Path::new(COVERS))?)?;
+    let file = read_only(&mut Walk::default(), 0o644, content, attributes(Access::ReadOnly));
+    unmount(COVERS, UnmountFlags::DETACH)?;
+    attach(&file?, target)
+}
+
+/// Whether something is mounted there.
+pub(crate) fn is_mounted(place: &OwnedFd) -> io::Result<bool> {
+    let about = statx(place, "", AtFlags::EMPTY_PATH, StatxFlags::empty())?;
+    Ok(about.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 fn read_only(walk: &mut Walk, mode: u32, content: &[u8], attr: MountAttrFlags) -> io::Result<OwnedFd> {

@@ -46,6 +46,12 @@ pub(crate) fn forbid_namespaces(host: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
+/// The user namespace and the mount namespace that this process is in. While the host's `/proc` is there.
+pub(crate) fn namespaces() -> io::Result<[OwnedFd; 2]> {
+    let open = |name: &str| fs::File::open(format!("/proc/self/ns/{name}")).map(OwnedFd::from);
+    Ok([open("user")?, open("mnt")?])
+}
+
 pub(crate) fn no_new_privileges() -> io::Result<()> {
     Ok(set_no_new_privs(true)?)
 }

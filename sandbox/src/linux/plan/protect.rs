@@ -7,15 +7,17 @@
 //!
 //! In folders of the workspace, repositories get the same as the workspace's own, and files that exist are
 //! write-protected; nothing is held there, for a place could be held in every folder. What the agent makes there is
-//! named at the end ([`Survey::again`]). What this leaves: what the host runs before that end, and a protected file
-//! that someone on the host replaces while the bottle runs (the kernel then drops the mount over it).
+//! named at the end ([`Survey::again`]). What this leaves: what the host runs before that end.
+//!
+//! A mount goes when somebody on the host replaces the file below it. So all of it is watched over ([`Step::Watch`]), and
+//! what was replaced is named ([`Survey::replaced`]): for a moment the agent could have written it.
 mod git;
 mod others;
 
 use super::tree::Tree;
 use crate::SandboxError;
 use crate::linux::host::{Host, Kind};
-use crate::linux::step::{Held, Step};
+use crate::linux::step::{Held, Step, Ward};
 use crate::linux::survey::{Area, Survey, Thing};
 use manifest::plan::SandboxPlan;
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,9 +89,26 @@ pub(super) struct Protection {
     pub(super) mounts: Vec<PathBuf>,
     /// What there is to protect, to be compared at the end.
     pub(super) survey: Survey,
+    /// By path inside: what holds the place when nothing is there.
+    held: BTreeMap<PathBuf, Held>,
 }
 
 impl Protection {
+    /// All of it is watched over while the bottle runs.
+    pub(super) fn watch(&self) -> Step {
+        let ward = |path: &PathBuf, writable| Ward {
+            path: path.clone(),
+            writable,
+            held: self.held.get(path).cloned(),
+        };
+        let wards = self.pins.iter().filter_map(|step| match step {
+            Step::Pin { path, writable } => Some(ward(path, *writable)),
+            Step::CoverText { path, .. } => Some(ward(path, false)),
+            _ => None,
+        });
+        Step::Watch { wards: wards.collect() }
+    }
+
     /// The same for walls that can only mount what is on the host over itself: held places are files there, which git
     /// on the host sees.
     pub(super) fn plain(mut self) -> Self {
@@ -142,6 +161,7 @@ struct Found<'a> {
     pins: BTreeMap<PathBuf, Pin>,
     mounts: Vec<PathBuf>,
     covers: Vec<Step>,
+    held: BTreeMap<PathBuf, Held>,
     excludes: Vec<(PathBuf, String)>,
     /// Git folders that were seen to.
     repositories: BTreeSet<PathBuf>,
@@ -159,6 +179,7 @@ impl<'a> Found<'a> {
             pins: BTreeMap::new(),
             mounts: Vec::new(),
             covers: Vec::new(),
+            held: BTreeMap::new(),
             excludes: Vec::new(),
             repositories: BTreeSet::new(),
             survey: Survey::default(),
@@ -231,7 +252,8 @@ impl<'a> Found<'a> {
             }
             _ => {}
         }
-        self.hold(path, hold);
+        self.hold(path, &area.at.join(below), hold);
+        self.survey.protect(path);
         match (kind, hold) {
             (Kind::Absent | Kind::Other, Hold::Unseen(text)) => self.cover(area, below, text),
             _ => self.pin(area, below, Pin::ReadOnly),
@@ -244,13 +266,14 @@ impl<'a> Found<'a> {
     }
 
     /// Also for what exists: it may be a placeholder that an earlier run could not remove.
-    fn hold(&mut self, path: &Path, hold: Hold) {
+    fn hold(&mut self, path: &Path, inside: &Path, hold: Hold) {
         let held = match hold {
             Hold::Dir => Held::Dir,
             Hold::File(content) => Held::File(content.to_owned()),
             Hold::Unseen(content) => Held::Socket(content.to_owned()),
             Hold::Nothing => return,
         };
+        self.held.insert(inside.to_owned(), held.clone());
         self.placeholders.push(Step::Placeholder { path: path.to_owned(), held });
     }
 
@@ -292,6 +315,7 @@ impl<'a> Found<'a> {
             excludes: self.excludes,
             mounts: self.mounts,
             survey: self.survey,
+            held: self.held,
         }
     }
 }

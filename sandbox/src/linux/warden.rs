@@ -1,0 +1,78 @@
+//! The launcher's end of the bottle's warden: it is started beside the bottle, and the bottle ends with it.
+use super::hints;
+use super::launch::{CRADLE, cannot_start, gone, out_of_order};
+use super::step::{Step, Ward};
+use super::wire::{Order, Reader, Report, send};
+use crate::SandboxError;
+use rustix::process::{Signal, pidfd_send_signal};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// A process that puts protection back. Dropping it ends it.
+pub(crate) struct Warden {
+    child: Child,
+    socket: UnixStream,
+    namespaces: [OwnedFd; 2],
+    /// Why it gave up; 0 when it did not.
+    failed: Arc<AtomicI32>,
+}
+
+impl Warden {
+    /// Starts the process, which waits for its order.
+    pub(crate) fn start(namespaces: [OwnedFd; 2]) -> Result<Self, SandboxError> {
+        let (ours, theirs) = UnixStream::pair().map_err(|e| cannot_start(&e))?;
+        let child = Command::new("/proc/self/exe")
+            .arg(CRADLE)
+            .env_clear()
+            .current_dir("/")
+            .stdin(OwnedFd::from(theirs))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .map_err(|e| cannot_start(&e))?;
+        Ok(Self { child, socket: ours, namespaces, failed: Arc::default() })
+    }
+
+    /// From here on it watches; the bottle whose first process this is ends with it.
+    pub(crate) fn begin(&self, wards: Vec<Ward>, first: &OwnedFd) -> Result<(), SandboxError> {
+        let [user, mount] = &self.namespaces;
+        let order = Order::Watch { wards: wards.clone() };
+        send(&self.socket, &order, &[user.as_fd(), mount.as_fd(), first.as_fd()]).map_err(|e| gone(&e))?;
+        let mut reader = Reader::new(self.socket.try_clone().map_err(|e| gone(&e))?);
+        match reader.next().map_err(|e| gone(&e))? {
+            Some(Report::Ready) => {}
+            Some(Report::Failed { errno, .. }) => {
+                return Err(hints::failed(Some(&Step::Watch { wards }), errno));
+            }
+            _ => return Err(out_of_order()),
+        }
+        let (first, failed) = (first.try_clone().map_err(|e| gone(&e))?, Arc::clone(&self.failed));
+        std::thread::spawn(move || outlive(reader, &first, &failed));
+        Ok(())
+    }
+
+    /// Why it gave up, and the bottle with it.
+    pub(crate) fn failure(&self) -> Option<std::io::Error> {
+        let errno = self.failed.load(Ordering::Acquire);
+        (errno != 0).then(|| std::io::Error::from_raw_os_error(errno))
+    }
+}
+
+/// Whatever ended the warden: what it watched over is not protected any more.
+fn outlive(mut reader: Reader, first: &OwnedFd, failed: &AtomicI32) {
+    if let Ok(Some(Report::Failed { errno, .. })) = reader.next() {
+        failed.store(errno, Ordering::Release);
+    }
+    let _dead_already = pidfd_send_signal(first, Signal::KILL);
+}
+
+impl Drop for Warden {
+    fn drop(&mut self) {
+        let _closed_already = self.socket.shutdown(Shutdown::Both);
+        let _gone = self.child.wait();
+    }
+}
