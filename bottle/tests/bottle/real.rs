@@ -87,7 +87,8 @@ fn a_real_desktop_shows_a_request_and_obeys_no_markup() {
     if !are_there(&["dbus-run-session", "dbus-send", "Xvfb", "dunst", "notify-send", "curl"]) {
         return;
     }
-    let stage = Stage::ordinary();
+    // A session bus wants its user to have an account.
+    let stage = Stage::new(None);
     let wish = "{\\\"url\\\": \\\"https://api.test/v1\\\", \\\"why\\\": \\\"<b>please</b> & now\\\"}";
     stage.manifest(&format!(
         "egress: {{ on_request: [/bin/true] }}\nagent:\n  command: [sh, -c, \"curl -sS -H 'content-type: application/json' \

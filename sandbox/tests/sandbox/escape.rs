@@ -47,7 +47,7 @@ const HOLES: &[Hole] = &[
     },
     Hole {
         name: "write protection in the workspace",
-        steps: &[|s| matches!(s, Step::Pin { .. } | Step::Placeholder { .. }), is_held],
+        steps: &[|s| matches!(s, Step::Pin { .. } | Step::Watch { .. } | Step::Placeholder { .. }), is_held],
         lets_through: PROTECTION,
     },
     Hole {

@@ -201,7 +201,7 @@ fn protected() {
         let lost: Vec<_> = before.iter().filter(|line| !now.contains(line)).collect();
         assert!(new.is_empty() && lost.is_empty(), "{path}: new {new:?}, lost {lost:?}");
     }
-    let mut hole = bottle.without(|step| matches!(step, Step::Pin { .. }));
+    let mut hole = bottle.without(|step| matches!(step, Step::Pin { .. } | Step::Watch { .. }));
     hole.spec.command[2] = "echo evil > .git/hooks/pre-commit; echo evil > .envrc".to_owned();
     hole.run();
     assert_ne!(listing(&root), before);
@@ -276,7 +276,7 @@ fn nested() {
             .to_owned();
     assert_eq!(bottle.run().said, "x\n");
     assert!(git_in(&root.join("vendor/lib"), &["log", "--format=%s"]).starts_with("inside\n"));
-    let mut hole = bottle.without(|step| matches!(step, Step::Pin { .. }));
+    let mut hole = bottle.without(|step| matches!(step, Step::Pin { .. } | Step::Watch { .. }));
     hole.spec.command[2] = "echo evil > vendor/lib/.git/config; echo evil > pkg/.envrc".to_owned();
     hole.run();
     assert_eq!(fs::read_to_string(root.join("pkg/.envrc")).expect("the file"), "evil\n");
@@ -314,7 +314,7 @@ fn bare_workspace() {
     let before = listing(bottle.workspace());
     bottle.run();
     assert_eq!(listing(bottle.workspace()), before);
-    bottle = bottle.without(|step| matches!(step, Step::Pin { .. }));
+    bottle = bottle.without(|step| matches!(step, Step::Pin { .. } | Step::Watch { .. }));
     bottle.run();
     assert_ne!(listing(bottle.workspace()), before);
 }

@@ -31,7 +31,7 @@ const WAYS: &[(&str, &str, &str)] = &[
     ("mv .envrc .envrc~; echo newer > .envrc", ".envrc", "newer\n"),
     // As git does it in a checkout; the number of the file may be the same.
     ("rm .envrc; echo newest > .envrc", ".envrc", "newest\n"),
-    ("rm -r .vscode; mkdir .vscode; echo new > .vscode/tasks.json", ".vscode/tasks.json", "new\n"),
+    ("rm -r .vscode; mkdir .vscode; echo new > .vscode/tasks.json", ".vscode", ""),
     ("rm .exrc; echo new > .exrc", ".exrc", "new\n"),
     ("rm .mcp.json; ln -s linked .mcp.json", ".mcp.json", "linked\n"),
     ("mv .git/hooks .git/old; mkdir .git/hooks; echo new > .git/hooks/pre-commit", ".git/hooks", ""),
@@ -97,6 +97,7 @@ fn replaced() {
     assert!(said.ends_with("\n0\n"), "{said}");
     assert!(fs::symlink_metadata(root.join(".nvim.lua")).is_err(), "a place is left behind");
     assert_eq!(read(&root.join(".envrc")), "newest\n");
+    assert_eq!(read(&root.join(".vscode/tasks.json")), "new\n");
 }
 
 fn named() {
