@@ -112,6 +112,10 @@ fn entries(ground: Ground) {
     assert!(!off.sh(&show()).ended_with(0).out.contains("_egress.local"));
 }
 
+/// Programs of this machine and what they are linked to; nothing of what trusts certificates.
+const PROGRAMS: [&str; 4] =
+    ["/usr/bin", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+
 /// Where `tests/setup` puts clients.
 fn cache() -> PathBuf {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-clients");
@@ -134,13 +138,15 @@ fn with_client(ground: Ground, client: &str, more: &str) -> Option<(Scene, Strin
                 root.link(&format!("usr/{folder}"), folder);
             }
             root.folder("usr", 0o755);
+            root.folder("usr/lib", 0o755);
             root.folder("tmp", 0o1777);
         });
     }
     let scene = ground.scene_in(name, &format!("agent: {{ tools: true{more} }}\n"));
     let manifest = std::fs::read_to_string(scene.stage.path("work/bottle.yaml")).expect("read");
-    let usr = ground.kind().map_or("", |_| "  - { path: /usr }\n");
-    let mounts = format!("mounts:\n{usr}  - {{ path: {} }}\n", cache().display());
+    let folders = PROGRAMS.iter().map(PathBuf::from).filter(|path| ground.kind().is_some() && path.exists());
+    let mounts = folders.chain([cache()]).map(|path| format!("  - {{ path: {} }}\n", path.display()));
+    let mounts = format!("mounts:\n{}", mounts.collect::<String>());
     scene.stage.write("bottle.yaml", &manifest.replace("mounts:\n", &mounts));
     Some((scene, program.display().to_string()))
 }
