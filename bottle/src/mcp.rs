@@ -2,6 +2,7 @@
 //!
 //! The protocol is the official SDK's, without sessions: each request stands for itself, so that nothing is kept for an agent.
 //! The SDK is named in this file alone; what the tools do is in [`tools`].
+pub mod entries;
 pub mod inside;
 pub mod relay;
 mod tools;

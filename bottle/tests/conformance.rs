@@ -43,6 +43,8 @@ mod stage;
 mod terminal;
 #[path = "clients/world/tls.rs"]
 mod tls;
+#[path = "conformance/tools.rs"]
+mod tools;
 #[path = "conformance/walls.rs"]
 mod walls;
 #[path = "conformance/world.rs"]
@@ -75,6 +77,7 @@ fn trials() -> Vec<Trial> {
         walls::SCENARIOS,
         life::SCENARIOS,
         terminal::SCENARIOS,
+        tools::SCENARIOS,
     ]
     .concat();
     let grounds = grounds();
@@ -96,9 +99,10 @@ fn trials() -> Vec<Trial> {
     .concat();
     let both = [hidden::SCENARIOS, killed::SCENARIOS].concat();
     let more = |ground: &Ground| match ground {
-        Ground::Sealed(Kind::Docker) => sealed.clone(),
-        Ground::Internal(Kind::Docker) => [both.clone(), vec![leak::NEIGHBOUR]].concat(),
-        Ground::Sealed(Kind::Podman) if !engine::rootless() => apart::SCENARIOS.to_vec(),
+        Ground::Linux => tools::AGENTS.to_vec(),
+        Ground::Sealed(Kind::Docker) => [&sealed[..], tools::AGENTS].concat(),
+        Ground::Internal(Kind::Docker) => [&both[..], tools::AGENTS, &[leak::NEIGHBOUR]].concat(),
+        Ground::Sealed(Kind::Podman) if !engine::rootless() => [apart::SCENARIOS, tools::AGENTS].concat(),
         _ => Vec::new(),
     };
     let docker =
@@ -137,7 +141,7 @@ fn grounds() -> Vec<Ground> {
     grounds
 }
 
-fn skip(line: &str) {
+pub(crate) fn skip(line: &str) {
     eprintln!("skipped: {line}");
     if let Some(list) = std::env::var_os("BOTTLE_TEST_SKIPS").filter(|list| !list.is_empty()) {
         let file = std::fs::OpenOptions::new().append(true).create(true).open(list);

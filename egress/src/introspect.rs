@@ -52,7 +52,7 @@ fn is_own(path: &str) -> bool {
 fn own(desk: &AgentSide, path: &str, head: &request::Parts) -> Response<Body> {
     let wants_json = wants_json(&head.headers);
     match path {
-        "/" | "/routes" if !wants_json => text(StatusCode::OK, routes_text(desk)),
+        "/" | "/routes" if !wants_json => text(StatusCode::OK, page::help_text(desk)),
         "/" | "/routes" | "/routes.json" => json(StatusCode::OK, &page::routes_json(desk)),
         "/openapi.json" => json(StatusCode::OK, &openapi::document()),
         _ => match path.strip_prefix("/why/").and_then(|asked| desk.refusal(asked)) {

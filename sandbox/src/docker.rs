@@ -26,6 +26,7 @@ pub use bottle::{Bottle, Created, Owner};
 pub use connect::Engine;
 pub use diagnose::diagnose;
 pub use facts::Facts;
+pub use files::OwnFile;
 pub use user_image::UserImage;
 pub use wire::Wire;
 

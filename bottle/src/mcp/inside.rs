@@ -1,67 +1,43 @@
-//! The tools inside of the bottle: this program itself for `bottle mcp`, and the entries in the private home of those agents that
-//! read no layer of a system which an ordinary user's bottle could have: Claude Code's would be exclusive, and Gemini CLI believes
-//! only what belongs to root.
+//! The tools inside of the bottle: this program itself for `bottle mcp`, and the entries in the private home.
 //!
-//! The home lasts from run to run and what lies in it is an agent's own: its file is read and written by descriptor, never through
-//! a link, and nothing of it changes but our entry.
+//! The home lasts from run to run and what lies in it is an agent's own: its files are read and written by descriptor, never through
+//! a link, and nothing of them changes but our entry.
+use super::entries::{self, LARGEST, Own};
 use crate::failure::Failure;
 use manifest::Plan;
-use manifest::plan::{MountPlan, ToolsOf};
+use manifest::plan::MountPlan;
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, open, openat, renameat, unlinkat};
 use rustix::io::Errno;
-use sandbox::provision::{TOOLS_NAME, TOOLS_URL};
-use serde_json::{Map, Value, json};
+use sandbox::docker::plan::PROGRAM_INSIDE;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::Path;
-
-/// Where this program is inside.
-const FOLDER: &str = "/run/bottle/bin";
-/// A file of an agent's own in the private home.
-struct Own {
-    of: ToolsOf,
-    /// Below the home.
-    folder: Option<&'static str>,
-    file: &'static str,
-    /// What it is until it is renamed.
-    new: &'static str,
-    entry: fn() -> Value,
-}
-
-/// Where Claude Code keeps the servers of its user. Four tools, and each may be needed at any time: not behind a search for tools.
-const CLAUDE: Own = Own {
-    of: ToolsOf::ClaudeCode,
-    folder: None,
-    file: ".claude.json",
-    new: ".claude.json.bottle",
-    entry: || json!({ "type": "http", "url": TOOLS_URL, "alwaysLoad": true }),
-};
-/// And Gemini CLI.
-const GEMINI: Own = Own {
-    of: ToolsOf::GeminiCli,
-    folder: Some(".gemini"),
-    file: "settings.json",
-    new: "settings.json.bottle",
-    entry: || json!({ "httpUrl": TOOLS_URL }),
-};
-/// Bytes of it: it also holds the history of projects.
-const LARGEST: u64 = 16 * 1024 * 1024;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// This program, read-only, for the agents that start their servers as programs. What it can do inside is what every program
 /// there can: the sockets of bottles are not there.
 #[must_use]
 pub fn own_program() -> Option<MountPlan> {
     let path = std::env::current_exe().ok()?;
-    Some(MountPlan { path, at: Path::new(FOLDER).join("bottle"), writable: false, optional: true })
+    Some(MountPlan { path, at: Path::new(PROGRAM_INSIDE).join("bottle"), writable: false, optional: true })
 }
 
-/// Last on the path: a `bottle` that the machine has goes before.
+/// This program's file, where its path still leads to what runs: it may have been replaced or removed meanwhile.
+#[must_use]
+pub fn own_file() -> Option<PathBuf> {
+    let path = std::env::current_exe().ok()?;
+    let (running, there) =
+        (std::fs::metadata("/proc/self/exe").ok()?, std::fs::symlink_metadata(&path).ok()?);
+    ((running.dev(), running.ino()) == (there.dev(), there.ino())).then_some(path)
+}
+
+/// Last on the path: a `bottle` that the machine or the image has goes before.
 pub fn on_path(env: &mut BTreeMap<String, String>) {
-    if let Some(path) = env.get_mut("PATH") {
+    if let Some(path) = env.get_mut("PATH").filter(|path| !path.is_empty()) {
         path.push(':');
-        path.push_str(FOLDER);
+        path.push_str(PROGRAM_INSIDE);
     }
 }
 
@@ -71,10 +47,10 @@ pub fn on_path(env: &mut BTreeMap<String, String>) {
 /// When the home cannot be written.
 pub fn see_to_home(plan: &Plan) -> Result<(), Failure> {
     let home = &plan.sandbox.home;
-    [CLAUDE, GEMINI].iter().try_for_each(|own| {
+    entries::ALL.iter().try_for_each(|own| {
         let wanted = plan.agent.tools.contains(&own.of);
         see_to(home, own, wanted).map_err(|error| {
-            let file = home.join(own.folder.unwrap_or_default()).join(own.file);
+            let file = home.join(own.path());
             Failure::new(format!("cannot write the bottle's tools into `{}`: {error}", file.display()))
                 .help("make it writable for you, or say `tools: false` below `agent`")
         })
@@ -85,7 +61,7 @@ fn see_to(home: &Path, own: &Own, wanted: bool) -> io::Result<()> {
     let home = open(home, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let Some(folder) = folder_of(home, own, wanted)? else { return Ok(()) };
     let Some(text) = read(&folder, own)? else { return Ok(()) };
-    match changed(&text, own, wanted) {
+    match own.changed(&text, wanted) {
         Some(text) => write(&folder, own, &text),
         None => Ok(()),
     }
@@ -93,16 +69,19 @@ fn see_to(home: &Path, own: &Own, wanted: bool) -> io::Result<()> {
 
 /// The folder of the file, made where it is needed. `None`: there is none, or something else is there.
 fn folder_of(home: OwnedFd, own: &Own, wanted: bool) -> io::Result<Option<OwnedFd>> {
-    let Some(name) = own.folder else { return Ok(Some(home)) };
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match openat(&home, name, flags, Mode::empty()) {
-        Err(Errno::NOENT) if wanted => {
-            mkdirat(&home, name, Mode::RWXU)?;
-            Ok(Some(openat(&home, name, flags, Mode::empty())?))
-        }
-        Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Ok(None),
-        opened => Ok(Some(opened?)),
+    let mut folder = home;
+    for name in own.folders {
+        folder = match openat(&folder, *name, flags, Mode::empty()) {
+            Err(Errno::NOENT) if wanted => {
+                mkdirat(&folder, *name, Mode::RWXU)?;
+                openat(&folder, *name, flags, Mode::empty())?
+            }
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => return Ok(None),
+            opened => opened?,
+        };
     }
+    Ok(Some(folder))
 }
 
 /// What the file holds; empty where there is none. `None`: something else is there, which is not ours to change.
@@ -122,40 +101,22 @@ fn read(folder: &OwnedFd, own: &Own) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
-/// The file as it should be; `None`: it is so, or is not what the agent writes.
-fn changed(text: &str, own: &Own, wanted: bool) -> Option<String> {
-    let mut whole: Map<String, Value> = match text.trim() {
-        "" => Map::new(),
-        text => serde_json::from_str(text).ok()?,
-    };
-    let entry = (own.entry)();
-    let servers = whole.get("mcpServers").and_then(|servers| servers.get(TOOLS_NAME));
-    match (servers, wanted) {
-        (None, true) => {
-            let servers = whole.entry("mcpServers").or_insert_with(|| json!({}));
-            servers.as_object_mut()?.insert(TOOLS_NAME.to_owned(), entry);
-        }
-        (Some(ours), false) if *ours == entry => {
-            whole.get_mut("mcpServers")?.as_object_mut()?.remove(TOOLS_NAME);
-        }
-        // There already, or an entry of somebody's own; or there is none, and none is wanted.
-        _ => return None,
-    }
-    Some(format!("{:#}\n", Value::Object(whole)))
-}
-
 /// In one step: an agent of the same home that reads meanwhile sees the old or the new.
 fn write(folder: &OwnedFd, own: &Own, text: &str) -> io::Result<()> {
-    let _left_by_a_killed_run = unlinkat(folder, own.new, AtFlags::empty());
+    let new = format!("{}.bottle", own.file);
+    let _left_by_a_killed_run = unlinkat(folder, &new, AtFlags::empty());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut file = File::from(openat(folder, own.new, flags, Mode::RUSR | Mode::WUSR)?);
+    let mut file = File::from(openat(folder, &new, flags, Mode::RUSR | Mode::WUSR)?);
     file.write_all(text.as_bytes())?;
-    Ok(renameat(folder, own.new, folder, own.file)?)
+    Ok(renameat(folder, &new, folder, own.file)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::entries::{CLAUDE, GEMINI, OPENCODE};
     use super::*;
+    use sandbox::provision::{TOOLS_NAME, TOOLS_URL};
+    use serde_json::{Value, json};
     use std::os::unix::fs::symlink;
 
     fn held(home: &Path) -> Value {
@@ -205,7 +166,7 @@ mod tests {
         std::fs::create_dir(&home).expect("made");
         std::fs::write(&outside, "{}").expect("written");
         symlink(&outside, home.join(CLAUDE.file)).expect("linked");
-        symlink(&outside, home.join(CLAUDE.new)).expect("linked");
+        symlink(&outside, home.join(".claude.json.bottle")).expect("linked");
         see_to(&home, &CLAUDE, true).expect("left alone");
         assert_eq!(std::fs::read_to_string(&outside).expect("it is there"), "{}");
         std::fs::remove_file(home.join(CLAUDE.file)).expect("removed");
@@ -230,5 +191,23 @@ mod tests {
         symlink(&outside, home.join(".gemini")).expect("linked");
         see_to(&home, &GEMINI, true).expect("left alone");
         assert_eq!(std::fs::read_dir(&outside).expect("the folder").count(), 0);
+    }
+
+    /// Two of them, one in the other: neither may be a link.
+    #[test]
+    fn no_link_is_followed_on_the_way_to_a_file() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (home, outside) = (place.path().join("home"), place.path().join("outside"));
+        std::fs::create_dir_all(home.join(".config")).expect("made");
+        std::fs::create_dir_all(outside.join("opencode")).expect("made");
+        see_to(&home, &OPENCODE, true).expect("written");
+        assert!(home.join(".config/opencode/config.json").exists());
+        std::fs::remove_dir_all(home.join(".config/opencode")).expect("removed");
+        symlink(outside.join("opencode"), home.join(".config/opencode")).expect("linked");
+        see_to(&home, &OPENCODE, true).expect("left alone");
+        std::fs::remove_dir_all(home.join(".config")).expect("removed");
+        symlink(&outside, home.join(".config")).expect("linked");
+        see_to(&home, &OPENCODE, true).expect("left alone");
+        assert_eq!(std::fs::read_dir(outside.join("opencode")).expect("the folder").count(), 0);
     }
 }

@@ -48,6 +48,15 @@ pub fn refuse(
     Ok(())
 }
 
+/// Whether an agent of a running bottle could put something else in a file's place.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn is_swappable(registry: &Registry, own_slug: &str, file: &Path) -> Result<bool, Failure> {
+    let others = registry.running()?;
+    Ok(others.iter().any(|other| other.slug != own_slug && could_swap(other, file, &[])))
+}
+
 /// A path below a folder that the other may write can be swapped, unless it is in or below what is held there.
 fn could_swap(other: &Record, path: &Path, held: &[PathBuf]) -> bool {
     let below = other.writable.iter().any(|folder| path != folder && path.starts_with(folder));

@@ -15,6 +15,7 @@ use crate::engine::{self, Supplies};
 use crate::failure::Failure;
 use crate::launcher_label::{self, Launcher};
 use crate::leftovers;
+use crate::mcp::inside as tools;
 use crate::registry::{Record, Registry};
 use crate::sidecar::launcher::{Sidecar, Wire};
 use crate::sidecar::{Briefing, VERSION};
@@ -67,6 +68,7 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     let mut sidecar = runtime.0.block_on(briefing)??;
     run.operated.borrow_mut().engine(Arc::new(sidecar.far.clone()), run.vault, run.planted);
     yard.furnish(&created, found, &sidecar.ca_pem)?;
+    yard.see_to_home(&created)?;
     let survey = places.as_ref().map(|places| places.survey.clone()).unwrap_or_default();
     let walls = preflight::Walls::of(&survey, Vec::new());
     let walls = preflight::Walls { unsought: yard.unsought.clone(), ..walls };
@@ -212,6 +214,7 @@ impl<'a> Yard<'a> {
             outward: self.docker.outward.clone(),
             image: self.ours.id.clone(),
             port: self.port,
+            program: self.program()?,
         };
         let owner = Owner { slug, name: plan.name.clone(), launcher: launcher_label::own()? };
         let (engine, handle, filter) = (self.engine.clone(), self.runtime.handle(), filter(&self.facts)?);
@@ -318,7 +321,7 @@ impl<'a> Yard<'a> {
         sandbox::linux::hold_places(&self.run.plan.sandbox).map(Some).map_err(walls_failure)
     }
 
-    /// The agent's environment; the image's own `PATH`, user and shell hold.
+    /// The agent's environment; the image's own `PATH`, with our tools last, its user and shell hold.
     fn variables(&self) -> Result<Variables, Failure> {
         let (plan, vault) = (self.run.plan, self.run.vault);
         let host = |name: &str| match name {
@@ -329,9 +332,10 @@ impl<'a> Yard<'a> {
         let mut env = environment::base(&plan.agent, &plan.sandbox.home_inside, slug, overrides, host);
         let says_path =
             plan.agent.env.contains_key("PATH") || overrides.iter().any(|(name, _)| name == "PATH");
-        if !says_path {
-            env.remove("PATH");
+        if !says_path && let Some(path) = self.theirs.path() {
+            env.insert("PATH".into(), path.into());
         }
+        tools::on_path(&mut env);
         env.extend(vault.agent_env());
         environment::refuse_secrets(vault, &env, &plan.agent.command)?;
         // The same wherever the image has its own stores: the variables are said before its files can be looked at.

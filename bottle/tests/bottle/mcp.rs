@@ -210,10 +210,9 @@ fn a_bottle_has_the_tools_inside_and_nothing_of_its_operators() {
 
 #[test]
 fn agents_find_the_tools_in_their_own_configuration_when_they_are_to() {
-    let files =
-        "/etc/claude-code/CLAUDE.md /etc/codex/config.toml ~/.gemini/settings.json /etc/bottle/opencode.json";
-    let script =
-        format!("cat {files} 2>/dev/null; cat ~/.claude.json 2>/dev/null; echo \"[$OPENCODE_CONFIG]\"");
+    let files = "/etc/claude-code/CLAUDE.md /etc/codex/config.toml /etc/bottle/opencode.json ~/.claude.json \
+                 ~/.codex/config.toml ~/.gemini/settings.json ~/.config/opencode/config.json";
+    let script = format!("cat {files} 2>/dev/null; echo \"[$OPENCODE_CONFIG]\"");
     let run = |stage: &Stage, rest: &str| {
         stage.manifest(rest);
         stage.run(&["run", "--quiet", "--", "sh", "-c", &script]).ended_with(0).out
@@ -226,5 +225,5 @@ fn agents_find_the_tools_in_their_own_configuration_when_they_are_to() {
     let off = run(&stage, "agent: { tools: false }\n");
     assert!(!off.contains("_egress.local"), "the entry in the private home is gone again: {off}");
     let own = run(&stage, "agent: { tools: true, env: { OPENCODE_CONFIG: /own.json } }\n");
-    assert!(own.ends_with("[/own.json]\n") && own.matches("_egress.local/mcp").count() == 3, "{own}");
+    assert!(own.ends_with("[/own.json]\n") && own.matches("_egress.local/mcp").count() == 4, "{own}");
 }

@@ -2,11 +2,14 @@
 use crate::Scenario;
 use crate::ground::{Ground, Scene};
 use crate::stage::{Ran, Stage};
+use crate::tools;
 use std::os::unix::fs::chown;
 use std::process::Command;
 
 pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("apart::at_an_engine_elsewhere_the_home_is_a_volume_of_the_users_own", home),
+    ("apart::at_an_engine_elsewhere_the_tools_are_inside_as_well", tools_inside),
+    ("apart::at_an_engine_elsewhere_no_link_of_an_agents_is_followed", links),
     ("apart::canaries_that_would_not_be_there_stop_the_start", canaries),
     ("apart::prune_leaves_what_belongs_to_a_launcher_that_it_cannot_see", hidden),
     ("mounts::a_repository_at_another_path_is_protected_there", repository),
@@ -63,6 +66,72 @@ fn home(ground: Ground) {
     assert!(refused.err.contains("is another's"), "{}", refused.err);
     scene.nothing_is_left();
     engine.said(&["volume", "rm", &former, own, &others]);
+}
+
+fn with_tools(scene: &Scene, wanted: bool) {
+    let manifest = std::fs::read_to_string(scene.stage.path("work/bottle.yaml")).expect("read");
+    let (from, to) = (format!("tools: {}", !wanted), format!("tools: {wanted}"));
+    scene.stage.write("bottle.yaml", &manifest.replace(&from, &to));
+}
+
+const URL: &str = "http://_egress.local/mcp";
+
+/// The program out of our own image, and the entries in the home that is a volume there.
+fn tools_inside(ground: Ground) {
+    let scene = ground.scene("agent: { tools: true }\n");
+    scene.stage.write("lines", &tools::lines(&[]));
+    let script = "bottle mcp <lines; (echo x >/run/bottle/bin/new) 2>/dev/null && echo WRITTEN
+        (echo x >/run/bottle/bin/bottle) 2>/dev/null && echo WRITTEN; rm -f /run/bottle/bin/bottle; bottle --version";
+    let ran = sh_elsewhere(&scene, script).ended_with(0);
+    tools::lists_the_tools(&ran.out);
+    assert!(!ran.out.contains("WRITTEN"), "{}", ran.out);
+    let said = sh_elsewhere(&scene, &tools::show()).ended_with(0).out;
+    assert_eq!(said.matches(URL).count(), 4, "{said}");
+    let user = scene.stage.user();
+    assert_eq!(said.matches(&format!("{user}:{user}:600\n")).count(), 4, "they are the agent's: {said}");
+    let folders = sh_elsewhere(&scene, "stat -c %u:%a ~/.codex ~/.gemini ~/.config ~/.config/opencode");
+    assert_eq!(folders.ended_with(0).out, format!("{user}:700\n").repeat(4));
+    // What an agent writes stays, ours comes back, and goes when it is not wanted.
+    sh_elsewhere(&scene, "echo '{\"mine\":1}' >~/.claude.json; echo 'model = \"m\"' >~/.codex/config.toml")
+        .ended_with(0);
+    let said = sh_elsewhere(&scene, &tools::show()).ended_with(0).out;
+    assert_eq!(said.matches(URL).count(), 4, "{said}");
+    assert!(said.contains("\"mine\": 1") && said.contains("model = \"m\"\n\n["), "{said}");
+    with_tools(&scene, false);
+    let said = sh_elsewhere(&scene, &tools::show()).ended_with(0).out;
+    assert!(
+        !said.contains(URL) && said.contains("\"mine\": 1") && said.contains("model = \"m\"\n"),
+        "{said}"
+    );
+    scene.nothing_is_left();
+    homes(&scene).iter().for_each(|home| drop(ground.engine().said(&["volume", "rm", home])));
+}
+
+/// What is written there is written by root: a link that an agent left would be a way to any file that its container shows.
+fn links(ground: Ground) {
+    let scene = ground.scene("agent: { tools: false }\n");
+    scene.stage.folder("outside");
+    scene.stage.folder("outside/opencode");
+    scene.stage.write("outside/claude", "{}");
+    scene.stage.write("outside/config.toml", "# theirs\n");
+    let script = "mkdir -p ~/.config; ln -s $PWD/outside/claude ~/.claude.json; ln -s $PWD/outside ~/.gemini
+        ln -s $PWD/outside ~/.codex; ln -s $PWD/outside/opencode ~/.config/opencode";
+    sh_elsewhere(&scene, script).ended_with(0);
+    with_tools(&scene, true);
+    let said =
+        sh_elsewhere(&scene, "ls ~/.gemini/ ~/.config/opencode/; cat ~/.claude.json ~/.codex/config.toml");
+    let said = said.ended_with(0).out;
+    assert!(said.contains("# theirs") && !said.contains(URL) && !said.contains("settings.json"), "{said}");
+    assert_eq!(std::fs::read_to_string(scene.stage.path("work/outside/claude")).expect("read"), "{}");
+    let left = |folder: &str| std::fs::read_dir(scene.stage.path(folder)).expect("read").count();
+    assert_eq!((left("work/outside"), left("work/outside/opencode")), (3, 0));
+    // And no more than a link of the file's own name.
+    let script = "rm ~/.codex; mkdir ~/.codex; ln -s $PWD/outside/config.toml ~/.codex/config.toml";
+    sh_elsewhere(&scene, script).ended_with(0);
+    sh_elsewhere(&scene, "true").ended_with(0);
+    let kept = std::fs::read_to_string(scene.stage.path("work/outside/config.toml")).expect("read");
+    assert_eq!(kept, "# theirs\n");
+    homes(&scene).iter().for_each(|home| drop(ground.engine().said(&["volume", "rm", home])));
 }
 
 /// What nobody planted gives nobody away.

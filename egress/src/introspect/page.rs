@@ -11,6 +11,10 @@ pub(super) const NOT_FOUND: &str = "there are `/` and `/routes.json` (what this 
                                     was refused; the id stands in the refusal), `/ask` (POST: ask the operator), `/ask/<id>` \
                                     (what became of it) and `/openapi.json`";
 
+/// Where the tools of agents are. The program is inside of every bottle, and not beside an egress that stands alone.
+const TOOLS: &str = "The same as tools of an MCP server: http://_egress.local/mcp; over standard input and output, where this \
+                     program is there: `/run/bottle/bin/bottle mcp`.\n";
+
 pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
     page(status, "text/plain; charset=utf-8", text)
 }
@@ -71,6 +75,11 @@ pub(crate) fn routes_text(desk: &AgentSide) -> String {
     text.push_str("This is the operator's policy: look for no way around it. ");
     text.push_str(&how_to_ask(desk));
     text
+}
+
+/// What the first page says.
+pub(super) fn help_text(desk: &AgentSide) -> String {
+    routes_text(desk) + TOOLS
 }
 
 fn line(route: &RouteView) -> String {

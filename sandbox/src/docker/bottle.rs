@@ -4,7 +4,7 @@ use super::clean::{self, Kind, Part};
 use super::connect::Engine;
 use super::facts::{self, Facts};
 use super::failure::{failed, is_missing, until_readable};
-use super::files::Files;
+use super::files::{Files, OwnFile};
 use super::line::{self, Line};
 use super::perform::{Undone, Workshop};
 use super::plan::{Agent, Egress, Layout};
@@ -111,7 +111,7 @@ impl Bottle {
     /// What is about to be made is noted before it is made: an engine that breaks off in between may have made it.
     async fn perform(&self, step: &Step, made: &mut Vec<Part>) -> Result<(), SandboxError> {
         let part = match step {
-            Step::Volume { name } => Some(self.part(Kind::Volume, name, Role::Handover)),
+            Step::Volume { name, role } => Some(self.part(Kind::Volume, name, *role)),
             Step::Network { name } => Some(self.part(Kind::Network, name, Role::Network)),
             Step::Create(container) => Some(self.part(Kind::Container, &container.name, container.role)),
             Step::Connect { .. } | Step::Start { .. } => None,
@@ -237,6 +237,27 @@ impl Created<'_> {
     /// When the engine does not take them.
     pub fn lay(&self, files: &[InjectedFile]) -> Result<(), SandboxError> {
         self.bottle.runtime.block_on(self.files().lay(files))
+    }
+
+    /// A file of somebody's own below a folder that is not the image's, such as the home: neither it nor a folder on the way to
+    /// it is looked at through a link.
+    /// # Errors
+    /// When the engine does not show it.
+    pub fn own_file(&self, root: &Path, below: &Path, largest: u64) -> Result<OwnFile, SandboxError> {
+        self.bottle.runtime.block_on(self.files().own(root, below, largest))
+    }
+
+    /// Writes such a file, its folders where they are missing, for this user and group.
+    /// # Errors
+    /// When the engine does not take it.
+    pub fn write_own(
+        &self,
+        (root, below): (&Path, &Path),
+        missing: usize,
+        text: &str,
+        owner: (u32, u32),
+    ) -> Result<(), SandboxError> {
+        self.bottle.runtime.block_on(self.files().write_own((root, below), missing, text, owner))
     }
 
     /// Gives a folder in it to this user and group.

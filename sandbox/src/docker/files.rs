@@ -4,7 +4,9 @@ use super::connect::Engine;
 use super::failure::{failed, is_missing};
 use crate::provision::HostTrust;
 use crate::{InjectedFile, SandboxError};
-use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptions, DownloadFromContainerOptions, UploadToContainerOptions,
+};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -14,6 +16,21 @@ use std::path::{Component, Path, PathBuf};
 const MOST_LINKS: usize = 16;
 /// Bytes of an archive: a folder of certificates has about a megabyte.
 const LARGEST: usize = 64 * 1024 * 1024;
+
+/// What an engine says of a path, as Go's `os.FileMode` has it: a folder; and whatever is no ordinary file.
+const GO_FOLDER: u32 = 1 << 31;
+const GO_KINDS: u32 = GO_FOLDER | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
+
+/// A file of somebody's own, as [`super::Created::own_file`] finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnFile {
+    /// None, and so many of the folders on the way to it are missing as well.
+    Missing(usize),
+    /// An ordinary one.
+    Text(String),
+    /// Something else is there, or on the way there.
+    Other,
+}
 
 /// A container's files, as its image has them.
 pub(crate) struct Files<'a> {
@@ -109,6 +126,46 @@ impl<'a> Files<'a> {
         Ok(Some(archive))
     }
 
+    pub(crate) async fn own(&self, root: &Path, below: &Path, largest: u64) -> Result<OwnFile, SandboxError> {
+        let names: Vec<_> = below.components().collect();
+        let mut path = root.to_owned();
+        for (at, name) in names.iter().enumerate() {
+            path.push(name);
+            let is_file = at + 1 == names.len();
+            match self.kind(&path).await? {
+                None => return Ok(OwnFile::Missing(names.len() - 1 - at)),
+                Some((GO_FOLDER, _)) if !is_file => {}
+                Some((0, size)) if is_file && size <= largest => {}
+                Some(_) => return Ok(OwnFile::Other),
+            }
+        }
+        let Some(archive) = self.archive(&path).await? else { return Ok(OwnFile::Other) };
+        let Some(Entry::File(content)) = first(&archive) else { return Ok(OwnFile::Other) };
+        Ok(String::from_utf8(content).map_or(OwnFile::Other, OwnFile::Text))
+    }
+
+    /// What stands at a path, no link followed at its end, and its size.
+    async fn kind(&self, path: &Path) -> Result<Option<(u32, u64)>, SandboxError> {
+        let options = ContainerArchiveInfoOptions { path: path.to_string_lossy().into_owned() };
+        match self.engine.api().get_container_archive_info(self.container, Some(options)).await {
+            Ok(seen) => Ok(Some((seen.file_mode & GO_KINDS, u64::try_from(seen.size).unwrap_or(u64::MAX)))),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failed(&format!("look at `{}`", path.display()), error)),
+        }
+    }
+
+    /// A file replaces what is there: an engine unpacks no file through a link at its own place.
+    pub(crate) async fn write_own(
+        &self,
+        (root, below): (&Path, &Path),
+        missing: usize,
+        text: &str,
+        owner: (u32, u32),
+    ) -> Result<(), SandboxError> {
+        let archive = archive_of_own(&root.join(below), missing, text, owner);
+        self.upload(archive.map_err(|error| self.not_packed(&error))?).await
+    }
+
     /// Gives a folder to a user: a new volume's top is root's.
     pub(crate) async fn give(&self, folder: &Path, owner: (u32, u32)) -> Result<(), SandboxError> {
         let archive = archive_of_folder(folder, owner);
@@ -166,17 +223,40 @@ fn resolved(link: &Path, target: &Path) -> PathBuf {
     path
 }
 
-fn archive_of_folder(folder: &Path, (uid, gid): (u32, u32)) -> std::io::Result<Vec<u8>> {
+fn archive_of_folder(folder: &Path, owner: (u32, u32)) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
+    append_own(&mut archive, folder, None, owner)?;
+    archive.into_inner()
+}
+
+/// The file, and the last of the folders that it lies in where these are missing: one that is there keeps its mode.
+fn archive_of_own(path: &Path, missing: usize, text: &str, owner: (u32, u32)) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    let folders: Vec<&Path> = path.ancestors().skip(1).take(missing).collect();
+    for folder in folders.into_iter().rev() {
+        append_own(&mut archive, folder, None, owner)?;
+    }
+    append_own(&mut archive, path, Some(text), owner)?;
+    archive.into_inner()
+}
+
+/// A folder or a file that nobody else reads.
+fn append_own(
+    archive: &mut tar::Builder<Vec<u8>>,
+    path: &Path,
+    text: Option<&str>,
+    (uid, gid): (u32, u32),
+) -> std::io::Result<()> {
     let mut header = tar::Header::new_gnu();
-    header.set_entry_type(tar::EntryType::Directory);
-    header.set_size(0);
-    header.set_mode(0o700);
+    let folder = text.is_none();
+    header.set_entry_type(if folder { tar::EntryType::Directory } else { tar::EntryType::Regular });
+    let text = text.unwrap_or_default();
+    header.set_size(text.len() as u64);
+    header.set_mode(if folder { 0o700 } else { 0o600 });
     header.set_mtime(0);
     header.set_uid(uid.into());
     header.set_gid(gid.into());
-    archive.append_data(&mut header, folder.strip_prefix("/").unwrap_or(folder), std::io::empty())?;
-    archive.into_inner()
+    archive.append_data(&mut header, path.strip_prefix("/").unwrap_or(path), text.as_bytes())
 }
 
 /// Folders first, so that those that are missing have a mode of ours; they are the image's where it has them.
@@ -205,6 +285,20 @@ mod tests {
         assert_eq!(resolved(at, Path::new("certs/x.crt")), Path::new("/etc/ssl/certs/x.crt"));
         assert_eq!(resolved(at, Path::new("/usr/x")), Path::new("/usr/x"));
         assert_eq!(resolved(at, Path::new("../../../../../x")), Path::new("/x"));
+    }
+
+    #[test]
+    fn a_file_of_somebodys_own_comes_with_the_folders_that_are_missing_alone() {
+        let packed = archive_of_own(Path::new("/home/ada/.config/x/config.json"), 1, "{}", (7, 8));
+        let packed = packed.expect("packed");
+        let mut archive = tar::Archive::new(&packed[..]);
+        let entries = archive.entries().expect("an archive").flatten().map(|entry| {
+            let header = entry.header();
+            let (mode, uid) = (header.mode().expect("a mode"), header.uid().expect("a user"));
+            format!("{} {mode:o} {uid}", entry.path().expect("a path").display())
+        });
+        let expected = ["home/ada/.config/x 700 7", "home/ada/.config/x/config.json 600 7"];
+        assert_eq!(entries.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Workshop {
     pub(super) async fn perform(&self, step: &Step) -> Result<String, Undone> {
         let nothing = |()| String::new();
         match step {
-            Step::Volume { name } => self.volume(name).await.map(nothing),
+            Step::Volume { name, role } => self.volume(name, *role).await.map(nothing),
             Step::Network { name } => self.network(name).await,
             Step::Create(container) => self.create(container).await,
             Step::Connect { network, container, alias } => {
@@ -75,10 +75,10 @@ impl Workshop {
         labels
     }
 
-    async fn volume(&self, name: &str) -> Result<(), Undone> {
+    async fn volume(&self, name: &str, role: Role) -> Result<(), Undone> {
         let request = VolumeCreateRequest {
             name: Some(name.into()),
-            labels: Some(self.labelled(Role::Handover)),
+            labels: Some(self.labelled(role)),
             ..VolumeCreateRequest::default()
         };
         let made = self.engine.api().create_volume(request).await;

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 pub const HANDOVER: &str = "/handover";
 /// The socket there.
 pub const HANDOVER_SOCKET: &str = "/handover/listeners.sock";
+/// Where our image has this program once more, in a folder that a new volume is filled from.
+pub(super) const PROGRAM: &str = "/program";
+/// Where an agent's container has it.
+pub const PROGRAM_INSIDE: &str = "/run/bottle/bin";
 /// The sidecar's own user, in the image.
 pub(super) const SIDECAR_USER: &str = "65532:65532";
 /// In the range of the egress's own answers; every address leads to it.
@@ -34,6 +38,17 @@ pub struct Layout {
     pub image: String,
     /// Where the egress answers as a proxy, in the layout `internal`.
     pub port: u16,
+    /// Where the agent's container has this program from.
+    pub program: Program,
+}
+
+/// Where an agent's container has this program from: `bottle mcp` is one of its tools.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// This file of the engine's machine.
+    File(PathBuf),
+    /// Our own image, by way of a volume: whatever machine the engine is on, it can run that.
+    Image,
 }
 
 /// How an egress is made: what both containers need, then the two at the same time.
@@ -60,7 +75,7 @@ impl Layout {
     fn sealed(&self) -> Egress {
         let sidecar = self.sidecar(&["engine", "--handover", HANDOVER_SOCKET], &self.outward);
         Egress {
-            first: vec![Step::Volume { name: Role::Handover.name(&self.slug) }],
+            first: self.volumes(),
             holder: made_and_started(self.holder()),
             sidecar: vec![Step::Create(Box::new(sidecar))],
         }
@@ -78,16 +93,26 @@ impl Layout {
         let container = sidecar.name.clone();
         Egress {
             // The network is what an engine runs out of.
-            first: vec![
-                Step::Network { name: network.clone() },
-                Step::Volume { name: Role::Handover.name(&self.slug) },
-            ],
+            first: [vec![Step::Network { name: network.clone() }], self.volumes()].concat(),
             holder: made_and_started(self.holder_of_processes()),
             sidecar: vec![
                 Step::Create(Box::new(sidecar)),
                 Step::Connect { network, container, alias: crate::provision::EGRESS_HOST.into() },
             ],
         }
+    }
+
+    fn volumes(&self) -> Vec<Step> {
+        let program = (self.program == Program::Image).then_some(Role::Program);
+        let roles = std::iter::once(Role::Handover).chain(program);
+        roles.map(|role| Step::Volume { name: role.name(&self.slug), role }).collect()
+    }
+
+    /// An engine fills a new volume with what the image has at its place, for the first container that it is mounted in.
+    fn holders_mounts(&self) -> Vec<Mount> {
+        let at = |role: Role, at| mount_of_volume(&role.name(&self.slug), at);
+        let program = (self.program == Program::Image).then(|| at(Role::Program, PROGRAM));
+        std::iter::once(at(Role::Handover, HANDOVER)).chain(program).collect()
     }
 
     fn holder(&self) -> Container {
@@ -97,7 +122,7 @@ impl Layout {
             user: "0:0".into(),
             hostname: Some(self.slug.clone()),
             capabilities: vec!["NET_ADMIN".into()],
-            mounts: vec![mount_of_volume(&Role::Handover.name(&self.slug), HANDOVER)],
+            mounts: self.holders_mounts(),
             dns: vec![RESOLVER.into()],
             hosts: vec![format!("{}:127.0.0.1", crate::provision::EGRESS_HOST)],
             limits: Bounds {
@@ -114,7 +139,7 @@ impl Layout {
     fn holder_of_processes(&self) -> Container {
         Container {
             command: words(&["/bottle", HOLD, HANDOVER_SOCKET, PROCESSES]),
-            mounts: vec![mount_of_volume(&Role::Handover.name(&self.slug), HANDOVER)],
+            mounts: self.holders_mounts(),
             limits: Bounds {
                 memory: Some(HOLDER_MEMORY),
                 processes: Some(PROCESSES_INSIDE),
@@ -165,6 +190,15 @@ impl Layout {
         }
     }
 
+    /// Never writable: what an agent puts there its next start would run.
+    fn program(&self) -> Mount {
+        let (from, at) = match &self.program {
+            Program::File(path) => (Source::Path(path.clone()), Path::new(PROGRAM_INSIDE).join("bottle")),
+            Program::Image => (Source::Volume(Role::Program.name(&self.slug)), PROGRAM_INSIDE.into()),
+        };
+        Mount { from, at, writable: false }
+    }
+
     /// The agent's container.
     #[must_use]
     pub fn agent(&self, agent: &Agent<'_>) -> Container {
@@ -181,7 +215,7 @@ impl Layout {
             hostname: (!sealed).then(|| self.slug.clone()),
             processes_of: Some(holder),
             read_only: false,
-            mounts: agent.mounts(),
+            mounts: agent.mounts().into_iter().chain([self.program()]).collect(),
             // Names of a holder's network are the holder's; here the egress answers every one but its own.
             dns: addresses.clone().cloned().collect(),
             hosts: addresses.map(|address| format!("{}:{address}", crate::provision::EGRESS_HOST)).collect(),
@@ -263,7 +297,14 @@ mod tests {
     use super::*;
 
     fn layout(network: NetworkLayout) -> Layout {
-        Layout { slug: "dev".into(), network, outward: "bridge".into(), image: "ours".into(), port: 9099 }
+        Layout {
+            slug: "dev".into(),
+            network,
+            outward: "bridge".into(),
+            image: "ours".into(),
+            port: 9099,
+            program: Program::Image,
+        }
     }
 
     fn containers(egress: &Egress) -> Vec<&Container> {
@@ -359,5 +400,30 @@ mod tests {
             (agent.network.as_str(), &agent.dns[..]),
             ("bottle-net-dev", &["10.0.0.2".to_owned()][..])
         );
+    }
+
+    /// The holder's mount fills the volume, so it stands before the agent's; and nobody but the holder can write to it.
+    #[test]
+    fn this_program_is_read_only_in_the_agents_container() {
+        for network in [NetworkLayout::Sealed, NetworkLayout::Internal] {
+            let volume = Source::Volume("bottle-program-dev".into());
+            let steps = layout(network).egress();
+            assert!(
+                steps
+                    .first
+                    .contains(&Step::Volume { name: "bottle-program-dev".into(), role: Role::Program })
+            );
+            let [holder, sidecar] = containers(&steps)[..] else { panic!("{steps:?}") };
+            let has = |container: &Container| container.mounts.iter().any(|mount| mount.from == volume);
+            assert!(has(holder) && !has(sidecar));
+            let expected = Mount { from: volume, at: PROGRAM_INSIDE.into(), writable: false };
+            assert_eq!(agent(network).mounts.last(), Some(&expected));
+        }
+        let near = Layout { program: Program::File("/bin/bottle".into()), ..layout(NetworkLayout::Sealed) };
+        let steps = near.egress();
+        assert_eq!((steps.first.len(), containers(&steps)[0].mounts.len()), (1, 1), "no volume is needed");
+        let mount = near.program();
+        assert_eq!((mount.from, mount.writable), (Source::Path("/bin/bottle".into()), false));
+        assert_eq!(mount.at, Path::new("/run/bottle/bin/bottle"));
     }
 }

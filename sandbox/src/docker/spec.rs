@@ -35,11 +35,14 @@ pub enum Role {
     Handover,
     /// The network without a way out.
     Network,
+    /// The volume that shows an agent this program, where the engine cannot mount it from the launcher's machine.
+    Program,
 }
 
 impl Role {
     /// Each one.
-    pub const ALL: [Role; 5] = [Role::Holder, Role::Egress, Role::Agent, Role::Handover, Role::Network];
+    pub const ALL: [Role; 6] =
+        [Role::Holder, Role::Egress, Role::Agent, Role::Handover, Role::Network, Role::Program];
 
     /// As the label has it.
     #[must_use]
@@ -50,6 +53,7 @@ impl Role {
             Role::Agent => "agent",
             Role::Handover => "handover",
             Role::Network => "net",
+            Role::Program => "program",
         }
     }
 
@@ -68,6 +72,8 @@ pub enum Step {
     Volume {
         /// Its name.
         name: String,
+        /// What it is for.
+        role: Role,
     },
     /// A network that leads nowhere.
     Network {

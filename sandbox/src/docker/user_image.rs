@@ -32,6 +32,15 @@ pub struct UserImage {
     pub command: Vec<String>,
 }
 
+impl UserImage {
+    /// Where its programs are, when it says so; engines have a path of their own for those that do not.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        let last = self.env.iter().rev().find(|(name, _)| name == "PATH");
+        last.map(|(_, path)| path.as_str()).filter(|path| !path.is_empty())
+    }
+}
+
 /// The image that the plan means. `tell` hears what takes long: a sentence without an end, at most one a second.
 ///
 /// A named image that is in the engine is taken as it is; one that is missing is pulled by the engine, with the

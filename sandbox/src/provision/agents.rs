@@ -1,7 +1,6 @@
-//! The bottle's tools in the agents' own configuration: an entry and a short instruction, where each agent merges what it finds
-//! with what its user wrote, and the user's word goes before. Nothing of the user's is touched, and no other server is
-//! switched off. Claude Code merges nothing from a system folder that it does not also enforce, and Gemini CLI nothing that does not belong to
-//! root: their entries stand in their own files in the private home, which `bottle run` sees to.
+//! A short instruction about the bottle's tools in the agents' own configuration, where each agent merges what it finds with what its
+//! user wrote, and the user's word goes before. Nothing of the user's is touched. The entries themselves stand in the agents'
+//! own files in the private home, which `bottle run` sees to: no agent has a lower place that could hold one.
 use super::Provision;
 use manifest::plan::ToolsOf;
 use serde_json::json;
@@ -32,18 +31,15 @@ pub fn is_agents_own(path: &Path) -> bool {
 }
 
 impl Provision {
-    /// Entries and instructions for these agents; `says` tells which variables are taken.
+    /// Instructions for these agents; `says` tells which variables are taken.
     pub(super) fn tools(&mut self, of: &[ToolsOf], says: impl Fn(&str) -> bool) {
         for agent in of {
             match agent {
                 ToolsOf::ClaudeCode => self.text(CLAUDE, INSTRUCTION),
                 ToolsOf::Codex => self.text(CODEX, &codex()),
-                // In its own file in the private home: of a system it believes what belongs to root, and in an ordinary user's bottle
-                // nothing does. What the server itself says to agents is its instruction.
+                // What the server itself says to agents is its instruction; and so it is for who has a file of their own.
                 ToolsOf::GeminiCli => {}
-                ToolsOf::Opencode if says(OPENCODE_VARIABLE) => self.missing.push(format!(
-                    "`{OPENCODE_VARIABLE}` is set: opencode does not find the bottle's tools unless that file names {TOOLS_URL}"
-                )),
+                ToolsOf::Opencode if says(OPENCODE_VARIABLE) => {}
                 ToolsOf::Opencode => {
                     self.set(OPENCODE_VARIABLE, OPENCODE);
                     self.text(OPENCODE, &opencode());
@@ -58,16 +54,15 @@ impl Provision {
     }
 }
 
-/// Of all its layers the lowest. The instruction has no quotes and no backslashes that TOML would read.
+/// Of all its layers the lowest. The instruction has no quotes and no backslashes that TOML would read. No server: Codex puts the
+/// keys of one from all layers together.
 fn codex() -> String {
-    format!(
-        "developer_instructions = '''\n{INSTRUCTION}'''\n\n[mcp_servers.{TOOLS_NAME}]\nurl = \"{TOOLS_URL}\"\n"
-    )
+    format!("developer_instructions = '''\n{INSTRUCTION}'''\n")
 }
 
+/// Lists of instructions are put together. No server: this is read after what its user wrote.
 fn opencode() -> String {
-    let server = json!({ "type": "remote", "url": TOOLS_URL, "enabled": true });
-    format!("{:#}\n", json!({ "mcp": { TOOLS_NAME: server }, "instructions": [INSTRUCTION_PATH] }))
+    format!("{:#}\n", json!({ "instructions": [INSTRUCTION_PATH] }))
 }
 
 #[cfg(test)]
@@ -95,13 +90,17 @@ mod tests {
     fn a_configuration_of_the_users_own_is_not_replaced() {
         let provision = provided(&[ToolsOf::Opencode], &[OPENCODE_VARIABLE]);
         assert!(provision.files.is_empty() && provision.env.is_empty());
-        assert!(provision.missing[0].contains(OPENCODE_VARIABLE), "{:?}", provision.missing);
     }
 
     #[test]
     fn what_is_written_can_be_read() {
         let value: serde_json::Value = serde_json::from_str(&opencode()).expect("JSON");
-        assert_eq!(value["mcp"][TOOLS_NAME]["url"], TOOLS_URL);
+        assert_eq!(
+            value,
+            json!({ "instructions": [INSTRUCTION_PATH] }),
+            "nothing that goes before its user's"
+        );
+        assert!(!codex().contains("mcp_servers"), "with an own `command` of its user Codex would not start");
         assert!(!INSTRUCTION.contains("'''"), "it would end the text in Codex's file");
     }
 }

@@ -2,7 +2,7 @@
 use crate::engine::{Kind, TestEngine, engine, engines, skip};
 use manifest::plan::NetworkLayout;
 use sandbox::docker::clean::{self, Part};
-use sandbox::docker::plan::Layout;
+use sandbox::docker::plan::{Layout, Program};
 use sandbox::docker::{Bottle, Engine, Facts, Owner};
 
 fn labels(role: &str, slug: &str, launcher: &str) -> Vec<String> {
@@ -63,7 +63,14 @@ async fn what_has_a_parts_name_by_now_is_not_removed_in_its_place() {
 
 fn layout(slug: &str, network: NetworkLayout) -> Layout {
     let image = "busybox:latest".to_owned();
-    Layout { slug: slug.to_owned(), network, outward: "bridge".into(), image, port: 9099 }
+    Layout {
+        slug: slug.to_owned(),
+        network,
+        outward: "bridge".into(),
+        image,
+        port: 9099,
+        program: Program::Image,
+    }
 }
 
 /// `Bottle` waits for the engine, on no thread of the runtime.

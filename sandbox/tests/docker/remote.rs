@@ -6,7 +6,7 @@ use manifest::plan::NetworkLayout;
 use sandbox::docker::connect::Surroundings;
 use sandbox::docker::facts::Files;
 use sandbox::docker::image::{self, Binary};
-use sandbox::docker::plan::Layout;
+use sandbox::docker::plan::{Layout, Program};
 use sandbox::docker::{Bottle, Engine, Facts, Owner, Wire};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -48,6 +48,7 @@ async fn talk(engine: &Engine, facts: &Facts) {
         outward: "none".into(),
         image: "busybox:latest".into(),
         port: 9099,
+        program: Program::Image,
     };
     let owner = Owner { slug: slug.clone(), name: slug, launcher: "a:b:c:d:e".into() };
     let (engine, facts, handle) = (engine.clone(), facts.clone(), tokio::runtime::Handle::current());

@@ -1,13 +1,17 @@
 //! What is laid into the agent's container before its first instruction.
 use super::Yard;
 use crate::failure::Failure;
+use crate::mcp::entries::{self, LARGEST, Own};
+use crate::mcp::inside;
+use crate::registry::Registry;
+use crate::run::crossing;
 use crate::run::environment::Variables;
 use crate::run::start::walls_failure;
 use manifest::plan::NetworkLayout;
 use sandbox::InjectedFile;
-use sandbox::docker::Created;
 use sandbox::docker::facts::Kind;
-use sandbox::docker::plan::RESOLVER;
+use sandbox::docker::plan::{Program, RESOLVER};
+use sandbox::docker::{Created, OwnFile};
 use sandbox::provision::{EGRESS_HOST, HostTrust, JAVA_STORE_PATH, is_agents_own};
 use std::path::PathBuf;
 
@@ -18,6 +22,36 @@ pub(super) struct Found {
 }
 
 impl Yard<'_> {
+    /// Where the agent's container has this program from. What the engine mounts is found by its path and some time later: a
+    /// file that an agent could have swapped for a link by then comes out of our image instead.
+    pub(super) fn program(&self) -> Result<Program, Failure> {
+        let Some(file) = inside::own_file().filter(|_| self.shares_files()) else {
+            return Ok(Program::Image);
+        };
+        let swappable = crossing::is_swappable(&Registry::open()?, self.run.claim.slug(), &file)?;
+        Ok(if swappable { Program::Image } else { Program::File(file) })
+    }
+
+    /// The agents' entries in a home that is a volume there; one that is a folder here has them already.
+    pub(super) fn see_to_home(&self, created: &Created<'_>) -> Result<(), Failure> {
+        if self.home.is_none() {
+            return Ok(());
+        }
+        entries::ALL.iter().try_for_each(|own| self.see_to(created, own))
+    }
+
+    fn see_to(&self, created: &Created<'_>, own: &Own) -> Result<(), Failure> {
+        let wanted = self.run.plan.agent.tools.contains(&own.of);
+        let (home, file) = (&self.run.plan.sandbox.home_inside, own.path());
+        let (text, missing) = match created.own_file(home, &file, LARGEST).map_err(walls_failure)? {
+            OwnFile::Text(text) => (text, 0),
+            OwnFile::Missing(folders) => (String::new(), folders),
+            OwnFile::Other => return Ok(()),
+        };
+        let Some(text) = own.changed(&text, wanted) else { return Ok(()) };
+        created.write_own((home, &file), missing, &text, self.user()).map_err(walls_failure)
+    }
+
     /// What the image has of trust stores and of people; before anything is laid in.
     pub(super) fn look_inside(&self, created: &Created<'_>) -> Result<Found, Failure> {
         let mut trust = own_java_store(created.trust().map_err(walls_failure)?);

@@ -1,5 +1,6 @@
 //! The archive that `docker load` reads: one layer, its configuration, and the list of both (Docker image
 //! specification 1.2). Same binary, same bytes: no time, no name of a user or a machine is in it.
+use super::super::plan::PROGRAM;
 use super::binary::{Binary, hex};
 use super::{BINARY_LABEL, EGRESS_USER, HANDOVER, REPOSITORY, VERSION_LABEL, architecture_of};
 use serde_json::json;
@@ -80,6 +81,9 @@ fn entries<'a>(binary: &'a Binary, passwd: &'a str, group: &'a str) -> Vec<Entry
         file("etc/group", group.len() as u64, group.as_bytes()),
         file("etc/passwd", passwd.len() as u64, passwd.as_bytes()),
         handover,
+        // The same file by another name, in a folder of its own, which a volume can be filled from.
+        folder(&PROGRAM[1..], 0o755),
+        Entry { mode: 0o755, kind: EntryType::Link, ..file("program/bottle", 0, io::empty()) },
         // For an engine of the user's own (`bottle egress`): new volumes take owner and mode from here, and whoever the
         // user says that it runs as may write to them.
         Entry { owner: (EGRESS_USER, EGRESS_USER), ..folder(&STATE[1..], 0o1777) },
@@ -105,6 +109,9 @@ fn header(path: &str, kind: EntryType, mode: u32, owner: (u32, u32), size: u64) 
     header.set_gid(owner.1.into());
     header.set_mtime(0);
     header.set_size(size);
+    if kind == EntryType::Link {
+        header.set_link_name(&ENTRYPOINT[1..])?;
+    }
     header.set_cksum();
     Ok(header)
 }
@@ -238,6 +245,8 @@ mod tests {
             "etc/group 644 0:0",
             "etc/passwd 644 0:0",
             "handover/ 1777 65532:0",
+            "program/ 755 0:0",
+            "program/bottle 755 0:0",
             "state/ 1777 65532:65532",
             "tmp/ 1777 0:0",
             "trust/ 1777 65532:65532",
