@@ -184,7 +184,8 @@ fn gemini(ground: Ground) {
     else {
         return;
     };
-    let said = says(&scene, &format!("timeout 60 node {gemini} --skip-trust mcp list")).out;
+    let said =
+        says(&scene, &format!("GEMINI_CLI_TRUST_WORKSPACE=true timeout 60 node {gemini} mcp list")).out;
     assert!(said.contains(&format!("bottle: {URL}")) && said.contains("Connected"), "{said}");
 }
 
