@@ -179,13 +179,22 @@ fn codex(ground: Ground) {
 }
 
 fn gemini(ground: Ground) {
-    let Some((scene, gemini)) = with_client(ground, "gemini/node_modules/.bin/gemini", "") else { return };
-    let said = says(&scene, &format!("timeout 60 node {gemini} --skip-trust mcp list")).out;
+    let Some((scene, gemini)) =
+        with_client(ground, "gemini/node_modules/.bin/gemini", ", env: { GEMINI_API_KEY: none }")
+    else {
+        return;
+    };
+    let said =
+        says(&scene, &format!("GEMINI_CLI_TRUST_WORKSPACE=true timeout 60 node {gemini} mcp list")).out;
     assert!(said.contains(&format!("bottle: {URL}")) && said.contains("Connected"), "{said}");
 }
 
+/// As its preset says: it would write into a folder of the workspace that is protected.
+const NO_PROJECT: &str = ", env: { OPENCODE_DISABLE_PROJECT_CONFIG: \"true\" }";
+
 fn opencode(ground: Ground) {
-    let Some((scene, opencode)) = with_client(ground, "opencode/node_modules/.bin/opencode", "") else {
+    let Some((scene, opencode)) = with_client(ground, "opencode/node_modules/.bin/opencode", NO_PROJECT)
+    else {
         return;
     };
     let list = format!("timeout 60 {opencode} mcp list");
