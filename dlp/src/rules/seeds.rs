@@ -245,9 +245,10 @@ fn word_before(text: &[u8], at: usize) -> Option<Range<usize>> {
     let head = &text[..at];
     let between = separator_behind(head);
     let end = at - between;
+    // With the `n` of `\n` there is one letter more.
     let letters =
-        text[..end].iter().rev().take(LETTERS.end).take_while(|byte| byte.is_ascii_lowercase()).count();
-    let escaped = letters < LETTERS.end && text[..end - letters].ends_with(b"\\");
+        text[..end].iter().rev().take(LETTERS.end + 1).take_while(|byte| byte.is_ascii_lowercase()).count();
+    let escaped = text[..end - letters].ends_with(b"\\");
     let letters = letters - usize::from(escaped && letters > 0);
     (between > 0 && LETTERS.contains(&letters)).then(|| end - letters..end)
 }
@@ -295,4 +296,20 @@ fn beginning(word: &[u8]) -> u32 {
 
 fn slot_of(beginning: u32) -> usize {
     (beginning.wrapping_mul(0x9E37_79B1) >> 19) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words of eight letters, before which the `n` of an escaped line break is one letter more.
+    #[test]
+    fn the_longest_words_are_seen_behind_escaped_line_breaks() {
+        let words: Vec<&str> = Mnemonic::from_entropy(&[144; 16]).unwrap().words().collect();
+        assert!(words[2].len() + 1 == LETTERS.end, "{words:?}");
+        let text = format!(" {}.", words.join("\\n")).into_bytes();
+        let mut phrases = 0;
+        find(&text, 0, |begin| phrases += usize::from(matches!(row(&text, 0, begin, true), Row::Phrase(_))));
+        assert!(phrases > 0);
+    }
 }
