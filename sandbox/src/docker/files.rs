@@ -19,7 +19,8 @@ const LARGEST: usize = 64 * 1024 * 1024;
 
 /// What an engine says of a path, as Go's `os.FileMode` has it: a folder; and whatever is no ordinary file.
 const GO_FOLDER: u32 = 1 << 31;
-const GO_KINDS: u32 = GO_FOLDER | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
+const GO_LINK: u32 = 1 << 27;
+const GO_KINDS: u32 = GO_FOLDER | GO_LINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
 
 /// A file of somebody's own, as [`super::Created::own_file`] finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,13 +149,18 @@ impl<'a> Files<'a> {
     async fn kind(&self, path: &Path) -> Result<Option<(u32, u64)>, SandboxError> {
         let options = ContainerArchiveInfoOptions { path: path.to_string_lossy().into_owned() };
         match self.engine.api().get_container_archive_info(self.container, Some(options)).await {
+            // Docker looks at a link itself; Podman follows it and says where that led, of whatever it looked at.
+            Ok(seen) if !seen.link_target.is_empty() && Path::new(&seen.link_target) != path => {
+                Ok(Some((GO_LINK, 0)))
+            }
             Ok(seen) => Ok(Some((seen.file_mode & GO_KINDS, u64::try_from(seen.size).unwrap_or(u64::MAX)))),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(failed(&format!("look at `{}`", path.display()), error)),
         }
     }
 
-    /// A file replaces what is there: an engine unpacks no file through a link at its own place.
+    /// A file replaces what is there: an engine unpacks no file through a link at its own place. It is unpacked at `root`,
+    /// which is a volume.
     pub(crate) async fn write_own(
         &self,
         (root, below): (&Path, &Path),
@@ -162,8 +168,8 @@ impl<'a> Files<'a> {
         text: &str,
         owner: (u32, u32),
     ) -> Result<(), SandboxError> {
-        let archive = archive_of_own(&root.join(below), missing, text, owner);
-        self.upload(archive.map_err(|error| self.not_packed(&error))?).await
+        let archive = archive_of_own(below, missing, text, owner);
+        self.upload_to(root, archive.map_err(|error| self.not_packed(&error))?).await
     }
 
     /// Gives a folder to a user: a new volume's top is root's.
@@ -182,7 +188,12 @@ impl<'a> Files<'a> {
     }
 
     async fn upload(&self, archive: Vec<u8>) -> Result<(), SandboxError> {
-        let options = UploadToContainerOptions { path: "/".into(), ..UploadToContainerOptions::default() };
+        self.upload_to(Path::new("/"), archive).await
+    }
+
+    async fn upload_to(&self, folder: &Path, archive: Vec<u8>) -> Result<(), SandboxError> {
+        let path = folder.to_string_lossy().into_owned();
+        let options = UploadToContainerOptions { path, ..UploadToContainerOptions::default() };
         let body = bollard::body_full(archive.into());
         let laid = self.engine.api().upload_to_container(self.container, Some(options), body).await;
         laid.map_err(|error| failed(&format!("put files into the container `{}`", self.container), error))

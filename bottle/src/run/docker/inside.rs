@@ -32,9 +32,10 @@ impl Yard<'_> {
         Ok(if swappable { Program::Image } else { Program::File(file) })
     }
 
-    /// The agents' entries in a home that is a volume there; one that is a folder here has them already.
+    /// The agents' entries in a home that is a volume there; one that is a folder here has them already. Podman follows a link that
+    /// it is asked about, and says that nothing is there when it dangles: what would be written where is not to be known.
     pub(super) fn see_to_home(&self, created: &Created<'_>) -> Result<(), Failure> {
-        if self.home.is_none() {
+        if self.home.is_none() || self.facts.kind == Kind::Podman {
             return Ok(());
         }
         entries::ALL.iter().try_for_each(|own| self.see_to(created, own))

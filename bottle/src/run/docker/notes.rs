@@ -17,6 +17,12 @@ impl Yard<'_> {
                     .into(),
             );
         }
+        if self.home.is_some() && self.facts.kind == Kind::Podman && !self.run.plan.agent.tools.is_empty() {
+            notes.push(
+                "the bottle's tools are not entered into agents' files in that home: Podman does not tell links"
+                    .into(),
+            );
+        }
         if let Some(Home { volume, former: Some(former) }) = &self.home {
             notes.push(format!(
                 "the home is the new volume `{volume}`; `{former}` says of nobody whose it is,"
