@@ -102,6 +102,8 @@ enum Part {
         folder: PathBuf,
         #[arg(long)]
         resume: bool,
+        #[arg(long, default_value_t = workers::AHEAD)]
+        ahead: usize,
     },
 }
 
@@ -116,7 +118,9 @@ fn main() -> Result<()> {
             Ok(())
         }
         Some(Part::Spin) => spinners::spin(),
-        Some(Part::Floor { upstream, folder, resume }) => relay::floor(upstream, &folder, resume),
+        Some(Part::Floor { upstream, folder, resume, ahead }) => {
+            relay::floor(upstream, &folder, (resume, ahead))
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Product {
 impl Product {
     /// With this program; what it writes goes below `folder`.
     pub(crate) fn new(program: &Path, folder: &Path) -> Result<Product> {
-        for part in ["state", "runtime", "home"] {
+        for part in ["state", "runtime", "home", "empty"] {
             let part = folder.join(part);
             fs::create_dir_all(&part)?;
             fs::set_permissions(&part, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;

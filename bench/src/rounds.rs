@@ -40,7 +40,8 @@ pub(crate) fn measure(
         failed: Vec::new(),
     };
     let mut taking_part: Vec<Who> = Vec::new();
-    for who in ways.iter().copied().filter(|who| scenario.takes(*who)) {
+    let wanted: Vec<Who> = ways.iter().copied().filter(|who| scenario.takes(*who)).collect();
+    for who in wanted {
         let started = scenario.start(stage, who);
         child::go_on()?;
         match started {

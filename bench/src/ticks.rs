@@ -5,7 +5,6 @@ use nix::sys::timer::{Expiration, TimerSetTimeFlags};
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// Ticks of one length (timerfd_create(2)).
@@ -19,12 +18,13 @@ pub(crate) struct Ticks {
 
 impl Ticks {
     /// The first tick is one gap from now. Within a runtime only.
+    #[expect(deprecated, reason = "unsound where the descriptor may change: an owned one does not")]
     pub(crate) fn start(gap: Duration) -> Result<Ticks> {
         let timer =
             TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         timer.set(Expiration::Interval(TimeSpec::from_duration(gap)), TimerSetTimeFlags::empty())?;
         let next = Instant::now() + gap;
-        Ok(Ticks { timer: AsyncFd::with_interest(timer.into(), Interest::READABLE)?, gap, next, ahead: 0 })
+        Ok(Ticks { timer: AsyncFd::new(timer.into())?, gap, next, ahead: 0 })
     }
 
     /// Waits for the next tick; when it was due.

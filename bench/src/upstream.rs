@@ -16,6 +16,7 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -31,7 +32,7 @@ pub(crate) fn serve(folder: &Path) -> Result<()> {
 }
 
 async fn connection(tcp: TcpStream, tls: Arc<ServerConfig>) -> Result<()> {
-    let tls = TlsAcceptor::from(tls).accept(tcp).await?;
+    let tls = TlsAcceptor::from(tls).accept(BufReader::with_capacity(workers::AHEAD, tcp)).await?;
     let is_h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
     let io = TokioIo::new(tls);
     if is_h2 {

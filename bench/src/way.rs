@@ -1,6 +1,7 @@
 //! A way from the driver to the upstream: directly, or through one of the proxies that are measured.
 use crate::child::Process;
 use crate::pki;
+use crate::workers::AHEAD;
 use anyhow::{Context, Result, bail};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -8,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -89,7 +90,7 @@ pub(crate) struct Way {
 }
 
 /// A connection through a way, ready for HTTP.
-pub(crate) type Tls = TlsStream<TcpStream>;
+pub(crate) type Tls = TlsStream<BufReader<TcpStream>>;
 
 impl Way {
     /// A way to `address` (of the proxy, or of the upstream when nobody is between), on which the certificates of one authority are
@@ -147,6 +148,7 @@ impl Way {
             tunnel(&mut tcp, host).await?;
         }
         let name = ServerName::try_from(host.to_owned())?;
+        let tcp = BufReader::with_capacity(AHEAD, tcp);
         TlsConnector::from(config.clone()).connect(name, tcp).await.context("TLS")
     }
 }
