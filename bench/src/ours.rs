@@ -98,8 +98,10 @@ impl Product {
 
     /// The ids of all rules.
     fn rules(&self) -> Result<Vec<String>> {
-        let output =
-            self.command(&["scan", "--rules"]).output().context("cannot run `bottle scan --rules`")?;
+        let mut command = self.command(&["scan", "--rules"]);
+        // Where no manifest is, or it is read.
+        command.current_dir(self.folder.join("empty"));
+        let output = command.output().context("cannot run `bottle scan --rules`")?;
         let text = String::from_utf8(output.stdout)?;
         let rules: Vec<_> =
             text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
