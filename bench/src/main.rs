@@ -102,8 +102,6 @@ enum Part {
         folder: PathBuf,
         #[arg(long)]
         resume: bool,
-        #[arg(long, default_value_t = workers::AHEAD)]
-        ahead: usize,
     },
 }
 
@@ -118,9 +116,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         Some(Part::Spin) => spinners::spin(),
-        Some(Part::Floor { upstream, folder, resume, ahead }) => {
-            relay::floor(upstream, &folder, (resume, ahead))
-        }
+        Some(Part::Floor { upstream, folder, resume }) => relay::floor(upstream, &folder, resume),
     }
 }
 

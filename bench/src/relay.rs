@@ -2,6 +2,7 @@
 //!
 //! - The **tunnel** copies bytes: TLS goes through it unopened.
 //! - The **floor** ends TLS on both sides, with a leaf that is ready, and copies what is inside: no HTTP, no policy, no look.
+use crate::workers::AHEAD;
 use crate::{pki, workers};
 use anyhow::{Context, Result, bail};
 use rustls::pki_types::ServerName;
@@ -31,12 +32,12 @@ pub(crate) fn tunnel(upstream: SocketAddr) -> Result<()> {
 
 /// A CONNECT proxy that ends TLS on both sides and copies what is inside to a connection of its own, one for each client's.
 /// With `resume` it remembers the upstream's tickets, which saves half of a handshake.
-pub(crate) fn floor(upstream: SocketAddr, folder: &Path, (resume, ahead): (bool, usize)) -> Result<()> {
+pub(crate) fn floor(upstream: SocketAddr, folder: &Path, resume: bool) -> Result<()> {
     let server = pki::server(folder, "middle", &[b"h2", b"http/1.1"])?;
     let roots = folder.join("upstream.pem");
     let h1 = pki::client(&roots, &[b"http/1.1"], resume)?;
     let h2 = pki::client(&roots, &[b"h2"], resume)?;
-    let floor = Arc::new(Floor { upstream, server, h1, h2, ahead });
+    let floor = Arc::new(Floor { upstream, server, h1, h2 });
     workers::run(move |client| {
         let floor = floor.clone();
         async move { floor.connection(client).await }
@@ -48,7 +49,6 @@ struct Floor {
     server: Arc<ServerConfig>,
     h1: Arc<ClientConfig>,
     h2: Arc<ClientConfig>,
-    ahead: usize,
 }
 
 impl Floor {
@@ -61,14 +61,12 @@ impl Floor {
             Ok::<_, anyhow::Error>(tcp)
         };
         let accepted = async {
-            Ok(TlsAcceptor::from(self.server.clone())
-                .accept(BufReader::with_capacity(self.ahead, client))
-                .await?)
+            Ok(TlsAcceptor::from(self.server.clone()).accept(BufReader::with_capacity(AHEAD, client)).await?)
         };
         let (mut inside, tcp) = tokio::try_join!(accepted, upstream)?;
         let is_h2 = inside.get_ref().1.alpn_protocol() == Some(b"h2");
         let config = if is_h2 { self.h2.clone() } else { self.h1.clone() };
-        let tcp = BufReader::with_capacity(self.ahead, tcp);
+        let tcp = BufReader::with_capacity(AHEAD, tcp);
         let mut outside = TlsConnector::from(config).connect(ServerName::try_from(name)?, tcp).await?;
         copy(&mut inside, &mut outside).await
     }

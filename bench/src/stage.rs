@@ -102,9 +102,6 @@ impl Stage {
             Who::Floor | Who::FloorResuming => {
                 let mut command = myself("floor")?;
                 command.arg(upstream.to_string()).arg(self.folder());
-                if let Some(ahead) = std::env::var_os("FLOOR_AHEAD") {
-                    command.arg("--ahead").arg(ahead);
-                }
                 if who == Who::FloorResuming {
                     command.arg("--resume");
                 }

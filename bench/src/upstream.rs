@@ -42,7 +42,8 @@ async fn connection(tcp: TcpStream, tls: Arc<ServerConfig>) -> Result<()> {
         server.serve_connection(io, service_fn(answer)).await?;
     } else {
         let mut server = hyper::server::conn::http1::Builder::new();
-        server.timer(TokioTimer::new());
+        // A kept connection may be idle for as long as the others take their turns.
+        server.timer(TokioTimer::new()).header_read_timeout(None);
         server.serve_connection(io, service_fn(answer)).await?;
     }
     Ok(())
