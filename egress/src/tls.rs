@@ -1,4 +1,6 @@
 //! TLS towards upstreams: verified always, aws-lc-rs, 1.2 and 1.3. There is no switch.
+mod roots;
+
 use crate::dial::SetupError;
 use policy::Host;
 use rustls::crypto::CryptoProvider;
@@ -6,6 +8,8 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::sync::{Arc, OnceLock};
+
+pub(crate) use roots::Roots;
 
 /// TLS versions on both legs.
 pub(crate) const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
@@ -16,18 +20,14 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
 }
 
-/// Roots of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` count), else the built-in ones of Mozilla; then the
-/// operator's own.
-pub(crate) fn roots(extra_pem: &[String]) -> Result<RootCertStore, SetupError> {
+/// Roots of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` count), else the built-in ones of Mozilla.
+pub(crate) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    for pem in extra_pem {
-        add_pem(&mut roots, pem)?;
-    }
-    Ok(roots)
+    roots
 }
 
 /// Adds every certificate of a PEM text; one that cannot be used is an error, not a gap.
