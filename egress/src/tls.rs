@@ -20,14 +20,24 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
 }
 
-/// Roots of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` count), else the built-in ones of Mozilla.
-pub(crate) fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots
+/// Roots of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` count), else the built-in ones of Mozilla. Read once: they are some
+/// hundreds of files.
+pub(crate) fn system_roots() -> &'static RootCertStore {
+    static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
+    ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        roots
+    })
+}
+
+/// Reads the system's roots now, for the engines of this process: a start that has other things to do meanwhile need not wait
+/// for them later.
+pub fn read_roots() {
+    system_roots();
 }
 
 /// Adds every certificate of a PEM text; one that cannot be used is an error, not a gap.

@@ -13,6 +13,8 @@ mod resolve;
 mod routes;
 pub(crate) use routes::{is_passthrough, is_tcp};
 mod sandbox;
+mod stand_in;
+mod token;
 pub mod units;
 
 use crate::at::{self, At};

@@ -24,6 +24,8 @@ pub(crate) struct Workshop {
     pub(crate) terminal: Option<Terminal>,
     /// The host's root, until it goes.
     pub(crate) host: Option<OwnedFd>,
+    /// Where the list stands in the tree.
+    pub(crate) walk: files::Walk,
 }
 
 impl Workshop {
@@ -34,7 +36,7 @@ impl Workshop {
             Step::DieWithParent => process::die_with_parent(),
             Step::Undumpable => process::undumpable(),
             Step::HostName { name } => process::host_name(name),
-            Step::ForbidNamespaces => process::forbid_namespaces(self.host()?),
+            Step::ForbidNamespaces => process::forbid_namespaces(there(&self.host)?),
             Step::NoNewPrivileges => process::no_new_privileges(),
             Step::DropCapabilities => process::drop_capabilities(),
             Step::LoopbackUp => network::loopback_up(),
@@ -49,27 +51,29 @@ impl Workshop {
     }
 
     fn build_tree(&mut self, step: &Step) -> io::Result<()> {
+        let Workshop { walk, host, files, .. } = self;
         match step {
             Step::Root { staging } => {
                 self.host = Some(mounts::root(staging)?);
+                self.walk = files::Walk::default();
                 Ok(())
             }
-            Step::Dir { path, mode } => files::dir(path, *mode),
-            Step::Symlink { path, target } => files::symlink(path, target),
-            Step::Text { path, mode, text } => files::write(path, *mode, text.as_bytes()),
-            Step::File { path, mode, file } => files::write(path, *mode, self.content(*file)?),
-            Step::Cover { path, mode, file } => mounts::cover(path, *mode, self.content(*file)?),
-            Step::CoverText { path, text } => mounts::cover(path, 0o644, text.as_bytes()),
-            Step::Tmpfs { path, mode, size, exec } => mounts::tmpfs(path, *mode, size, *exec),
-            Step::Bind { from, to, access } => mounts::bind(self.host()?, from, to, *access),
-            Step::Pin { path, writable } => mounts::pin(path, *writable),
-            Step::Proc => mounts::proc(),
-            Step::Devpts => mounts::devpts(),
+            Step::Dir { path, mode } => walk.dir(path, *mode),
+            Step::Symlink { path, target } => walk.symlink(path, target),
+            Step::Text { path, mode, text } => walk.write(path, *mode, text.as_bytes()),
+            Step::File { path, mode, file } => walk.write(path, *mode, content(files, *file)?),
+            Step::Cover { path, mode, file } => mounts::cover(walk, path, *mode, content(files, *file)?),
+            Step::CoverText { path, text } => mounts::cover(walk, path, 0o644, text.as_bytes()),
+            Step::Tmpfs { path, mode, size, exec } => mounts::tmpfs(walk, path, *mode, size, *exec),
+            Step::Bind { from, to, access } => mounts::bind(walk, there(host)?, from, to, *access),
+            Step::Pin { path, writable } => mounts::pin(walk, path, *writable),
+            Step::Proc => mounts::proc(walk),
+            Step::Devpts => mounts::devpts(walk),
             Step::Terminal => {
                 self.terminal = Some(terminal::open()?);
                 Ok(())
             }
-            Step::Mask { path, dir } => mounts::mask(path, *dir),
+            Step::Mask { path, dir } => mounts::mask(walk, path, *dir),
             Step::Seal => {
                 self.host = None;
                 mounts::seal()
@@ -77,15 +81,15 @@ impl Workshop {
             _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
+}
 
-    fn host(&self) -> io::Result<&OwnedFd> {
-        self.host.as_ref().ok_or_else(|| io::Error::from_raw_os_error(libc::ENXIO))
-    }
+fn there(host: &Option<OwnedFd>) -> io::Result<&OwnedFd> {
+    host.as_ref().ok_or_else(|| io::Error::from_raw_os_error(libc::ENXIO))
+}
 
-    fn content(&self, index: usize) -> io::Result<&[u8]> {
-        let content = self.files.get(index).ok_or_else(|| io::Error::from_raw_os_error(libc::ENODATA))?;
-        Ok(content)
-    }
+fn content(files: &[Vec<u8>], index: usize) -> io::Result<&[u8]> {
+    let content = files.get(index).ok_or_else(|| io::Error::from_raw_os_error(libc::ENODATA))?;
+    Ok(content)
 }
 
 /// Does a step of the stage `Agent`.

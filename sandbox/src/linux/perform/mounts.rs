@@ -1,5 +1,5 @@
 //! Mounting. Everything is opened first and mounted by descriptor, so that no path is walked twice.
-use super::files::{existing, mount_point, write};
+use super::files::{Walk, existing};
 use crate::linux::step::Access;
 use crate::linux::sys::{MountAttr, mount_setattr};
 use rustix::fs::CWD;
@@ -42,11 +42,17 @@ pub(crate) fn seal() -> io::Result<()> {
     set(&root, false, MountAttrFlags::MOUNT_ATTR_RDONLY)
 }
 
-pub(crate) fn bind(host: &OwnedFd, from: &Path, to: &Path, access: Access) -> io::Result<()> {
+pub(crate) fn bind(
+    walk: &mut Walk,
+    host: &OwnedFd,
+    from: &Path,
+    to: &Path,
+    access: Access,
+) -> io::Result<()> {
     let source = from_host(host, from)?;
     let tree = clone_tree(&source)?;
     set(&tree, true, attributes(access))?;
-    attach(&tree, &mount_point(to, is_dir(&source)?)?)
+    mount(walk, &tree, to, is_dir(&source)?)
 }
 
 fn attributes(access: Access) -> MountAttrFlags {
@@ -59,29 +65,31 @@ fn attributes(access: Access) -> MountAttrFlags {
 }
 
 /// A mount point can be neither renamed nor removed.
-pub(crate) fn pin(path: &Path, writable: bool) -> io::Result<()> {
+pub(crate) fn pin(walk: &mut Walk, path: &Path, writable: bool) -> io::Result<()> {
     let target = existing(CWD, path)?;
     let tree = clone_tree(&target)?;
     if !writable {
         set(&tree, true, attributes(Access::ReadOnly))?;
     }
+    walk.changed(path);
     attach(&tree, &target)
 }
 
-pub(crate) fn tmpfs(path: &Path, mode: u32, size: &str, exec: bool) -> io::Result<()> {
+pub(crate) fn tmpfs(walk: &mut Walk, path: &Path, mode: u32, size: &str, exec: bool) -> io::Result<()> {
     let mut attr = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV;
     attr.set(MountAttrFlags::MOUNT_ATTR_NOEXEC, !exec);
-    attach(&memory(mode, size, attr)?, &mount_point(path, true)?)
+    mount(walk, &memory(mode, size, attr)?, path, true)
 }
 
 /// An injected file lies on the root, and is mounted over what the host has at that path.
-pub(crate) fn cover(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
-    attach(&read_only(mode, content, attributes(Access::ReadOnly))?, &mount_point(path, false)?)
+pub(crate) fn cover(walk: &mut Walk, path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    let tree = read_only(walk, mode, content, attributes(Access::ReadOnly))?;
+    mount(walk, &tree, path, false)
 }
 
-fn read_only(mode: u32, content: &[u8], attr: MountAttrFlags) -> io::Result<OwnedFd> {
+fn read_only(walk: &mut Walk, mode: u32, content: &[u8], attr: MountAttrFlags) -> io::Result<OwnedFd> {
     let lair = lair();
-    write(&lair, mode, content)?;
+    walk.write(&lair, mode, content)?;
     let tree = clone_tree(&existing(CWD, &lair)?)?;
     set(&tree, false, attr)?;
     Ok(tree)
@@ -93,23 +101,25 @@ fn lair() -> PathBuf {
     Path::new(COVERS).join(COVERED.fetch_add(1, Ordering::Relaxed).to_string())
 }
 
-pub(crate) fn proc() -> io::Result<()> {
+pub(crate) fn proc(walk: &mut Walk) -> io::Result<()> {
     let attr = attributes(Access::ReadOnly) | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    attach(&file_system("proc", &[], attr)?, &mount_point(Path::new("/proc"), true)?)
+    mount(walk, &file_system("proc", &[], attr)?, Path::new("/proc"), true)
 }
 
-pub(crate) fn devpts() -> io::Result<()> {
+pub(crate) fn devpts(walk: &mut Walk) -> io::Result<()> {
     let attr = MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let options = [("newinstance", None), ("ptmxmode", Some("0666")), ("mode", Some("0620"))];
-    attach(&file_system("devpts", &options, attr)?, &mount_point(Path::new("/dev/pts"), true)?)
+    mount(walk, &file_system("devpts", &options, attr)?, Path::new("/dev/pts"), true)
 }
 
 /// An empty folder, or an empty file: a null device would swallow what is written to it, and whoever asks whether the
 /// thing behind it can be written would hear yes.
-pub(crate) fn mask(path: &Path, dir: bool) -> io::Result<()> {
+pub(crate) fn mask(walk: &mut Walk, path: &Path, dir: bool) -> io::Result<()> {
     let attr = attributes(Access::ReadOnly) | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    let nothing = if dir { memory(0o555, "4k", attr)? } else { read_only(0o444, b"", attr)? };
-    attach(&nothing, &existing(CWD, path)?)
+    let nothing = if dir { memory(0o555, "4k", attr)? } else { read_only(walk, 0o444, b"", attr)? };
+    let target = existing(CWD, path)?;
+    walk.changed(path);
+    attach(&nothing, &target)
 }
 
 fn from_host(host: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
@@ -140,6 +150,13 @@ fn file_system(kind: &str, options: &[(&str, Option<&str>)], attr: MountAttrFlag
     }
     fsconfig_create(&context)?;
     Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attr)?)
+}
+
+/// Mounts at a path, which is made where it does not exist.
+fn mount(walk: &mut Walk, tree: &OwnedFd, path: &Path, is_dir: bool) -> io::Result<()> {
+    let target = walk.mount_point(path, is_dir)?;
+    walk.changed(path);
+    attach(tree, &target)
 }
 
 fn attach(tree: &OwnedFd, target: &OwnedFd) -> io::Result<()> {
