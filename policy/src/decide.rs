@@ -1,7 +1,10 @@
 //! The judge.
 use crate::denial::{host_denial, route_denial};
 use crate::host::{Authority, parents};
-use crate::{AddressRefusal, Denial, Host, HostPattern, PathPattern, Protocol, Request, Route, RouteId, TlsMode, Vetted};
+use crate::{
+    AddressRefusal, Denial, Host, HostPattern, PathPattern, Protocol, Request, Route, RouteId, TlsMode,
+    Vetted,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};

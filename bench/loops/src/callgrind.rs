@@ -33,7 +33,14 @@ fn each(program: &str, name: &str, times: u32) -> Result<u64, String> {
 
 fn run(program: &str, name: &str, count: u32) -> Result<u64, String> {
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", program, "one", name, &count.to_string()])
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            program,
+            "one",
+            name,
+            &count.to_string(),
+        ])
         .output()
         .map_err(|error| format!("valgrind cannot be run: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);

@@ -1,6 +1,7 @@
 //! From wire facts to a verdict.
 use policy::{
-    Host, HostPattern, Method, PathPattern, Policy, Protocol, Request, Route, RouteId, Scheme, TlsMode, decide,
+    Host, HostPattern, Method, PathPattern, Policy, Protocol, Request, Route, RouteId, Scheme, TlsMode,
+    decide,
 };
 use std::collections::BTreeMap;
 use std::hint::black_box;

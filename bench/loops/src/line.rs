@@ -3,7 +3,8 @@ use audit::{Auditor, Decision, Event, Exchange};
 
 pub(crate) fn line(count: u32) {
     let folder = std::env::temp_dir().join(format!("loops-{}", std::process::id()));
-    let auditor = Auditor::open(&folder.join("audit.jsonl"), "loops").expect("a file in the temporary folder");
+    let auditor =
+        Auditor::open(&folder.join("audit.jsonl"), "loops").expect("a file in the temporary folder");
     for _ in 0..count {
         auditor.record(Event::Exchange(Box::new(exchange())));
     }

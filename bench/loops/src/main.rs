@@ -63,7 +63,8 @@ fn main() -> ExitCode {
 
 fn one(name: &str, count: &str) -> Result<(), String> {
     let count = count.parse().map_err(|_| format!("`{count}` is no number"))?;
-    let known = LOOPS.iter().find(|one| one.name == name).ok_or_else(|| format!("no loop is called `{name}`"))?;
+    let known =
+        LOOPS.iter().find(|one| one.name == name).ok_or_else(|| format!("no loop is called `{name}`"))?;
     (known.run)(count);
     Ok(())
 }
@@ -71,7 +72,8 @@ fn one(name: &str, count: &str) -> Result<(), String> {
 fn count(mint: Option<&str>, save: bool) -> Result<(), String> {
     let own = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
     let own = own.display().to_string();
-    let mut jobs: Vec<(&str, &str, u32)> = LOOPS.iter().map(|one| (own.as_str(), one.name, one.times)).collect();
+    let mut jobs: Vec<(&str, &str, u32)> =
+        LOOPS.iter().map(|one| (own.as_str(), one.name, one.times)).collect();
     jobs.extend(mint.map(|program| (program, MINT.0, MINT.1)));
     let counts = callgrind::count_all(&jobs)?;
     let baseline = Baseline::read()?;

@@ -1,5 +1,8 @@
 //! What is sought in a request and taken out of an answer: ten known values and all built-in rules, as a bottle has them.
-use dlp::{Collector, FingerprintKey, Fragments, Inspector, KnownValue, KnownValues, RuleSet, Scrubber, Sought, Verdict};
+use dlp::{
+    Collector, FingerprintKey, Fragments, Inspector, KnownValue, KnownValues, RuleSet, Scrubber, Sought,
+    Verdict,
+};
 use std::hint::black_box;
 
 const KNOWN: u32 = 10;
@@ -109,8 +112,30 @@ fn texts() -> Vec<String> {
 /// Messages as agents send them to a model: words, code, line feeds spelled out, a few digits.
 fn text(length: usize) -> Vec<u8> {
     const WORDS: [&str; 24] = [
-        "the", "function", "returns", "an", "error", "when", "let", "value", "=", "config.read()?;\\n", "\\\"path\\\":", "src/main.rs",
-        "of", "request", "42", "{", "}", "https://docs.example.com/guide", "is", "tested", "in", "(see", "below)", "and",
+        "the",
+        "function",
+        "returns",
+        "an",
+        "error",
+        "when",
+        "let",
+        "value",
+        "=",
+        "config.read()?;\\n",
+        "\\\"path\\\":",
+        "src/main.rs",
+        "of",
+        "request",
+        "42",
+        "{",
+        "}",
+        "https://docs.example.com/guide",
+        "is",
+        "tested",
+        "in",
+        "(see",
+        "below)",
+        "and",
     ];
     let mut random = random();
     let mut text = "{\"model\":\"a-model\",\"messages\":[".to_owned();

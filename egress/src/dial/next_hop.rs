@@ -23,11 +23,7 @@ pub(crate) struct NextHop {
 }
 
 impl NextHop {
-    pub(super) fn new(
-        proxy: &UpstreamProxy,
-        roots: &Roots,
-        limits: &Limits,
-    ) -> Result<NextHop, SetupError> {
+    pub(super) fn new(proxy: &UpstreamProxy, roots: &Roots, limits: &Limits) -> Result<NextHop, SetupError> {
         let uri: Uri = proxy.url.parse().map_err(|_| bad("is not a URL"))?;
         let scheme = match uri.scheme_str() {
             Some("http") => Scheme::Http,

@@ -19,7 +19,7 @@ impl Roots {
     /// # Errors
     /// When one of the operator's own is no certificate.
     pub(crate) fn of_system(own: &[String]) -> Result<Roots, SetupError> {
-        let mut roots = Roots { system: true, own: Arc::default() };
+        let mut roots = Roots { system: true, own: Arc::new(RootCertStore::empty()) };
         for pem in own {
             roots = roots.and(pem)?;
         }
@@ -31,7 +31,7 @@ impl Roots {
     /// # Errors
     /// When one is no certificate.
     pub(crate) fn only(pem: &str) -> Result<Roots, SetupError> {
-        Roots { system: false, own: Arc::default() }.and(pem)
+        Roots { system: false, own: Arc::new(RootCertStore::empty()) }.and(pem)
     }
 
     /// The same, and these.

@@ -173,12 +173,7 @@ fn is_gone(error: &std::io::Error) -> bool {
 }
 
 impl Connector {
-    pub(super) fn new(
-        dialer: Arc<Dialer>,
-        direct: Roots,
-        behind_proxy: Roots,
-        limits: &Limits,
-    ) -> Connector {
+    pub(super) fn new(dialer: Arc<Dialer>, direct: Roots, behind_proxy: Roots, limits: &Limits) -> Connector {
         Connector {
             dialer,
             direct: Clients::new(direct),
