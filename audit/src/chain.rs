@@ -69,13 +69,10 @@ impl Link {
 }
 
 pub(crate) fn hash(line: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(line) {
-        for digit in [byte >> 4, byte & 0xf] {
-            text.extend(char::from_digit(u32::from(digit), 16));
-        }
-    }
-    text
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    let digest = Sha256::digest(line);
+    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// Writes printable ASCII only: whoever prints a line to a terminal prints no control or bidi character of the agent.
@@ -87,6 +84,9 @@ impl serde_json::ser::Formatter for Ascii {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let is_plain = |c: char| c.is_ascii() && !c.is_ascii_control();
         for piece in fragment.split_inclusive(|c| !is_plain(c)) {
             let plain = piece.trim_end_matches(|c| !is_plain(c));

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 /// What the thread is asked for.
 pub(crate) enum Job {
@@ -17,6 +19,10 @@ pub(crate) enum Job {
 
 /// A batch is written at the latest when it has this many bytes.
 const BATCH: usize = 256 * 1024;
+
+/// After a batch. Whoever records meanwhile wakes nobody, which would cost two system calls and a change of threads for each
+/// event under load; an event that comes alone is written at once.
+const NAP: Duration = Duration::from_millis(1);
 
 pub(crate) struct Writer {
     file: File,
@@ -45,6 +51,7 @@ impl Writer {
                 self.take(job);
             }
             self.settle();
+            thread::sleep(NAP);
         }
         self.sync = true;
         self.settle();

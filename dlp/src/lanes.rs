@@ -108,6 +108,14 @@ impl Lanes {
     ) -> Option<bool> {
         let ends = part.end == text.len();
         for byte in &text[part] {
+            // Most states are plain ones, known already, and lead to such: nothing is asked of them.
+            if !state.is_tagged() {
+                let next = self.dfa.next_state_untagged(cache, state, *byte);
+                if !next.is_tagged() {
+                    state = next;
+                    continue;
+                }
+            }
             state = self.dfa.next_state(cache, state, *byte).ok()?;
             if state.is_match() {
                 return Some(true);

@@ -30,7 +30,7 @@ use rule::Finder;
 pub use rule::Rule;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use words::{WordAt, Words};
 use zeroize::Zeroizing;
 
@@ -45,7 +45,10 @@ pub struct RuleSet {
 
 struct Inner {
     rules: Vec<Arc<Rule>>,
-    words: Words,
+    /// In order, and which of them are of rules that are not ours.
+    named: Vec<Vec<u8>>,
+    bare: HashSet<Vec<u8>>,
+    words: OnceLock<Words>,
     /// The rules of each word.
     by_word: Vec<Vec<u32>>,
     /// The rules that begin before their words.
@@ -94,10 +97,9 @@ impl RuleSet {
     /// Only the rules that are wanted.
     #[must_use]
     pub fn only(&self, wanted: impl Fn(&Rule) -> bool) -> RuleSet {
-        if self.rules().all(&wanted) {
-            return self.clone();
-        }
-        RuleSet::of(self.inner.rules.iter().filter(|rule| wanted(rule)).cloned().collect())
+        let rules: Vec<Arc<Rule>> = self.inner.rules.iter().filter(|rule| wanted(rule)).cloned().collect();
+        // What was compiled for the search serves on.
+        if rules.len() == self.inner.rules.len() { self.clone() } else { RuleSet::of(rules) }
     }
 
     /// These and those; where two have one id, the other's counts.
@@ -134,7 +136,7 @@ impl RuleSet {
         }
         let mut sorted: Vec<(Vec<u8>, Vec<u32>)> = by_word.into_iter().collect();
         sorted.sort();
-        let (words, by_word): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
+        let (named, by_word): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
         let those = |wanted: &dyn Fn(&Rule) -> bool| {
             (0_u32..).zip(&rules).filter(|(_, rule)| wanted(rule)).map(|(number, _)| number).collect()
         };
@@ -147,11 +149,23 @@ impl RuleSet {
             digits: those(&|rule| rule.finder() == Finder::Digits),
             seeds: those(&|rule| rule.finder() == Finder::Seeds),
             everywhere: those(&|rule| rule.finder() == Finder::Everywhere),
-            words: Words::new(words, |word| bare.contains(word)),
+            named,
+            bare,
+            words: OnceLock::new(),
             by_word,
             rules,
         };
         RuleSet { inner: Arc::new(inner) }
+    }
+
+    /// Compiles what a search needs, which takes some milliseconds and is done before the first one otherwise.
+    pub fn prepare(&self) {
+        self.words();
+    }
+
+    fn words(&self) -> &Words {
+        let Inner { named, bare, words, .. } = &*self.inner;
+        words.get_or_init(|| Words::new(named.clone(), |word| bare.contains(word)))
     }
 
     /// Everything that these bytes hold, of which these are the masks, and the first place where something may have begun that does not end here.
@@ -160,7 +174,7 @@ impl RuleSet {
             return text.bytes.len();
         }
         let mut places = Places::default();
-        self.inner.words.find(text.bytes, text.from, |word| places.words.push(word));
+        self.words().find(text.bytes, text.from, |word| places.words.push(word));
         if !self.inner.digits.is_empty() {
             let mut look = |row| digits::places(text.bytes, text.from, row, |at| places.digits.push(at));
             digits::rows(text.bytes, text.from, masks, &mut look);
@@ -195,7 +209,7 @@ impl RuleSet {
 
     fn words_of_both(&self, text: Text<'_>, read: Text<'_>, view: &View, both: [&mut Vec<WordAt>; 2]) {
         let [plain, viewed] = both;
-        let words = &self.inner.words;
+        let words = self.words();
         words.find(read.bytes, read.from, |at| {
             viewed.push(at);
             let start = view.unchanged(at.start..at.start + words.length(at.word));
@@ -273,7 +287,7 @@ impl RuleSet {
             let mut rules = self.inner.by_word[at.word].iter().filter_map(|number| self.rule(*number));
             rules.any(|rule| rule.may_begin(bytes, at.start))
         };
-        if let Some(word) = self.inner.words.begun(bytes, from).find(counts) {
+        if let Some(word) = self.words().begun(bytes, from).find(counts) {
             sweep.hold = sweep.hold.min(word.start);
         }
         for rule in self.inner.led.iter().filter_map(|number| self.rule(*number)) {

@@ -7,12 +7,12 @@ mod race;
 use crate::budget::Books;
 use crate::names::Names;
 use crate::resolve::{LookUpError, Resolver};
+use crate::tls::Roots;
 use crate::upstream::Duplex;
 use crate::{Limits, Upstream, tls};
 use arc_swap::ArcSwap;
 use policy::host::HostName;
 use policy::{AddressRefusal, Denial, Host, Permitted, PermittedTunnel, Policy, Route, Vetted};
-use rustls::RootCertStore;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl Dialer {
     /// From the operator's settings. `roots` are those of all upstreams.
     pub(crate) fn new(
         upstream: &Upstream,
-        roots: &Arc<RootCertStore>,
+        roots: &Roots,
         policy: SharedPolicy,
         limits: &Limits,
     ) -> Result<Dialer, SetupError> {
@@ -298,7 +298,7 @@ mod tests {
             name_server(&[[93, 184, 215, 14], [127, 0, 0, 1], [169, 254, 169, 254]], asked.clone()).await;
         let upstream = Upstream { nameservers: vec![at], ..Upstream::default() };
         let (policy, permitted) = permitted();
-        let roots = Arc::new(RootCertStore::empty());
+        let roots = Roots::of_system(&[]).unwrap();
         let dialer = Dialer::new(&upstream, &roots, policy, &Limits::default()).unwrap();
         let vetted = dialer.vetted(&permitted).await.unwrap();
         let public: SocketAddr = (Ipv4Addr::new(93, 184, 215, 14), 443).into();

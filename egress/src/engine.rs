@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::config::Unmatched;
 use crate::desk::{Desk, LocalSite, Refusal};
 use crate::names::Names;
-use crate::record::{Ledger, Scribe};
+use crate::record::{Ledger, Scribe, watch};
 use crate::running::{Running, locked};
 use crate::screen::Terms;
 use crate::seat::Seat;
@@ -200,7 +200,10 @@ fn shared(config: Config, listeners: &Listeners) -> Result<Shared, EngineError> 
     let followed = Arc::new(ArcSwap::new(Arc::clone(&policy)));
     let client = Client::new(&upstream, followed, &limits).map_err(EngineError::of)?;
     let terms = Arc::new(Terms::new(vault.clone(), dlp, limits.decoders));
+    let preparing = Arc::clone(&terms);
+    tokio::task::spawn_blocking(move || preparing.prepare());
     let scribe = Scribe::new(audit, Arc::clone(&terms), asking.policy_hash.into());
+    tokio::spawn(watch(Arc::downgrade(scribe.running()), limits.stream_idle_time));
     let cut = CancellationToken::new();
     let tunnels =
         Tunnels { dialer: Arc::clone(client.dialer()), idle: limits.stream_idle_time, end: cut.clone() };

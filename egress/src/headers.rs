@@ -57,7 +57,9 @@ pub(crate) fn overrides(route: &Route, headers: &HeaderMap) -> Result<(), Box<De
         return Ok(());
     }
     // CGI and its heirs read `X_Rewrite_Url` as `X-Rewrite-Url` (RFC 3875 section 4.1.18).
-    let overriding = |name: &&HeaderName| OVERRIDES.contains(&name.as_str().replace('_', "-").as_str());
+    let overriding = |name: &&HeaderName| {
+        name.as_str().starts_with('x') && OVERRIDES.contains(&name.as_str().replace('_', "-").as_str())
+    };
     let Some(name) = headers.keys().find(overriding) else { return Ok(()) };
     let (code, what) = if name.as_str().ends_with("url") {
         (DenialCode::PathNotAllowed, "path")
@@ -97,7 +99,14 @@ pub(crate) fn strip_response(headers: &mut HeaderMap) {
 }
 
 fn strip_hop(headers: &mut HeaderMap) {
-    for name in HOP_BY_HOP {
+    remove_named(headers, &HOP_BY_HOP);
+}
+
+/// Removes headers by small letters: what is there is looked at once, nothing is sought for each name.
+pub(crate) fn remove_named(headers: &mut HeaderMap, names: &[&str]) {
+    let named = |name: &&HeaderName| names.contains(&name.as_str());
+    let there: Vec<HeaderName> = headers.keys().filter(named).cloned().collect();
+    for name in there {
         headers.remove(name);
     }
 }

@@ -285,7 +285,7 @@ async fn judge(
     teller: Option<Teller>,
     ledger: &Ledger,
 ) -> Judged {
-    ledger.watch(engine.limits.stream_idle_time);
+    ledger.watch();
     let (mut head, body) = request.into_parts();
     let shape = Shape::of(connection.site.as_ref().map(|site| &site.host), &head.headers, websocket);
     if let Some(page) = introspection(connection, &head) {

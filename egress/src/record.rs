@@ -1,5 +1,6 @@
 //! One exchange, one event: gathered while it runs, recorded when its last part is dropped.
 mod counted;
+mod id;
 mod watch;
 
 use crate::body::Body;
@@ -18,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use watch::Moved;
+
+pub(crate) use watch::watch;
 
 /// More findings than this in one exchange say nothing new.
 const FINDINGS: usize = 32;
@@ -304,7 +307,6 @@ impl Ledger {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.moved.unwatch();
         self.scribe.running.leave(self.number);
         let notes = self.notes.get_mut().unwrap_or_else(PoisonError::into_inner);
         let exchange = &mut notes.exchange;
@@ -323,19 +325,23 @@ impl Drop for Entry {
         exchange.bytes_down += *self.down.get_mut();
         exchange.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if !notes.silent {
-            self.scribe.write(exchange.clone());
+            self.scribe.write(std::mem::replace(exchange, empty()));
         }
     }
 }
 
 /// An event with nothing in it yet.
 pub(crate) fn blank(protocol: &str) -> Exchange {
+    Exchange { id: id::id(), protocol: protocol.to_owned(), ..empty() }
+}
+
+fn empty() -> Exchange {
     Exchange {
-        id: uuid::Uuid::now_v7().to_string(),
+        id: String::new(),
         decision: Decision::Aborted,
         code: None,
         reason: None,
-        protocol: protocol.to_owned(),
+        protocol: String::new(),
         scheme: None,
         method: None,
         host: None,

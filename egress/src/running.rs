@@ -59,7 +59,8 @@ impl Running {
         self.all().remove(&number);
     }
 
-    fn ledgers(&self) -> Vec<Ledger> {
+    /// All of them.
+    pub(crate) fn ledgers(&self) -> Vec<Ledger> {
         // Upgraded under the lock, dropped outside of it: the last to go takes the lock.
         self.all().values().filter_map(Weak::upgrade).map(Ledger::of).collect()
     }

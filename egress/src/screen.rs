@@ -27,6 +27,7 @@ use terms::STRAY;
 use verdicts::{ASTRAY, CANARY, KNOWN, SPLIT, UNREADABLE};
 
 pub(crate) use answer::{Inspection, fields, whole};
+pub(crate) use head::lines;
 pub(crate) use terms::{Sought, Terms, Way};
 pub(crate) use verdicts::{Judged, Verdicts};
 

@@ -1,4 +1,6 @@
 //! TLS towards upstreams: verified always, aws-lc-rs, 1.2 and 1.3. There is no switch.
+mod roots;
+
 use crate::dial::SetupError;
 use policy::Host;
 use rustls::crypto::CryptoProvider;
@@ -6,6 +8,8 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::sync::{Arc, OnceLock};
+
+pub(crate) use roots::Roots;
 
 /// TLS versions on both legs.
 pub(crate) const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
@@ -18,7 +22,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 
 /// Roots of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` count), else the built-in ones of Mozilla. Read once: they are some
 /// hundreds of files.
-fn system_roots() -> &'static RootCertStore {
+pub(crate) fn system_roots() -> &'static RootCertStore {
     static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
     ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();
@@ -34,15 +38,6 @@ fn system_roots() -> &'static RootCertStore {
 /// for them later.
 pub fn read_roots() {
     system_roots();
-}
-
-/// Roots of the system, then the operator's own.
-pub(crate) fn roots(extra_pem: &[String]) -> Result<RootCertStore, SetupError> {
-    let mut roots = system_roots().clone();
-    for pem in extra_pem {
-        add_pem(&mut roots, pem)?;
-    }
-    Ok(roots)
 }
 
 /// Adds every certificate of a PEM text; one that cannot be used is an error, not a gap.

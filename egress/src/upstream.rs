@@ -3,6 +3,7 @@
 //! Not here: decisions, credentials, scanning. What comes in was judged; what it carries is sent as it is.
 mod connection;
 mod pool;
+mod porch;
 mod request;
 mod shared;
 mod stream;
@@ -10,7 +11,8 @@ mod websocket;
 
 use crate::body::Body;
 use crate::dial::{Dialer, Failure, SetupError, SharedPolicy};
-use crate::{Limits, Upstream, tls};
+use crate::tls::Roots;
+use crate::{Limits, Upstream};
 use connection::{Connection, Connector, SendFailure};
 use credentials::Slot;
 use http::{Request, Response};
@@ -110,10 +112,10 @@ impl Client {
     /// # Errors
     /// When roots or the proxy are unusable.
     pub fn new(upstream: &Upstream, policy: SharedPolicy, limits: &Limits) -> Result<Client, SetupError> {
-        let roots = Arc::new(tls::roots(&upstream.extra_roots_pem)?);
+        let roots = Roots::of_system(&upstream.extra_roots_pem)?;
         let dialer = Arc::new(Dialer::new(upstream, &roots, policy, limits)?);
-        let behind_proxy = Arc::new(roots_behind_proxy(upstream, &roots)?);
-        let connector = Arc::new(Connector::new(dialer.clone(), &roots, &behind_proxy, limits)?);
+        let behind_proxy = roots_behind_proxy(upstream, &roots)?;
+        let connector = Arc::new(Connector::new(dialer.clone(), roots, behind_proxy, limits));
         let checkout_time = limits.connect_time + limits.handshake_time;
         let pool = Pool::new(limits.idle_time, checkout_time);
         Ok(Client { dialer, connector, pool, era: 0, answer_time: limits.stream_idle_time })
@@ -203,13 +205,9 @@ impl Client {
 }
 
 /// Those of all upstreams, and the proxy's own CA: a proxy that opens TLS signs what comes through it.
-fn roots_behind_proxy(
-    upstream: &Upstream,
-    roots: &rustls::RootCertStore,
-) -> Result<rustls::RootCertStore, SetupError> {
-    let mut roots = roots.clone();
-    if let Some(pem) = upstream.proxy.as_ref().and_then(|proxy| proxy.ca_pem.as_ref()) {
-        tls::add_pem(&mut roots, pem)?;
+fn roots_behind_proxy(upstream: &Upstream, roots: &Roots) -> Result<Roots, SetupError> {
+    match upstream.proxy.as_ref().and_then(|proxy| proxy.ca_pem.as_ref()) {
+        Some(pem) => roots.and(pem),
+        None => Ok(roots.clone()),
     }
-    Ok(roots)
 }

@@ -1,7 +1,10 @@
 //! The judge.
 use crate::denial::{host_denial, route_denial};
 use crate::host::{Authority, parents};
-use crate::{AddressRefusal, Denial, Host, HostPattern, Protocol, Request, Route, RouteId, TlsMode, Vetted};
+use crate::{
+    AddressRefusal, Denial, Host, HostPattern, PathPattern, Protocol, Request, Route, RouteId, TlsMode,
+    Vetted,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -225,7 +228,7 @@ fn differs(facet: Facet, route: &Route, request: &Request) -> bool {
         Facet::Protocol => route.protocol != Protocol::Http || route.tls != TlsMode::Open,
         Facet::Method => route.methods.as_ref().is_some_and(|methods| !methods.contains(&request.method)),
         Facet::Path => {
-            route.paths.as_ref().is_some_and(|paths| !paths.iter().any(|path| path.matches(&request.path)))
+            route.paths.as_ref().is_some_and(|paths| !PathPattern::any_matches(paths, &request.path))
         }
     }
 }

@@ -58,6 +58,11 @@ impl NormalPath {
 
 /// Appends the normal form of one raw segment.
 fn push_segment(raw: &str, normal: &mut String) -> Result<(), &'static str> {
+    // Most are as they should be, and then nothing is decoded, normalised or split: only the dots are left to be asked.
+    if raw.bytes().all(is_itself) && !raw.bytes().all(|byte| byte == b'.') {
+        normal.push_str(raw);
+        return Ok(());
+    }
     let decoded = push_characters(raw, normal)?;
     let decoded = String::from_utf8(decoded).map_err(|_| "the path has encoded bytes that are no UTF-8")?;
     // Encoded slashes: an origin that decodes first sees several segments, and each must be harmless. Other signs of the
@@ -152,6 +157,11 @@ fn stands_plain(byte: u8, encoded: bool) -> bool {
     }
 }
 
+/// Stands plain where it was written plain, and means nothing but itself.
+fn is_itself(byte: u8) -> bool {
+    stands_plain(byte, false) && byte != b';'
+}
+
 /// The ASCII sign that a character becomes where text is normalised for compatibility, as far as it splits or climbs. One
 /// dot stands for the two and three of U+2025 and U+2026: any number of them counts.
 fn compatible(character: char) -> char {
@@ -223,9 +233,14 @@ impl PathPattern {
 
     /// Whether the whole path is covered.
     pub fn matches(&self, path: &NormalPath) -> bool {
+        PathPattern::any_matches(std::slice::from_ref(self), path)
+    }
+
+    /// Whether the whole path is covered by one of these.
+    pub(crate) fn any_matches(patterns: &[PathPattern], path: &NormalPath) -> bool {
         let Some(rest) = path.as_str().strip_prefix('/') else { return false };
         let segments: Vec<&str> = rest.split('/').collect();
-        self.match_segments(&segments)
+        patterns.iter().any(|pattern| pattern.match_segments(&segments))
     }
 
     fn match_segments(&self, segments: &[&str]) -> bool {
@@ -386,7 +401,8 @@ fn is_plain(segment: &str) -> bool {
 
 /// Holds a path parameter, or an encoded sign that splits or ends a path where it is decoded too early.
 fn is_odd(text: &str) -> bool {
-    text.contains(';') || ["%2F", "%3B", "%3F", "%23"].iter().any(|sign| text.contains(sign))
+    let may_be = text.bytes().any(|byte| matches!(byte, b';' | b'%'));
+    may_be && (text.contains(';') || ["%2F", "%3B", "%3F", "%23"].iter().any(|sign| text.contains(sign)))
 }
 
 impl TryFrom<String> for PathPattern {

@@ -250,12 +250,13 @@ impl Words {
 }
 
 fn signs_in(words: &[Vec<u8>]) -> Vec<Vec<Sign>> {
-    let of = |byte: u8| {
-        let inner = |word: &Vec<u8>| (1..word.len()).filter(|at| word[*at] == byte).collect::<Vec<_>>();
-        let signs = words.iter().map(inner).enumerate();
-        signs.flat_map(|(word, places)| places.into_iter().map(move |offset| Sign { offset, word })).collect()
-    };
-    (0..=u8::MAX).map(|byte| if is_sign(byte) { of(byte) } else { Vec::new() }).collect()
+    let mut signs: Vec<Vec<Sign>> = (0..=u8::MAX).map(|_| Vec::new()).collect();
+    for (word, bytes) in words.iter().enumerate() {
+        for (offset, byte) in bytes.iter().enumerate().skip(1).filter(|(_, byte)| is_sign(**byte)) {
+            signs[usize::from(*byte)].push(Sign { offset, word });
+        }
+    }
+    signs
 }
 
 /// The block that the text begins with.

@@ -1,29 +1,29 @@
 //! The operator's upstream proxy. Names go to it after the decision, unresolved; when it fails, nothing goes around it.
 use super::connect::{self, connect};
 use super::{Destination, Dialled, Failure, SetupError, secure};
-use crate::{Limits, ProxyAuth, UpstreamProxy, fresh, tls};
+use crate::tls::{self, Roots};
+use crate::{Limits, ProxyAuth, UpstreamProxy, fresh};
 use http::{HeaderMap, HeaderValue, Uri, header};
 use policy::{Host, ProxyException, Scheme};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// Where everything goes that leaves, but for the exceptions.
 pub(crate) struct NextHop {
     host: Host,
     port: u16,
-    tls: Option<Arc<ClientConfig>>,
+    /// By which its own certificate is verified, where its URL wants TLS.
+    roots: Option<Roots>,
+    tls: OnceCell<Arc<ClientConfig>>,
     auth: Option<ProxyAuth>,
     except: Vec<ProxyException>,
     handshake_time: Duration,
 }
 
 impl NextHop {
-    pub(super) fn new(
-        proxy: &UpstreamProxy,
-        roots: &Arc<RootCertStore>,
-        limits: &Limits,
-    ) -> Result<NextHop, SetupError> {
+    pub(super) fn new(proxy: &UpstreamProxy, roots: &Roots, limits: &Limits) -> Result<NextHop, SetupError> {
         let uri: Uri = proxy.url.parse().map_err(|_| bad("is not a URL"))?;
         let scheme = match uri.scheme_str() {
             Some("http") => Scheme::Http,
@@ -38,7 +38,8 @@ impl NextHop {
         Ok(NextHop {
             host,
             port: authority.port_u16().unwrap_or(scheme.default_port()),
-            tls: (scheme == Scheme::Https).then(|| own_tls(proxy, roots)).transpose()?,
+            roots: (scheme == Scheme::Https).then(|| own_roots(proxy, roots)).transpose()?,
+            tls: OnceCell::new(),
             auth: proxy.auth.clone(),
             except: proxy.except.clone(),
             handshake_time: limits.handshake_time,
@@ -75,8 +76,9 @@ impl NextHop {
 
     /// TLS to the proxy itself, where its URL says so.
     pub(super) async fn secure(&self, dialled: Dialled) -> Result<Dialled, Failure> {
-        let Some(config) = &self.tls else { return Ok(dialled) };
-        let stream = secure(dialled.stream, &self.host, config.clone(), self.handshake_time).await?;
+        let Some(roots) = &self.roots else { return Ok(dialled) };
+        let config = self.tls.get_or_try_init(|| own_tls(roots)).await?;
+        let stream = secure(dialled.stream, &self.host, Arc::clone(config), self.handshake_time).await?;
         Ok(Dialled { stream: Box::new(stream), address: dialled.address })
     }
 
@@ -91,16 +93,12 @@ impl NextHop {
 
 /// The proxy's own certificate is verified by its own roots and no others, where it has some. What it signs for others
 /// (its interception CA) does not count for it.
-fn own_tls(proxy: &UpstreamProxy, roots: &Arc<RootCertStore>) -> Result<Arc<ClientConfig>, SetupError> {
-    let roots = match &proxy.roots_pem {
-        None => roots.clone(),
-        Some(pem) => {
-            let mut own = RootCertStore::empty();
-            tls::add_pem(&mut own, pem)?;
-            Arc::new(own)
-        }
-    };
-    tls::client(roots, &[b"http/1.1"])
+fn own_roots(proxy: &UpstreamProxy, roots: &Roots) -> Result<Roots, SetupError> {
+    proxy.roots_pem.as_ref().map_or_else(|| Ok(roots.clone()), |pem| Roots::only(pem))
+}
+
+async fn own_tls(roots: &Roots) -> Result<Arc<ClientConfig>, Failure> {
+    tls::client(roots.store().await?, &[b"http/1.1"]).map_err(|error| Failure::Certificate(error.0))
 }
 
 /// Without the URL: it may hold a password.

@@ -5,6 +5,7 @@ use crate::coding::narrowed;
 use crate::config::RuleAction;
 use crate::engine::Shared;
 use crate::fresh;
+use crate::headers::remove_named;
 use crate::record::Ledger;
 use crate::screen::{Sought, Way, body_kind};
 use crate::upstream::PoolIdentity;
@@ -145,9 +146,8 @@ fn ask_for_what_can_be_read(engine: &Shared, route: RouteId, headers: &mut Heade
     if !blocks && Sought::new(&engine.terms, Way::Inward).is_idle() {
         return;
     }
-    for name in PARTS.iter().chain(&MESSAGE_CODINGS) {
-        headers.remove(*name);
-    }
+    remove_named(headers, &PARTS);
+    remove_named(headers, &MESSAGE_CODINGS);
     let accepted: Vec<&str> =
         headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
     if accepted.is_empty() {

@@ -8,7 +8,7 @@ use crate::engine::Shared;
 use crate::headers;
 use crate::injection::Injection;
 use crate::record::Ledger;
-use crate::screen::{Inspection, Sought, Verdicts, Way, fields, whole};
+use crate::screen::{Inspection, Sought, Verdicts, Way, fields, lines, whole};
 use bytes::Bytes;
 use dlp::{KnownValues, Scrubber};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
@@ -140,6 +140,10 @@ fn weaken(headers: &mut HeaderMap) {
 }
 
 pub(crate) fn scrub_headers(known: &KnownValues, headers: &mut HeaderMap, ledger: &Ledger) {
+    // One look at all of them: most answers hold no value.
+    if known.find(&lines(None, headers)).is_none() {
+        return;
+    }
     drop_names(known, headers, ledger);
     for (name, value) in headers.iter_mut() {
         let Some(clean) = known.scrub(value.as_bytes()) else { continue };
@@ -194,10 +198,10 @@ impl Inward {
             return Ok(());
         }
         headers.remove(header::ACCEPT_RANGES);
-        let sought = self.sought.now().all;
-        scrub_headers(sought.known(), headers, &self.ledger);
+        let sought = self.sought.now();
+        scrub_headers(sought.all.known(), headers, &self.ledger);
         if self.sought.has_rules() {
-            fields(&sought, &self.verdicts, &self.ledger, "header", headers)?;
+            fields(&sought.all, &self.verdicts, &self.ledger, "header", headers)?;
         }
         Ok(())
     }
@@ -206,8 +210,8 @@ impl Inward {
     /// # Errors
     /// When something stands there at which the answer ends.
     pub(crate) fn control(&self, payload: &[u8]) -> Result<Option<Vec<u8>>, Box<Denial>> {
-        let sought = self.sought.now().all;
-        let clean = sought.known().scrub(payload);
+        let sought = self.sought.now();
+        let clean = sought.all.known().scrub(payload);
         if clean.is_some() {
             scrubbed(&self.ledger, "websocket");
         }
@@ -215,7 +219,7 @@ impl Inward {
             return Ok(clean);
         }
         let left = clean.as_deref().unwrap_or(payload);
-        Ok(whole(&sought, &self.verdicts, &self.ledger, "websocket, inward", left)?.or(clean))
+        Ok(whole(&sought.all, &self.verdicts, &self.ledger, "websocket, inward", left)?.or(clean))
     }
 
     /// Answers pass as they are. Warnings alone are no reason to change one.

@@ -2,6 +2,7 @@
 use super::{Framing, Violation};
 use crate::interim::Aside;
 use futures_util::task::AtomicWaker;
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -106,6 +107,24 @@ impl<S> Strict<S> {
     }
 }
 
+thread_local! {
+    /// Where raw bytes are read to. One for each thread: it need be cleared for nobody, and idle connections hold none.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+}
+
+/// Appends what there is to read; true at the end of the stream.
+fn poll_into<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    scratch: &mut [u8],
+    raw: &mut Vec<u8>,
+) -> Poll<io::Result<bool>> {
+    let mut part = ReadBuf::new(scratch);
+    ready!(Pin::new(stream).poll_read(cx, &mut part))?;
+    raw.extend_from_slice(part.filled());
+    Poll::Ready(Ok(part.filled().is_empty()))
+}
+
 impl<S: AsyncRead + Unpin> Strict<S> {
     fn poll_head_deadline(&mut self, cx: &mut Context<'_>) {
         if !self.framing.inside_head() {
@@ -132,11 +151,12 @@ impl<S: AsyncRead + Unpin> Strict<S> {
 
     /// Reads more raw bytes; true at the end of the stream.
     fn poll_raw(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        let mut scratch = [0; READ_SIZE];
-        let mut part = ReadBuf::new(&mut scratch);
-        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut part))?;
-        self.raw.extend_from_slice(part.filled());
-        Poll::Ready(Ok(part.filled().is_empty()))
+        let (inner, raw) = (&mut self.inner, &mut self.raw);
+        SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+            Ok(mut scratch) => poll_into(inner, cx, &mut scratch[..], raw),
+            // Somebody further out is reading into it: one stream inside of another.
+            Err(_) => poll_into(inner, cx, &mut [0; READ_SIZE], raw),
+        })
     }
 
     fn poll_resume(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -50,7 +50,15 @@ pub(super) fn first_of(kind: Kind, text: &[u8]) -> Option<Range<usize>> {
     if kind == Kind::Orders && !ANY_ORDERS.as_ref().is_none_or(|any| any.may_match(text)) {
         return None;
     }
+    if kind == Kind::Imitation && !may_imitate(text) {
+        return None;
+    }
     kind.regex().find(text).map(|found| found.range())
+}
+
+/// Every mark of [`IMITATION`] begins with one of these.
+fn may_imitate(text: &[u8]) -> bool {
+    memchr::memchr3(b'<', b'[', b'"', text).is_some() || memchr::memmem::find(text, b"\n\n").is_some()
 }
 
 /// Bytes of a part that is not shown which are looked at.

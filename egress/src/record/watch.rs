@@ -1,18 +1,22 @@
 //! An exchange in which nothing moves ends: it keeps a place of the agent's and one of the upstream's.
-use super::{Entry, Ledger};
+use super::Ledger;
+use crate::running::Running;
 use policy::{Denial, DenialCode};
+use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
-use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-/// When a byte of either body last passed, and who looks at that.
+/// Between two looks.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// When a byte of either body last passed, and whether anybody looks at that.
 pub(super) struct Moved {
     began: Instant,
     last_ms: AtomicU64,
     uploading: AtomicBool,
-    watch: Mutex<Option<AbortHandle>>,
+    watched: AtomicBool,
 }
 
 impl Default for Moved {
@@ -21,7 +25,7 @@ impl Default for Moved {
             began: Instant::now(),
             last_ms: AtomicU64::new(0),
             uploading: AtomicBool::new(false),
-            watch: Mutex::default(),
+            watched: AtomicBool::new(false),
         }
     }
 }
@@ -37,26 +41,17 @@ impl Moved {
     fn idle_for(&self) -> Duration {
         self.began.elapsed().saturating_sub(Duration::from_millis(self.last_ms.load(Ordering::Relaxed)))
     }
-    fn set(&self, watch: Option<AbortHandle>) {
-        let before =
-            std::mem::replace(&mut *self.watch.lock().unwrap_or_else(PoisonError::into_inner), watch);
-        before.inspect(AbortHandle::abort);
-    }
-    pub(super) fn unwatch(&self) {
-        self.set(None);
-    }
 }
 
 impl Ledger {
-    /// From now on the exchange ends when nothing moves for this long; whoever holds its parts hears it by
-    /// [`Ledger::stalled`].
-    pub(crate) fn watch(&self, limit: Duration) {
-        let watching = tokio::spawn(watch(Arc::downgrade(&self.0), limit));
-        self.0.moved.set(Some(watching.abort_handle()));
+    /// From now on the exchange ends when nothing moves for too long (the engine's [`watch`] looks); whoever holds its parts hears
+    /// it by [`Ledger::stalled`].
+    pub(crate) fn watch(&self) {
+        self.0.moved.watched.store(true, Ordering::Relaxed);
     }
     /// Somebody else looks from now on.
     pub(crate) fn unwatch(&self) {
-        self.0.moved.unwatch();
+        self.0.moved.watched.store(false, Ordering::Relaxed);
     }
     /// The whole request body was handed on.
     pub(crate) fn uploaded(&self) {
@@ -67,23 +62,26 @@ impl Ledger {
     pub(crate) fn stalled(&self) -> &CancellationToken {
         &self.0.stalled
     }
-    fn stall(&self, limit: Duration) {
-        let answered = self.notes().answered;
-        let denial = stall(answered, self.0.moved.uploading.load(Ordering::Relaxed), limit);
-        self.break_off(&denial);
-        self.0.stalled.cancel();
+    fn end_if_still(&self, limit: Duration) {
+        let moved = &self.0.moved;
+        if moved.watched.load(Ordering::Relaxed) && moved.idle_for() >= limit {
+            // Once: what was ended may take a moment to go.
+            self.unwatch();
+            let answered = self.notes().answered;
+            self.break_off(&stall(answered, moved.uploading.load(Ordering::Relaxed), limit));
+            self.0.stalled.cancel();
+        }
     }
 }
 
-async fn watch(entry: Weak<Entry>, limit: Duration) {
-    let mut left = limit;
-    while !left.is_zero() {
-        tokio::time::sleep(left).await;
-        let Some(entry) = entry.upgrade() else { return };
-        left = limit.saturating_sub(entry.moved.idle_for());
-        if left.is_zero() {
-            Ledger(entry).stall(limit);
-        }
+/// Looks at every exchange that is under way, for as long as there is an engine: one task and one clock for all of them. One in
+/// which nothing moves for `limit` ends then, or a sixteenth of it later.
+pub(crate) async fn watch(running: Weak<Running>, limit: Duration) {
+    let pause = (limit / 16).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(running) = running.upgrade() else { return };
+        running.ledgers().iter().for_each(|ledger| ledger.end_if_still(limit));
     }
 }
 

@@ -88,9 +88,9 @@ impl Stage for Inspection {
         self.push(&[], true, out)
     }
     fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
-        let sought = self.sought.now().all;
-        crate::exchange::scrub_headers(sought.known(), trailers, &self.ledger);
-        fields(&sought, &self.verdicts, &self.ledger, "trailer", trailers)
+        let sought = self.sought.now();
+        crate::exchange::scrub_headers(sought.all.known(), trailers, &self.ledger);
+        fields(&sought.all, &self.verdicts, &self.ledger, "trailer", trailers)
     }
 }
 

@@ -7,8 +7,8 @@ use credentials::{Secret, Slot, Vault};
 use dlp::fragments::Memory;
 use dlp::{Collector, Fragments, KnownValue, KnownValues, RuleSet, Verdict};
 use policy::{Route, RouteId};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Begins the name of a placeholder.
@@ -20,6 +20,11 @@ pub(super) const HOST: &str = "host";
 const HOSTS: usize = 256;
 /// Seconds that they are remembered, twice that at most.
 const REMEMBERED: u64 = 600;
+
+/// Short texts that were looked at and hold nothing: hosts and paths come again and again.
+const CLEAN_TEXTS: usize = 1024;
+/// Bytes of the longest of them.
+const CLEAN_TEXT: usize = 256;
 
 /// Everything that is sought.
 pub(crate) struct Terms {
@@ -40,12 +45,13 @@ pub(crate) struct Terms {
 #[derive(Default)]
 struct Compiled {
     generation: Option<u64>,
-    sought: HashMap<Way, Both>,
+    sought: HashMap<Way, Arc<Both>>,
     fragments: Option<Fragments>,
+    /// Nothing that may not leave stands in these, neither as they are nor without their dots.
+    clean: HashSet<Box<str>>,
 }
 
 /// What is sought one way: all of it, and what is known alone.
-#[derive(Clone)]
 pub(crate) struct Both {
     pub(crate) all: dlp::Sought,
     /// For parts that are put together: what only looks like a credential is made of any parts by chance.
@@ -70,6 +76,12 @@ impl Terms {
         let (compiled, verdicts, room) = (Mutex::default(), Mutex::default(), Room::new(decoders));
         let (memory, began) = (Arc::new(Memory::new(HOSTS, REMEMBERED)), Instant::now());
         Terms { vault, dlp, outward, inward, compiled, verdicts, stand_ins, memory, began, room }
+    }
+    /// Compiles what the first look needs. It takes some milliseconds: on a thread beside the start.
+    pub(crate) fn prepare(&self) {
+        if !self.outward.is_empty() {
+            self.outward.prepare();
+        }
     }
     /// Other ones, that remember what these saw: a change of policy is no way to begin anew.
     pub(crate) fn succeeding(old: &Terms, vault: Vault, dlp: DlpTerms, decoders: usize) -> Terms {
@@ -134,7 +146,8 @@ impl Terms {
 
     fn find_in_host(&self, event: &mut Exchange) {
         let host = event.host.as_deref().unwrap_or_default();
-        let hits = self.both(Way::Outward(None)).all.find_all(host.as_bytes());
+        let sought = self.both(Way::Outward(None));
+        let hits = sought.all.find_all(host.as_bytes());
         let Some(hit) = hits.first() else { return };
         if event.findings.iter().all(|finding| finding.place != HOST) {
             let action = if event.decision == Decision::Denied { "block" } else { "warn" };
@@ -145,27 +158,55 @@ impl Terms {
     }
 
     fn cleaned(&self, text: &str) -> Option<String> {
-        let sought = self.both(Way::Outward(None)).all;
-        let redacted = sought.redact(text.as_bytes(), &mut |_| Verdict::Redact).ok().flatten();
+        if self.is_clean(text) {
+            return None;
+        }
+        let sought = self.both(Way::Outward(None));
+        let redacted = sought.all.redact(text.as_bytes(), &mut |_| Verdict::Redact).ok().flatten();
         redacted.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn both(&self, way: Way) -> Both {
+    /// Nothing stands in a text that may not leave, as it is or without its dots (the labels of a name, put together). Short texts
+    /// that are clean are remembered, for as long as the same is sought.
+    pub(super) fn is_clean(&self, text: &str) -> bool {
+        if text.len() <= CLEAN_TEXT && self.compiled().clean.contains(text) {
+            return true;
+        }
+        // Before the look: what is rotated in meanwhile makes another generation, and nothing of this one is remembered there.
+        let generation = self.compiled().generation;
+        let sought = self.both(Way::Outward(None));
+        let clean = sought.all.find_all(text.as_bytes()).is_empty()
+            && sought.known.find_all(text.replace('.', "").as_bytes()).is_empty();
+        if clean && text.len() <= CLEAN_TEXT {
+            let mut compiled = self.compiled();
+            if compiled.generation == generation {
+                if compiled.clean.len() >= CLEAN_TEXTS {
+                    compiled.clean.clear();
+                }
+                compiled.clean.insert(text.into());
+            }
+        }
+        clean
+    }
+
+    /// What is compiled for the vault as it is now.
+    fn compiled(&self) -> MutexGuard<'_, Compiled> {
         let generation = Some(self.vault.generation());
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if compiled.generation != generation {
             *compiled = Compiled { generation, ..Compiled::default() };
         }
-        compiled.sought.entry(way).or_insert_with(|| self.compile(way)).clone()
+        compiled
+    }
+
+    fn both(&self, way: Way) -> Arc<Both> {
+        let mut compiled = self.compiled();
+        Arc::clone(compiled.sought.entry(way).or_insert_with(|| Arc::new(self.compile(way))))
     }
 
     /// Gathers the pieces of values that leave in one exchange, with those that went to the hosts of its route before.
     pub(super) fn collector(&self, route: &Route) -> Collector {
-        let generation = Some(self.vault.generation());
-        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if compiled.generation != generation {
-            *compiled = Compiled { generation, ..Compiled::default() };
-        }
+        let mut compiled = self.compiled();
         let fragments = compiled.fragments.get_or_insert_with(|| self.fragments()).clone();
         self.memory.collector(fragments, &route.host.to_string(), self.began.elapsed().as_secs())
     }
@@ -243,7 +284,7 @@ pub(crate) struct Sought {
     terms: Arc<Terms>,
     way: Way,
     generation: u64,
-    both: Both,
+    both: Arc<Both>,
 }
 
 impl Sought {
@@ -269,15 +310,19 @@ impl Sought {
         self.both.all.known().clone()
     }
     /// What is sought, as it is now.
-    pub(crate) fn now(&self) -> Both {
+    pub(crate) fn now(&self) -> Arc<Both> {
         if self.terms.vault.generation() == self.generation {
-            return self.both.clone();
+            return Arc::clone(&self.both);
         }
         self.terms.both(self.way)
     }
     /// Everything that may not go out, whatever may stand in other places.
-    pub(crate) fn all_outward(&self) -> Both {
+    pub(crate) fn all_outward(&self) -> Arc<Both> {
         self.terms.both(Way::Outward(None))
+    }
+    /// As [`Terms::is_clean`].
+    pub(super) fn is_clean(&self, text: &str) -> bool {
+        self.terms.is_clean(text)
     }
     /// There is nothing to seek, and there will be nothing.
     pub(crate) fn is_idle(&self) -> bool {

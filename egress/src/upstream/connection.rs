@@ -1,12 +1,13 @@
 //! One connection to an upstream, after its handshakes.
 use super::pool::Home;
+use super::porch::Porch;
 use super::request::{self, Shape};
 use super::shared::{Line, Stay};
 use super::stream;
 use crate::Limits;
 use crate::body::{Body, BoxError};
 use crate::dial::{Dialer, Failure, NextHop, SetupError, Stream, secure};
-use crate::tls;
+use crate::tls::{self, Roots};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::client::conn::{TrySendError, http1};
@@ -16,6 +17,7 @@ use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio_rustls::client::TlsStream;
 
 pub(super) type H1 = http1::SendRequest<Body>;
@@ -29,16 +31,36 @@ pub(crate) struct Connector {
     head_bytes: usize,
 }
 
-/// TLS of one way out: its own roots and its own tickets.
+/// TLS of one way out: its own roots and its own tickets. Made for the first handshake, when the roots are there.
 struct Clients {
+    roots: Roots,
+    made: OnceCell<Configs>,
+}
+
+struct Configs {
     both: Arc<ClientConfig>,
     h1: Arc<ClientConfig>,
     h2: Arc<ClientConfig>,
 }
 
 impl Clients {
-    fn new(roots: &Arc<RootCertStore>) -> Result<Clients, SetupError> {
-        Ok(Clients {
+    fn new(roots: Roots) -> Clients {
+        Clients { roots, made: OnceCell::new() }
+    }
+
+    async fn offering(&self, offer: Offer) -> Result<Arc<ClientConfig>, Failure> {
+        Ok(self.made.get_or_try_init(|| self.make()).await?.offering(offer))
+    }
+
+    async fn make(&self) -> Result<Configs, Failure> {
+        let roots = self.roots.store().await?;
+        Configs::new(&roots).map_err(|error| Failure::Certificate(error.0))
+    }
+}
+
+impl Configs {
+    fn new(roots: &Arc<RootCertStore>) -> Result<Configs, SetupError> {
+        Ok(Configs {
             both: tls::client(roots.clone(), &[b"h2", b"http/1.1"])?,
             h1: tls::client(roots.clone(), &[b"http/1.1"])?,
             h2: tls::client(roots.clone(), &[b"h2"])?,
@@ -67,7 +89,7 @@ pub(super) type Opened = Result<(Stream, SocketAddr, bool), Failure>;
 
 /// A new connection, not yet in any pool.
 pub(super) enum Fresh {
-    H1(H1),
+    H1(H1, Porch),
     H2(Arc<Line>),
 }
 
@@ -80,7 +102,7 @@ pub(super) struct Connection {
 
 pub(super) enum Sender {
     /// Goes home when the response has been read.
-    H1(H1, Home),
+    H1(H1, Home, Porch),
     /// Shared; the stay counts the stream until both bodies are through.
     H2(Stay),
 }
@@ -151,19 +173,14 @@ fn is_gone(error: &std::io::Error) -> bool {
 }
 
 impl Connector {
-    pub(super) fn new(
-        dialer: Arc<Dialer>,
-        direct: &Arc<RootCertStore>,
-        behind_proxy: &Arc<RootCertStore>,
-        limits: &Limits,
-    ) -> Result<Connector, SetupError> {
-        Ok(Connector {
+    pub(super) fn new(dialer: Arc<Dialer>, direct: Roots, behind_proxy: Roots, limits: &Limits) -> Connector {
+        Connector {
             dialer,
-            direct: Clients::new(direct)?,
-            behind_proxy: Clients::new(behind_proxy)?,
+            direct: Clients::new(direct),
+            behind_proxy: Clients::new(behind_proxy),
             handshake_time: limits.handshake_time,
             head_bytes: limits.head_bytes,
-        })
+        }
     }
 
     /// Plain requests go to a next hop in absolute form; all else reaches the origin itself.
@@ -212,7 +229,7 @@ impl Connector {
     async fn secure(&self, stream: Stream, host: &Host, offer: Offer) -> Result<TlsStream<Stream>, Failure> {
         let direct = self.dialer.next_hop(host).is_none();
         let clients = if direct { &self.direct } else { &self.behind_proxy };
-        let secured = secure(stream, host, clients.offering(offer), self.handshake_time).await;
+        let secured = secure(stream, host, clients.offering(offer).await?, self.handshake_time).await;
         secured.map_err(|failure| if direct { failure } else { failure.behind_the_proxy() })
     }
 
@@ -223,9 +240,10 @@ impl Connector {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| of_hyper(&error))?;
-        // Errors reach whoever sends or reads; with_upgrades is for WebSocket handshakes.
-        tokio::spawn(connection.with_upgrades());
-        Ok(Fresh::H1(sender))
+        let porch = Porch::default();
+        // With upgrades, for WebSocket handshakes.
+        tokio::spawn(porch.clone().drive(connection.with_upgrades()));
+        Ok(Fresh::H1(sender, porch))
     }
 
     pub(super) async fn h2(&self, stream: Stream) -> Result<Fresh, Failure> {
@@ -251,7 +269,7 @@ impl Connection {
         request: Request<Body>,
     ) -> Result<Response<Body>, SendFailure> {
         match self.sender {
-            Sender::H1(sender, home) => send_h1(sender, home, shape, to, request).await,
+            Sender::H1(sender, home, porch) => send_h1(sender, home, porch, shape, to, request).await,
             Sender::H2(stay) => send_h2(stay, to, request).await,
         }
     }
@@ -260,6 +278,7 @@ impl Connection {
 async fn send_h1(
     mut sender: H1,
     home: Home,
+    porch: Porch,
     shape: Shape,
     to: &Permitted,
     mut request: Request<Body>,
@@ -272,12 +291,7 @@ async fn send_h1(
         // It is the proxy's word to us, and no answer to the agent. The connection ends with it.
         return Err(SendFailure::of(NextHop::unauthorized(sent.is_some(), response.headers())));
     }
-    // Ready again once both bodies have come to their end; never when one was dropped before.
-    tokio::spawn(async move {
-        if sender.ready().await.is_ok() {
-            home.welcome(sender);
-        }
-    });
+    porch.leave(sender, home);
     Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
 }
 

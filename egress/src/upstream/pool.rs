@@ -1,6 +1,7 @@
 //! Kept connections, apart by key.
 use super::Key;
 use super::connection::{Connection, Connector, Fresh, H1, Sender};
+use super::porch::Porch;
 use super::shared::{Line, Stay};
 use policy::{Denial, Permitted};
 use std::collections::HashMap;
@@ -41,6 +42,7 @@ struct Kept {
 
 struct IdleH1 {
     sender: H1,
+    porch: Porch,
     address: SocketAddr,
     since: Instant,
 }
@@ -59,11 +61,11 @@ pub(super) struct Home {
 
 impl Home {
     /// Keeps it, or drops it when there are enough or its place was cleared.
-    pub(super) fn welcome(self, sender: H1) {
+    pub(super) fn welcome(self, sender: H1, porch: Porch) {
         let Some(place) = self.place.upgrade() else { return };
         let mut kept = place.lock();
         if kept.h1.len() < IDLE_PER_KEY {
-            kept.h1.push(IdleH1 { sender, address: self.address, since: Instant::now() });
+            kept.h1.push(IdleH1 { sender, porch, address: self.address, since: Instant::now() });
         }
     }
 }
@@ -163,16 +165,16 @@ impl Place {
 
     fn take(self: &Arc<Place>, idle_time: Duration) -> Option<Connection> {
         let mut kept = self.lock();
-        kept.expire(idle_time);
-        kept.take_h2().or_else(|| kept.take_h1(self))
+        kept.expire_h2(idle_time);
+        kept.take_h2().or_else(|| kept.take_h1(self, idle_time))
     }
 
     fn settle(self: &Arc<Place>, fresh: Fresh, address: SocketAddr) -> Connection {
         let mut kept = self.lock();
         let sender = match fresh {
-            Fresh::H1(sender) => {
+            Fresh::H1(sender, porch) => {
                 kept.speaks_h1 = true;
-                Sender::H1(sender, Home { place: Arc::downgrade(self), address })
+                Sender::H1(sender, Home { place: Arc::downgrade(self), address }, porch)
             }
             Fresh::H2(line) => {
                 kept.speaks_h1 = false;
@@ -187,12 +189,12 @@ impl Place {
 
 impl Kept {
     /// The most recently used one: the others may expire.
-    fn take_h1(&mut self, place: &Arc<Place>) -> Option<Connection> {
+    fn take_h1(&mut self, place: &Arc<Place>, idle_time: Duration) -> Option<Connection> {
         while let Some(idle) = self.h1.pop() {
-            if idle.sender.is_ready() {
+            if idle.sender.is_ready() && idle.since.elapsed() < idle_time {
                 let home = Home { place: Arc::downgrade(place), address: idle.address };
                 return Some(Connection {
-                    sender: Sender::H1(idle.sender, home),
+                    sender: Sender::H1(idle.sender, home, idle.porch),
                     address: idle.address,
                     reused: true,
                 });
@@ -216,6 +218,10 @@ impl Kept {
 
     fn expire(&mut self, idle_time: Duration) {
         self.h1.retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < idle_time);
+        self.expire_h2(idle_time);
+    }
+
+    fn expire_h2(&mut self, idle_time: Duration) {
         self.h2.retain(|shared| !shared.is_over(idle_time));
     }
 

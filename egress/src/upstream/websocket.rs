@@ -57,7 +57,7 @@ async fn over_h1(
     stream: Stream,
     address: SocketAddr,
 ) -> Result<WsAnswer, Failure> {
-    let Fresh::H1(mut sender) = connector.h1(stream).await? else { return Err(wrong_protocol()) };
+    let Fresh::H1(mut sender, _) = connector.h1(stream).await? else { return Err(wrong_protocol()) };
     let key = STANDARD.encode(rand::random::<[u8; 16]>());
     let mut request = request.map(|()| empty());
     put_h1_headers(request.headers_mut(), &key);

@@ -22,10 +22,33 @@ pub(super) fn rarest(word: &[u8]) -> usize {
     let places = 0..=word.len().saturating_sub(ANCHOR);
     let commonness = |at: usize| {
         let bytes: u32 = word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum();
-        let blocks = [at, at + 1].map(|at| COMMON.iter().any(|common| common[..] == word[at..at + BLOCK]));
-        bytes + 200 * blocks.into_iter().map(u32::from).sum::<u32>()
+        let blocks = [at, at + 1].map(|at| u32::from(is_common(&word[at..at + BLOCK])));
+        bytes + 200 * blocks.iter().sum::<u32>()
     };
     places.min_by_key(|at| commonness(*at)).unwrap_or(0)
+}
+
+/// Asked for every place of every word at the start of a bottle.
+fn is_common(block: &[u8]) -> bool {
+    let letters = block.iter().all(u8::is_ascii_lowercase);
+    let place = block.first_chunk().filter(|_| letters).map(place);
+    place.is_some_and(|at| COMMON_PLACES[at / 64] >> (at % 64) & 1 == 1)
+}
+
+/// A bit for each three small letters.
+static COMMON_PLACES: [u64; 1 << 15 >> 6] = {
+    let mut bits = [0; 1 << 15 >> 6];
+    let mut number = 0;
+    while number < COMMON.len() {
+        let at = place(COMMON[number]);
+        bits[at / 64] |= 1 << (at % 64);
+        number += 1;
+    }
+    bits
+};
+
+const fn place(letters: &[u8; BLOCK]) -> usize {
+    (letters[0] as usize & 31) << 10 | (letters[1] as usize & 31) << 5 | letters[2] as usize & 31
 }
 
 /// What may follow a word of three bytes; everything would let half of all texts through.
