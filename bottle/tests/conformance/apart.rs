@@ -86,7 +86,7 @@ fn tools_inside(ground: Ground) {
     let ran = sh_elsewhere(&scene, script).ended_with(0);
     tools::lists_the_tools(&ran.out);
     assert!(!ran.out.contains("WRITTEN"), "{}", ran.out);
-    let Ran { out: said, err, .. } = sh_elsewhere(&scene, &tools::show()).ended_with(0);
+    let Ran { out: said, err, .. } = run_elsewhere(&scene, &["--", "sh", "-c", &tools::show()]).ended_with(0);
     if ground == Ground::Sealed(Kind::Podman) {
         assert!(!said.contains(URL) && err.contains("are not entered into agents' files"), "{said}{err}");
         return homes(&scene).iter().for_each(|home| drop(ground.engine().said(&["volume", "rm", home])));
