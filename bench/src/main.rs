@@ -83,6 +83,9 @@ struct Run {
     /// Measure this `bottle` instead of the one that is built here.
     #[arg(long, value_name = "FILE")]
     bottle: Option<PathBuf>,
+    /// Build and install nothing: measure what was built before.
+    #[arg(long)]
+    no_build: bool,
 }
 
 /// The processes that this program starts of itself.
@@ -133,7 +136,7 @@ fn run(args: &Run) -> Result<()> {
         return Ok(());
     }
     let scenarios = chosen(&args.scenario, pace)?;
-    let programs = setup::programs(args.bottle.clone(), peers(&args.peers)?)?;
+    let programs = setup::programs(args.bottle.clone(), peers(&args.peers)?, args.no_build)?;
     let circumstances = circumstances::lines(&programs, pace)?;
     child::end_on_signals()?;
     let stage = Stage::set(programs)?;

@@ -13,16 +13,27 @@ pub(crate) struct Peers {
     pub(crate) mitmproxy: bool,
 }
 
-/// Builds or finds all programs. A given `bottle` is taken as it is.
-pub(crate) fn programs(bottle: Option<PathBuf>, peers: Peers) -> Result<Programs> {
+/// Builds or finds all programs. A given `bottle` is taken as it is; with `as_it_is` so is everything else.
+pub(crate) fn programs(bottle: Option<PathBuf>, peers: Peers, as_it_is: bool) -> Result<Programs> {
+    let here = root()?.join("bench");
+    let get =
+        |folder: &Path, package: &str| if as_it_is { built(folder, package) } else { build(folder, package) };
     let bottle = match bottle {
         Some(path) => path.canonicalize().with_context(|| format!("there is no `{}`", path.display()))?,
-        None => build(&root()?, "bottle", "bottle")?,
+        None => get(&root()?, "bottle")?,
     };
-    let here = root()?.join("bench");
-    let hudsucker = peers.hudsucker.then(|| build(&here, "hudsucker-peer", "hudsucker-peer")).transpose()?;
-    let mitmdump = peers.mitmproxy.then(|| mitmdump(&here)).transpose()?;
+    let hudsucker = peers.hudsucker.then(|| get(&here, "hudsucker-peer")).transpose()?;
+    let mitmdump = peers.mitmproxy.then(|| mitmdump(&here, as_it_is)).transpose()?;
     Ok(Programs { bottle, hudsucker, mitmdump })
+}
+
+/// Where a release build of a workspace puts a program: below its folder as this very program lies below its own.
+fn built(folder: &Path, program: &str) -> Result<PathBuf> {
+    let myself = std::env::current_exe()?;
+    let target =
+        myself.parent().and_then(Path::parent).and_then(Path::file_name).context("this program has moved")?;
+    let path = folder.join("target").join(target).join("release").join(program);
+    path.canonicalize().with_context(|| format!("there is no `{}`: leave `--no-build` out", path.display()))
 }
 
 /// The repository's folder.
@@ -31,7 +42,7 @@ fn root() -> Result<PathBuf> {
 }
 
 /// Builds a package in release mode; the program's path, as cargo names it.
-fn build(folder: &Path, package: &str, program: &str) -> Result<PathBuf> {
+fn build(folder: &Path, package: &str) -> Result<PathBuf> {
     eprintln!("building {package} (release)");
     let output = Command::new("cargo")
         .args([
@@ -43,7 +54,7 @@ fn build(folder: &Path, package: &str, program: &str) -> Result<PathBuf> {
             "--package",
             package,
             "--bin",
-            program,
+            package,
         ])
         .current_dir(folder)
         .stderr(Stdio::inherit())
@@ -61,11 +72,14 @@ fn build(folder: &Path, package: &str, program: &str) -> Result<PathBuf> {
 }
 
 /// mitmdump, installed once by this user's pip, wherever it takes packages from.
-fn mitmdump(bench: &Path) -> Result<PathBuf> {
+fn mitmdump(bench: &Path, as_it_is: bool) -> Result<PathBuf> {
     let environment = bench.join("target/mitmproxy");
     let program = environment.join("bin/mitmdump");
     if program.exists() {
         return Ok(program);
+    }
+    if as_it_is {
+        bail!("mitmproxy is not installed: leave `--no-build` out, or it among the `--peers`");
     }
     eprintln!("installing mitmproxy into {}", environment.display());
     succeed(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
