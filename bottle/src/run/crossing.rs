@@ -53,8 +53,11 @@ pub fn refuse(
 /// # Errors
 /// When the registry cannot be read.
 pub fn is_swappable(registry: &Registry, own_slug: &str, file: &Path) -> Result<bool, Failure> {
-    let others = registry.running()?;
-    Ok(others.iter().any(|other| other.slug != own_slug && could_swap(other, file, &[])))
+    Ok(is_in_reach(&registry.running()?, own_slug, file))
+}
+
+fn is_in_reach(running: &[Record], own_slug: &str, file: &Path) -> bool {
+    running.iter().any(|other| other.slug != own_slug && could_swap(other, file, &[]))
 }
 
 /// A path below a folder that the other may write can be swapped, unless it is in or below what is held there.
@@ -105,5 +108,14 @@ mod tests {
         assert!(could_swap(&other(&["/w"]), Path::new("/w/inner"), &held));
         assert!(could_swap(&other(&["/w"]), Path::new("/w/inner/.git"), &held));
         assert!(could_swap(&other(&["/x", "/w"]), Path::new("/w/inner"), &held));
+    }
+
+    #[test]
+    fn a_program_that_another_bottles_agent_may_write_is_in_reach_and_ones_own_is_not() {
+        let running = [other(&["/w", "/tools"])];
+        let reached = |own: &str, file: &str| is_in_reach(&running, own, Path::new(file));
+        assert!(reached("mine", "/w/target/bottle") && reached("mine", "/tools/bottle"));
+        assert!(!reached("mine", "/usr/bin/bottle") && !reached("mine", "/w-too/bottle"));
+        assert!(!reached("other", "/w/target/bottle"), "this bottle's agent does not run yet");
     }
 }
