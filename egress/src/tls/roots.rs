@@ -15,7 +15,7 @@ pub(crate) struct Roots {
 
 impl Roots {
     /// Those of the system, which are being read from now on, and the operator's own, which are read at once: a mistake in them
-    /// is told at the start. On a tokio runtime.
+    /// is told at the start.
     /// # Errors
     /// When one of the operator's own is no certificate.
     pub(crate) fn of_system(own: &[String]) -> Result<Roots, SetupError> {
@@ -23,7 +23,8 @@ impl Roots {
         for pem in own {
             roots = roots.and(pem)?;
         }
-        tokio::task::spawn_blocking(system_roots);
+        // Where no thread can be had, whoever needs them first reads them.
+        let _beside = std::thread::Builder::new().name("roots".to_owned()).spawn(super::read_roots);
         Ok(roots)
     }
 
