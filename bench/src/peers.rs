@@ -21,12 +21,18 @@ pub(crate) fn hudsucker(program: &Path, pki: &Path, upstream: SocketAddr) -> Res
     Ok(Way::new(Who::Hudsucker, address, &pki.join("middle.pem"), CREDENTIAL)?.of(process))
 }
 
-/// Where names lead is told by an addon: each connection goes to the upstream of the run, and keeps its name in TLS.
+/// Where names lead is told to the resolver that it asks. (An addon that changes the address of each connection makes it open a new
+/// one for every request: it looks for kept ones by address.)
 const ADDON: &str = "\
 import os
+import socket
 HOST, PORT = os.environ['BENCH_UPSTREAM'].rsplit(':', 1)
-def server_connect(data):
-    data.server.address = (HOST, int(PORT))
+resolve = socket.getaddrinfo
+def getaddrinfo(host, port, *args, **kwargs):
+    if str(host).endswith('bench.test'):
+        host, port = HOST, int(PORT)
+    return resolve(host, port, *args, **kwargs)
+socket.getaddrinfo = getaddrinfo
 ";
 
 /// Starts mitmdump; the way through it.
@@ -50,11 +56,13 @@ pub(crate) fn mitmproxy(program: &Path, pki: &Path, upstream: SocketAddr) -> Res
         .args(["--set", "stream_large_bodies=1", "--set", "connection_strategy=lazy", "--scripts"])
         .arg(&addon);
     command.env("BENCH_UPSTREAM", upstream.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
+    let log = pki.join("mitmproxy.log");
+    command.stderr(fs::File::create(&log)?);
     let mut process = Process::spawn(&mut command)?;
     let until = Instant::now() + PATIENCE;
     while TcpStream::connect(address).is_err() {
         if Instant::now() > until || !process.is_running() {
-            bail!("mitmdump does not listen");
+            bail!("mitmdump does not listen: {}", fs::read_to_string(log)?);
         }
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
@@ -26,6 +27,9 @@ pub(crate) struct Programs {
     /// mitmdump.
     pub(crate) mitmdump: Option<PathBuf>,
 }
+
+/// How long anything may take that is a matter of seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Everything that a scenario stands on. All of it is gone when it is dropped.
 pub(crate) struct Stage {
@@ -70,7 +74,10 @@ impl Stage {
 
     /// Runs the driver's side to its end.
     pub(crate) fn drive<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.local.block_on(&self.runtime, work)
+        self.local.block_on(&self.runtime, async {
+            let ended = tokio::time::timeout(PATIENCE, work).await;
+            ended.unwrap_or_else(|_| bail!("it stalls: not done after {} s", PATIENCE.as_secs()))
+        })
     }
 
     /// An upstream whose certificate nobody should take: it is signed by another authority.
