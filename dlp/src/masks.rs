@@ -6,6 +6,10 @@ use crate::blocks::{BLOCK, PART, at_least, between, is};
 use crate::view::alike::FIRST_LEAD;
 use wide::u8x16;
 
+/// Bytes that go on a character of several (RFC 3629).
+const CONTINUES: u8 = 0x80;
+const LAST_CONTINUES: u8 = 0xBF;
+
 /// Of sixty-four bytes, the lowest bit for the first one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Block {
@@ -13,7 +17,8 @@ pub(crate) struct Block {
     pub(crate) letters: u64,
     /// No blanks and no control characters.
     pub(crate) visible: u64,
-    /// As [`crate::view::is_sign`], but for line breaks.
+    /// As [`crate::view::is_sign`], but for line breaks, and for bytes beyond ASCII that begin no character: where the byte behind
+    /// one is not known yet, it counts.
     pub(crate) signs: u64,
     /// The signs of line breaks.
     pub(crate) breaks: u64,
@@ -38,7 +43,11 @@ impl Masks {
             // Zeros are of no kind.
             let mut last = [0; BLOCK];
             last[..rest.len()].copy_from_slice(rest);
-            blocks.push(Block::of(&last));
+            // What follows is not known, and may go on a character.
+            last[rest.len()] = CONTINUES;
+            let mut last = Block::of(&last);
+            last.visible &= !(1 << rest.len());
+            blocks.push(last);
         }
         Masks { blocks }
     }
@@ -69,6 +78,7 @@ impl Block {
     #[inline(always)]
     fn of(bytes: &[u8; BLOCK]) -> Block {
         let mut all = Block::default();
+        let (mut leads, mut continued) = (0, 0);
         let (parts, _) = bytes.as_chunks::<PART>();
         for (number, part) in parts.iter().enumerate() {
             let bytes = u8x16::new(*part);
@@ -79,12 +89,15 @@ impl Block {
             let signs = is(bytes | u8x16::splat(4), b'/') | is(bytes, b'-') | is(bytes, b'_');
             all.letters |= bits(letters | digits | signs);
             all.visible |= bits(at_least(bytes, b'!') & !is(bytes, 0x7F));
-            all.signs |=
-                bits(is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | at_least(bytes, FIRST_LEAD));
+            all.signs |= bits(is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\'));
+            leads |= bits(at_least(bytes, FIRST_LEAD));
+            continued |= bits(between(bytes, CONTINUES, LAST_CONTINUES));
             all.breaks |= bits(is(bytes, b'\n') | is(bytes, b'\r'));
             all.digits |= bits(digits);
             all.equals |= bits(is(bytes, b'='));
         }
+        // Of the last byte's character nothing more is seen here.
+        all.signs |= leads & (continued >> 1 | 1 << (BLOCK - 1));
         all
     }
 }
@@ -108,7 +121,9 @@ mod tests {
                 let is_break = |byte| matches!(byte, b'\n' | b'\r');
                 prop_assert_eq!(bit(block.letters), is(is_letter));
                 prop_assert_eq!(bit(block.visible), is(|byte| byte > b' ' && byte != 0x7F));
-                prop_assert_eq!(bit(block.signs | block.breaks), is(is_sign));
+                let begins = text.get(at + 1).is_none_or(|next| (CONTINUES..=LAST_CONTINUES).contains(next));
+                let may_begin = begins || at % BLOCK == BLOCK - 1 || is(|byte| byte.is_ascii());
+                prop_assert_eq!(bit(block.signs | block.breaks), is(is_sign) && may_begin);
                 prop_assert_eq!(bit(block.breaks), is(is_break));
                 prop_assert_eq!(bit(block.digits), is(|byte| byte.is_ascii_digit()));
                 prop_assert_eq!(bit(block.equals), is(|byte| byte == b'='));
