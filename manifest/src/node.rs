@@ -8,8 +8,10 @@ use std::fmt;
 
 /// The largest manifest that is read at all.
 pub const LARGEST: usize = 1024 * 1024;
-/// Alias bombs end here: a manifest of a hundred routes has about two thousand nodes.
-const MOST_NODES: usize = 100_000;
+/// A manifest of a hundred routes has about two thousand nodes, and no more of its bytes than [`LARGEST`] could be ten thousand routes.
+const MOST_NODES: usize = 300_000;
+/// Alias bombs end here.
+const MOST_REPLAYED: usize = 100_000;
 const DEEPEST: usize = 32;
 
 /// A value and where it stands.
@@ -82,7 +84,7 @@ fn options() -> serde_saphyr::Options {
             max_documents: 1,
             max_total_scalar_bytes: LARGEST,
         },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_NODES },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_REPLAYED },
         // Both copies of a key are wanted: the second one is where the mistake is told.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::AsOrdinary,
@@ -95,6 +97,11 @@ fn options() -> serde_saphyr::Options {
 fn problem(error: &serde_saphyr::Error, text: &str, file: usize) -> Problem {
     let error = error.without_snippet();
     let span = error.location().map_or(Span { file, start: 0, end: 0 }, |at| place(at, text, file));
+    if matches!(error, serde_saphyr::Error::Budget { .. }) {
+        let message = "not readable as YAML: more than a manifest may be";
+        return Problem::error(span, message)
+            .hint(format!("it is one document with at most {MOST_NODES} entries, {DEEPEST} levels deep"));
+    }
     let message = error.to_string();
     let message = message.lines().next().unwrap_or("not YAML").trim_end_matches('.');
     // The crate ends its sentences with the place, which is shown with the line itself.

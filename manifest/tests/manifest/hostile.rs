@@ -29,6 +29,20 @@ fn a_manifest_has_at_most_a_mebibyte() {
 }
 
 #[test]
+fn ten_thousand_routes_are_read() {
+    let mut text = String::from("egress:\n  routes:\n");
+    for number in 0..10_000 {
+        text.push_str(&format!(
+            "    - {{ host: h{number}.test, methods: [GET, POST], paths: [/v1/*, /v2/*] }}\n"
+        ));
+    }
+    let loaded = load_here(&text).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(loaded.plan.egress.policy.routes().len(), 10_000);
+    let many = format!("agent: {{ command: [{}] }}\n", "a,".repeat(400_000));
+    assert!(soon(&many).contains("more than a manifest may be"));
+}
+
+#[test]
 fn deep_nesting_ends() {
     let deep = format!("agent: {}{}", "[".repeat(5_000), "]".repeat(5_000));
     assert!(soon(&deep).contains("not readable as YAML"));
