@@ -72,11 +72,20 @@ impl Stage {
         }
     }
 
-    /// Runs the driver's side to its end.
+    /// Runs the driver's side to its end, which must come within two minutes.
     pub(crate) fn drive<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.drive_for(PATIENCE, work)
+    }
+
+    /// The same for what may take longer.
+    pub(crate) fn drive_for<T>(
+        &self,
+        patience: Duration,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         self.local.block_on(&self.runtime, async {
-            let ended = tokio::time::timeout(PATIENCE, work).await;
-            ended.unwrap_or_else(|_| bail!("it stalls: not done after {} s", PATIENCE.as_secs()))
+            let ended = tokio::time::timeout(patience, work).await;
+            ended.unwrap_or_else(|_| bail!("it stalls: not done after {} s", patience.as_secs()))
         })
     }
 

@@ -5,11 +5,14 @@ use crate::h1::Connection;
 use crate::stage::Stage;
 use crate::way::Who;
 use anyhow::{Context, Result, bail};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const MEBIBYTES: u32 = 10 * 1024;
 /// How often memory is looked at, in MiB.
 const LOOK: usize = 64;
+
+/// How long it may take: 10 MiB/s.
+const PATIENCE: Duration = Duration::from_secs(1024);
 
 /// A stream of ten GiB.
 pub(super) struct Long;
@@ -60,7 +63,7 @@ impl Scenario for Long {
         let request = format!("{}\r\n", way.head("GET", HOST, &format!("/stream/{MEBIBYTES}")));
         let (mut at, mut resident) = (0_usize, Vec::new());
         let started = Instant::now();
-        stage.drive(async {
+        stage.drive_for(PATIENCE, async {
             let mut connection = Connection::new(way.connect(HOST).await?);
             connection.send(request.as_bytes()).await?;
             connection
