@@ -90,10 +90,6 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     let claim = Registry::open()?.claim(&plan.name)?;
     plan.audit_file = claim.own_file(&plan.audit_file);
     let signals = Signals::catch()?;
-    if plan.backend == Backend::Linux {
-        // Beside all that follows; the engine waits for it where it must.
-        drop(std::thread::spawn(egress::read_roots));
-    }
     let record = record(&plan, &claim)?;
     journal::open_log(&record.log)?;
     places::private_folders(&plan.sandbox.home)?;

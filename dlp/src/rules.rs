@@ -16,6 +16,7 @@ mod made_up;
 mod own;
 mod rule;
 mod seeds;
+mod sweep;
 mod words;
 
 use crate::find::{Find, Seen, Text};
@@ -24,15 +25,13 @@ use crate::survey::Survey;
 use crate::view::View;
 pub use gitleaks::Loaded;
 use led::Led;
-use machine::{Machine, Run};
 pub use own::{OwnRule, RuleError};
 use rule::Finder;
 pub use rule::Rule;
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 use std::sync::{Arc, LazyLock, OnceLock};
+use sweep::Sweep;
 use words::{WordAt, Words};
-use zeroize::Zeroizing;
 
 /// Bytes that a rule may look back from its word, and that streams therefore remember.
 pub(crate) const BACK: usize = 96;
@@ -328,56 +327,6 @@ fn digits_of_both(
             continue;
         }
         digits::rows_at_escape(text.bytes, text.from, escape, &mut look);
-    }
-}
-
-/// One look at some bytes.
-struct Sweep<'a, 'f> {
-    text: Text<'a>,
-    seen: Seen,
-    hold: usize,
-    found: &'f mut Vec<Find>,
-}
-
-impl Sweep<'_, '_> {
-    /// Runs from each of the places in turn; the first one at which something may stand decides.
-    fn run(&mut self, rule: &Rule, number: u32, places: Range<usize>) {
-        let Some(machine) = rule.machine() else { return };
-        for start in places {
-            if self.seen.covers(number, start) || !rule.may_begin(self.text.bytes, start) {
-                continue;
-            }
-            match machine.run(self.text.bytes, start, rule.longest(), self.text.last) {
-                Run::Never => {}
-                Run::Open => {
-                    self.hold = self.hold.min(start);
-                    return;
-                }
-                Run::Match(end) => {
-                    if !rule.may_be(self.text.bytes, start..end) {
-                        continue;
-                    }
-                    if let Some(value) = rule.value(self.text.bytes, start..end) {
-                        self.find(number, start, value);
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    fn find(&mut self, number: u32, start: usize, value: Range<usize>) {
-        self.seen.cover(number, value.end);
-        let read = Zeroizing::new(self.text.bytes[value.clone()].to_vec());
-        self.found.push(Find::of_rule(number, start, value, read));
-    }
-
-    fn hold_open(&mut self, rule: &Rule, start: usize) {
-        let opens =
-            |machine: &Machine| machine.run(self.text.bytes, start, rule.longest(), false) == Run::Open;
-        if start < self.hold && rule.may_begin(self.text.bytes, start) && rule.machine().is_some_and(opens) {
-            self.hold = start;
-        }
     }
 }
 

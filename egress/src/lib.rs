@@ -55,5 +55,4 @@ pub use errand::Errand;
 pub use running::Live;
 pub use seat::Rule;
 pub use steering::Steering;
-pub use tls::read_roots;
 pub use unpack::{Damaged, Unpacking};

@@ -34,12 +34,6 @@ pub(crate) fn system_roots() -> &'static RootCertStore {
     })
 }
 
-/// Reads the system's roots now, for the engines of this process: a start that has other things to do meanwhile need not wait
-/// for them later.
-pub fn read_roots() {
-    system_roots();
-}
-
 /// Adds every certificate of a PEM text; one that cannot be used is an error, not a gap.
 pub(crate) fn add_pem(roots: &mut RootCertStore, pem: &str) -> Result<(), SetupError> {
     let before = roots.len();

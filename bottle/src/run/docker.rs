@@ -2,6 +2,7 @@
 mod inside;
 mod notes;
 mod pins;
+mod room;
 mod wall;
 
 use super::attend::{Attendance, Attended};
@@ -23,6 +24,7 @@ use environment::Variables;
 use inside::own_java_store;
 use manifest::plan::{DockerPlan, NetworkLayout};
 use pins::{excludes, pins};
+use room::Room;
 use sandbox::SandboxError;
 use sandbox::docker::clean::{self, Part};
 use sandbox::docker::facts::Files;
@@ -36,15 +38,11 @@ use sandbox::provision::{EGRESS_PORT, HostTrust, Provision, ProvisionInput, prov
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use wall::{filter, refuse_canaries, refuse_shown_engine, refuse_unkept};
 
 /// Another port for the egress, in the layout `internal`.
 const PORT: &str = "BOTTLE_EGRESS_PORT";
-/// The containers are gone by then; what the runtime still does is of no use to anybody.
-const RUNTIME_END: Duration = Duration::from_millis(500);
 
 /// Between the first line of the audit and the last, as for every backend. On every way out the values that go take all
 /// containers with them: the agent first.
@@ -98,38 +96,6 @@ pub fn keep(run: &Run<'_>, record: &Record, signals: Signals) -> Result<(Attende
     }
     drop((containers, places));
     Ok((attended, run.review(&survey)))
-}
-
-/// The runtime, which must outlive everything that runs on it and must not keep the launcher.
-struct Room(RuntimeUntilDropped);
-
-impl Room {
-    fn open() -> Result<Room, Failure> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("docker").build()?;
-        Ok(Room(RuntimeUntilDropped(Some(runtime))))
-    }
-
-    fn handle(&self) -> tokio::runtime::Handle {
-        self.0.handle().clone()
-    }
-}
-
-struct RuntimeUntilDropped(Option<Runtime>);
-
-impl std::ops::Deref for RuntimeUntilDropped {
-    type Target = Runtime;
-    fn deref(&self) -> &Runtime {
-        self.0.as_ref().expect("there until it is dropped")
-    }
-}
-
-impl Drop for RuntimeUntilDropped {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_timeout(RUNTIME_END);
-        }
-    }
 }
 
 /// Everything that is known before anything is made.

@@ -24,7 +24,7 @@ impl Roots {
             roots = roots.and(pem)?;
         }
         // Where no thread can be had, whoever needs them first reads them.
-        let _beside = std::thread::Builder::new().name("roots".to_owned()).spawn(super::read_roots);
+        let _beside = std::thread::Builder::new().name("roots".to_owned()).spawn(system_roots);
         Ok(roots)
     }
 

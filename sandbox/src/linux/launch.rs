@@ -250,16 +250,7 @@ pub(crate) struct Cradle {
 
 impl Cradle {
     fn start() -> Result<Self, SandboxError> {
-        let (ours, theirs) = UnixStream::pair().map_err(|e| cannot_start(&e))?;
-        let child = Command::new("/proc/self/exe")
-            .arg(CRADLE)
-            .env_clear()
-            .current_dir("/")
-            .stdin(OwnedFd::from(theirs))
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .map_err(|e| cannot_start(&e))?;
+        let (child, ours) = execute()?;
         Ok(Self {
             child,
             reader: Reader::new(ours),
@@ -332,7 +323,22 @@ pub(crate) fn gone(error: &std::io::Error) -> SandboxError {
     SandboxError::new(format!("cannot talk to the bottle: {error}"))
 }
 
-pub(crate) fn cannot_start(error: &std::io::Error) -> SandboxError {
+/// This program once more, with nothing of this one's but a socket, over which it is told what to become.
+pub(crate) fn execute() -> Result<(Child, UnixStream), SandboxError> {
+    let (ours, theirs) = UnixStream::pair().map_err(|e| cannot_start(&e))?;
+    let child = Command::new("/proc/self/exe")
+        .arg(CRADLE)
+        .env_clear()
+        .current_dir("/")
+        .stdin(OwnedFd::from(theirs))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .map_err(|e| cannot_start(&e))?;
+    Ok((child, ours))
+}
+
+fn cannot_start(error: &std::io::Error) -> SandboxError {
     SandboxError::new(format!("cannot start the bottle's first process: {error}"))
         .with_hint("`/proc` must be mounted, and the limit on processes (`ulimit -u`) not reached")
 }

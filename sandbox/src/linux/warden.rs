@@ -1,6 +1,6 @@
 //! The launcher's end of the bottle's warden: it is started beside the bottle, and the bottle ends with it.
 use super::hints;
-use super::launch::{CRADLE, cannot_start, gone, out_of_order};
+use super::launch::{execute, gone, out_of_order};
 use super::step::{Step, Ward};
 use super::wire::{Order, Reader, Report, send};
 use crate::SandboxError;
@@ -8,7 +8,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -24,17 +24,8 @@ pub(crate) struct Warden {
 impl Warden {
     /// Starts the process, which waits for its order.
     pub(crate) fn start(namespaces: [OwnedFd; 2]) -> Result<Self, SandboxError> {
-        let (ours, theirs) = UnixStream::pair().map_err(|e| cannot_start(&e))?;
-        let child = Command::new("/proc/self/exe")
-            .arg(CRADLE)
-            .env_clear()
-            .current_dir("/")
-            .stdin(OwnedFd::from(theirs))
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .map_err(|e| cannot_start(&e))?;
-        Ok(Self { child, socket: ours, namespaces, failed: Arc::default() })
+        let (child, socket) = execute()?;
+        Ok(Self { child, socket, namespaces, failed: Arc::default() })
     }
 
     /// From here on it watches; the bottle whose first process this is ends with it.
