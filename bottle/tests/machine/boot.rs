@@ -36,18 +36,36 @@ impl Machine {
     }
 
     /// Plays the scenes; gives the log of the serial line.
+    ///
+    /// An emulator or a kernel that dies in the middle says nothing of a bottle, which cannot do that to a kernel: what was
+    /// not played to its end is played once more, and the first death is told. What hangs is not tried again.
     pub(crate) fn play(&self, scenes: &[Played]) -> Result<String, String> {
+        let (mut log, death) = self.boot(scenes)?;
+        if let Some(death) = death {
+            eprintln!("the machine died and is started again: {death}\n{}", end_of(&log));
+            let rest: Vec<Played> = scenes.iter().filter(|one| !one.has_ended(&log)).cloned().collect();
+            let (second, death) = self.boot(&rest)?;
+            log.push_str(&second);
+            if let Some(death) = death {
+                return Err(format!("the machine died twice: {death}\n{}", end_of(&log)));
+            }
+        }
+        if let Some(file) = std::env::var_os("BOTTLE_TEST_MACHINE_LOG") {
+            std::fs::write(file, &log).map_err(|error| error.to_string())?;
+        }
+        Ok(log)
+    }
+
+    /// One life of the machine: what it said, and how it died before it could switch itself off, if it did.
+    fn boot(&self, scenes: &[Played]) -> Result<(String, Option<String>), String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let archive = image::pack(folder.path(), &self.kernel, scenes, LONGEST.as_secs())
             .map_err(|error| format!("the machine's memory could not be packed: {error}"))?;
         let begun = Instant::now();
         let child = self.command(&archive).spawn().map_err(|error| error.to_string())?;
-        let log = listen(child)?;
+        let heard = listen(child)?;
         eprintln!("the machine ran for {} s", begun.elapsed().as_secs());
-        if let Some(file) = std::env::var_os("BOTTLE_TEST_MACHINE_LOG") {
-            std::fs::write(file, &log).map_err(|error| error.to_string())?;
-        }
-        Ok(log)
+        Ok(heard)
     }
 
     /// Emulated whole, on any machine alike: no KVM, no device but a serial line, no network, no disk, no file of the
@@ -75,7 +93,7 @@ fn cache() -> PathBuf {
 }
 
 /// Until the machine is off. Killed by its own pid when it takes too long.
-fn listen(mut child: Child) -> Result<String, String> {
+fn listen(mut child: Child) -> Result<(String, Option<String>), String> {
     let mut serial = child.stdout.take().expect("it is piped");
     let mut errors = child.stderr.take().expect("it is piped");
     let hearing = std::thread::spawn(move || {
@@ -84,18 +102,30 @@ fn listen(mut child: Child) -> Result<String, String> {
         String::from_utf8_lossy(&bytes).replace('\r', "")
     });
     let deadline = Instant::now() + LONGEST;
-    while child.try_wait().map_err(|error| error.to_string())?.is_none() {
+    let mut late = false;
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
+            break status;
+        }
         if Instant::now() > deadline {
+            late = true;
             let _ended_already = child.kill();
         }
         std::thread::sleep(Duration::from_millis(50));
-    }
+    };
     let log = hearing.join().unwrap_or_default();
     let mut complaint = String::new();
     let _what_came_counts = errors.read_to_string(&mut complaint);
-    if log.contains("@@ begin\n") {
-        Ok(log)
-    } else {
-        Err(format!("the machine did not start:\n{complaint}\n{log}"))
+    if !log.contains("@@ begin\n") {
+        return Err(format!("the machine did not start ({status}):\n{complaint}\n{log}"));
     }
+    let in_time = !late && !log.contains("@@ too long");
+    let death = (in_time && !log.contains("@@ all\n")).then(|| format!("{status} {complaint}"));
+    Ok((log, death))
+}
+
+/// What it said last.
+fn end_of(log: &str) -> &str {
+    let start = log.char_indices().rev().nth(2000).map_or(0, |(at, _)| at);
+    &log[start..]
 }

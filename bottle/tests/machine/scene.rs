@@ -74,11 +74,19 @@ impl Played {
         std::fs::write(folder.join("title"), format!("{}\n", self.title()))
     }
 
+    /// Its part of the log, if it came to its end.
+    fn said<'a>(&self, log: &'a str) -> Option<&'a str> {
+        let mut parts = log.split("@@ begin\n").filter(|part| part.lines().next() == Some(&self.title()));
+        parts.find_map(|part| Some(part.split_once("\n@@ end ")?.0))
+    }
+
+    pub(crate) fn has_ended(&self, log: &str) -> bool {
+        self.said(log).is_some()
+    }
+
     /// Finds its part of the log and looks at it.
     pub(crate) fn check(&self, log: &str) -> Result<(), String> {
-        let part = log.split("@@ begin\n").find(|part| part.lines().next() == Some(&self.title()));
-        let ended = part.and_then(|part| part.split_once("\n@@ end "));
-        let Some((said, _)) = ended else {
+        let Some(said) = self.said(log) else {
             return Err(format!("the machine did not come to the end of this scene:\n{log}"));
         };
         assert!(!said.contains("@@ left"), "a control group is still there:\n{said}");

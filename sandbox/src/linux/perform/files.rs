@@ -105,3 +105,27 @@ fn parent_of(path: &Path) -> io::Result<&Path> {
 fn name_of(path: &Path) -> io::Result<&OsStr> {
     path.file_name().ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// As a mount does it: something else is at the path of a folder that was walked to.
+    #[test]
+    fn a_folder_that_was_covered_is_walked_to_again() {
+        let top = tempfile::tempdir().expect("a folder");
+        let at = |path: &str| top.path().join(path);
+        let mut walk = Walk::default();
+        for (changed, name) in [("a/b", "one"), ("a", "two")] {
+            walk.write(&at(&format!("a/b/{name}-before")), 0o600, b"x").expect("written");
+            fs::rename(at(changed), at(&format!("{name}-covered"))).expect("moved");
+            walk.changed(&at(changed));
+            walk.write(&at(&format!("a/b/{name}")), 0o600, b"x").expect("written");
+            assert!(at(&format!("a/b/{name}")).is_file(), "{name} is where the path leads now");
+        }
+        // Beside it nothing has changed.
+        walk.changed(&at("a/b/two"));
+        assert!(walk.last.is_some_and(|(folder, _)| folder == at("a/b")));
+    }
+}
