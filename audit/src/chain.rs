@@ -15,6 +15,18 @@ pub(crate) struct Link {
     pub(crate) prev: String,
 }
 
+/// A [`Record`] that is written, of what others hold.
+#[derive(serde::Serialize)]
+struct Line<'a> {
+    v: u32,
+    seq: u64,
+    time: &'a str,
+    bottle: &'a str,
+    #[serde(flatten)]
+    event: &'a Event,
+    prev: &'a str,
+}
+
 impl Link {
     /// Of an empty file.
     pub(crate) fn start() -> Link {
@@ -53,14 +65,14 @@ impl Link {
         &mut self,
         bottle: &str,
         time: jiff::Timestamp,
-        event: Event,
+        event: &Event,
         out: &mut Vec<u8>,
     ) -> io::Result<()> {
-        let (bottle, prev) = (bottle.to_owned(), std::mem::take(&mut self.prev));
-        let record = Record { v: VERSION, seq: self.seq, time: format!("{time:.6}"), bottle, event, prev };
+        let time = format!("{time:.6}");
+        let line = Line { v: VERSION, seq: self.seq, time: &time, bottle, event, prev: &self.prev };
         let begin = out.len();
         let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Ascii);
-        serde::Serialize::serialize(&record, &mut serializer).map_err(io::Error::other)?;
+        serde::Serialize::serialize(&line, &mut serializer).map_err(io::Error::other)?;
         self.prev = hash(out.get(begin..).unwrap_or_default());
         self.seq = self.seq.checked_add(1).ok_or_else(|| io::Error::other("the file is full of lines"))?;
         out.push(b'\n');

@@ -31,7 +31,7 @@ pub struct Auditor {
 }
 
 /// Hears of every event, on the thread that records it: it must not wait.
-pub type Listener = Box<dyn Fn(&Event) + Send + Sync>;
+pub type Listener = Box<dyn Fn(&Arc<Event>) + Send + Sync>;
 
 /// Takes an event elsewhere; false when it could not.
 pub type Forward = Box<dyn Fn(&Event) -> bool + Send + Sync>;
@@ -120,6 +120,7 @@ impl Auditor {
     /// Records an event. Blocks only while the queue is full.
     pub fn record(&self, event: Event) {
         self.shared.summary().count(&event);
+        let event = Arc::new(event);
         if let Some(listener) = self.shared.listener.get() {
             listener(&event);
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// What the thread is asked for.
 pub(crate) enum Job {
     /// A line, and when it happened.
-    Line(Event, jiff::Timestamp),
+    Line(Arc<Event>, jiff::Timestamp),
     /// Everything before this on disk, then an answer.
     Flush(SyncSender<()>),
 }
@@ -63,7 +63,7 @@ impl Writer {
 
     fn take(&mut self, job: Job) {
         match job {
-            Job::Line(event, time) => self.take_line(event, time),
+            Job::Line(event, time) => self.take_line(&event, time),
             Job::Flush(answer) => {
                 self.sync = true;
                 self.waiting.push(answer);
@@ -71,7 +71,7 @@ impl Writer {
         }
     }
 
-    fn take_line(&mut self, event: Event, time: jiff::Timestamp) {
+    fn take_line(&mut self, event: &Event, time: jiff::Timestamp) {
         self.sync |= matches!(event, Event::Lifecycle(_));
         let appended = self.link.append(&self.bottle, time, event, &mut self.batch);
         self.note(appended);

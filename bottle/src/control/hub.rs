@@ -98,7 +98,8 @@ impl Switches {
 struct State {
     about: Snapshot,
     switches: Switches,
-    seen: VecDeque<Seen>,
+    /// Shared with the audit, the latest first.
+    seen: VecDeque<(jiff::Timestamp, Arc<Event>)>,
     plan: EgressPlan,
     listeners: Vec<SyncSender<Say>>,
     steer: Option<Arc<dyn Steer>>,
@@ -177,12 +178,15 @@ impl Hub {
     }
 
     /// Something was written down.
-    pub fn see(&self, event: &Event) {
-        let seen = Seen { time: jiff::Timestamp::now(), event: short::event(event.clone()) };
+    pub fn see(&self, event: &Arc<Event>) {
+        let (time, event) = (jiff::Timestamp::now(), short::event(event));
         let mut state = self.state();
         state.seen.truncate(SEEN - 1);
-        state.seen.push_front(seen.clone());
-        state.tell(&Say::Seen(Box::new(seen)));
+        // Every exchange comes by here, and most are never looked at.
+        if !state.listeners.is_empty() {
+            state.tell(&Say::Seen(Box::new(seen(time, &event))));
+        }
+        state.seen.push_front((time, event));
     }
 
     /// A petition was opened, or something became of it.
@@ -340,7 +344,8 @@ impl Hub {
 
 impl State {
     fn snapshot(&self, live: Vec<egress::Live>) -> Snapshot {
-        Snapshot { seen: self.seen.iter().rev().cloned().collect(), live, ..self.about.clone() }
+        let seen = self.seen.iter().rev().map(|(time, event)| seen(*time, event)).collect();
+        Snapshot { seen, live, ..self.about.clone() }
     }
 
     /// Who does not listen is told nothing more: its queue ends, and it looks anew.
@@ -352,6 +357,10 @@ impl State {
             )
         });
     }
+}
+
+fn seen(time: jiff::Timestamp, event: &Event) -> Seen {
+    Seen { time, event: event.clone() }
 }
 
 fn said(petition: &Petition) -> String {

@@ -2,6 +2,7 @@
 //! takes, so that an agent could hide its bottle from its operator. The audit has all of it.
 use audit::Event;
 use egress::Live;
+use std::sync::Arc;
 
 /// Characters of a text.
 const TEXT: usize = 1000;
@@ -10,7 +11,12 @@ const FINDINGS: usize = 32;
 /// Exchanges under way.
 const LIVE: usize = 500;
 
-pub(super) fn event(mut event: Event) -> Event {
+/// The event itself, or a short one where it is long.
+pub(super) fn event(event: &Arc<Event>) -> Arc<Event> {
+    if is_short(event) {
+        return Arc::clone(event);
+    }
+    let mut event = Event::clone(event);
     match &mut event {
         Event::Lifecycle(step) => step.detail.iter_mut().for_each(cut),
         Event::Exchange(exchange) => {
@@ -25,7 +31,21 @@ pub(super) fn event(mut event: Event) -> Event {
             }
         }
     }
-    event
+    Arc::new(event)
+}
+
+/// Surely so: texts are measured in bytes, of which a character has one at least.
+fn is_short(event: &Event) -> bool {
+    let fits = |text: &Option<String>| text.as_ref().is_none_or(|text| text.len() <= TEXT);
+    match event {
+        Event::Lifecycle(step) => fits(&step.detail),
+        Event::Exchange(exchange) => {
+            [&exchange.reason, &exchange.method, &exchange.host, &exchange.path, &exchange.route]
+                .into_iter()
+                .all(fits)
+                && exchange.findings.is_empty()
+        }
+    }
 }
 
 pub(super) fn live(all: &mut Vec<Live>) {
@@ -73,11 +93,13 @@ mod tests {
             duration_ms: 0,
             findings: vec![finding; 1000],
         };
-        let told = event(Event::Exchange(Box::new(exchange)));
-        let length = serde_json::to_string(&told).expect("JSON").len();
+        let told = event(&Arc::new(Event::Exchange(Box::new(exchange))));
+        let length = serde_json::to_string(&*told).expect("JSON").len();
         assert!(length < 300_000, "{length}");
         let step = Lifecycle { step: "s".to_owned(), detail: Some(long()) };
-        assert!(serde_json::to_string(&event(Event::Lifecycle(step))).expect("JSON").len() < 3000);
+        assert!(
+            serde_json::to_string(&*event(&Arc::new(Event::Lifecycle(step)))).expect("JSON").len() < 3000
+        );
         let one = Live {
             id: "i".to_owned(),
             protocol: "h1".to_owned(),

@@ -262,7 +262,8 @@ fn an_agents_markup_and_bidi_controls_stand_there_as_text() {
         exchange.reason = Some(odd.into());
         exchange.findings.push(Finding::new(odd, odd, odd, odd));
     }));
-    played.hub.see(&Event::Lifecycle(Lifecycle { step: odd.into(), detail: Some(odd.into()) }));
+    let step = Lifecycle { step: odd.into(), detail: Some(odd.into()) };
+    played.hub.see(&Event::Lifecycle(step).into());
     browser.until(&format!(
         "document.querySelector('{CARD}') && document.querySelectorAll('#rows > li').length === 2"
     ));

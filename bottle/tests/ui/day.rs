@@ -2,13 +2,14 @@
 use super::stage::Played;
 use audit::{Decision, Event, Exchange, Finding, Lifecycle};
 use egress::Live;
+use std::sync::Arc;
 
 pub(crate) fn exchange(
     id: &str,
     decision: Decision,
     host: &str,
     change: impl FnOnce(&mut Exchange),
-) -> Event {
+) -> Arc<Event> {
     let mut exchange = Exchange {
         id: id.into(),
         decision,
@@ -31,10 +32,10 @@ pub(crate) fn exchange(
         findings: Vec::new(),
     };
     change(&mut exchange);
-    Event::Exchange(Box::new(exchange))
+    Arc::new(Event::Exchange(Box::new(exchange)))
 }
 
-pub(crate) fn refused(id: &str, host: &str) -> Event {
+pub(crate) fn refused(id: &str, host: &str) -> Arc<Event> {
     exchange(id, Decision::Denied, host, |exchange| {
         exchange.code = Some("no-route".into());
         exchange.reason = Some(format!(
@@ -47,7 +48,7 @@ pub(crate) fn refused(id: &str, host: &str) -> Event {
 /// An agent's day.
 pub(crate) fn busy(played: &Played) {
     let step = |step: &str, detail: &str| {
-        Event::Lifecycle(Lifecycle { step: step.into(), detail: Some(detail.into()) })
+        Arc::new(Event::Lifecycle(Lifecycle { step: step.into(), detail: Some(detail.into()) }))
     };
     played.hub.see(&step("bottle-started", "linux, policy 1a2b3c4d5e6f"));
     played.hub.see(&step("agent-started", "claude --dangerously-skip-permissions"));

@@ -17,7 +17,7 @@ fn a_page_hears_of_every_bottle_from_its_beginning_to_its_end() {
     let two = stage.bottle("two");
     assert_eq!(stream.until("roster")["bottles"], serde_json::json!(["one", "two"]));
     assert_eq!(stream.until("snapshot")["bottle"], "two");
-    two.hub.see(&step("agent-started", "claude"));
+    two.hub.see(&step("agent-started", "claude").into());
     let seen = stream.until("seen");
     assert_eq!((&seen["bottle"], &seen["event"]["step"]), (&"two".into(), &"agent-started".into()));
     one.ask("abc123", "GET", "https://a.example/x", "why not");
@@ -52,7 +52,7 @@ fn a_page_that_comes_back_gets_how_it_stands() {
     stream.until("snapshot");
     drop(stream);
     played.ask("abc123", "GET", "https://a.example/x", "");
-    played.hub.see(&step("meanwhile", ""));
+    played.hub.see(&step("meanwhile", "").into());
     let snapshot = page.listen().until("snapshot");
     assert_eq!(snapshot["petitions"][0]["id"], "abc123");
     assert_eq!(snapshot["seen"][0]["event"]["step"], "meanwhile");
@@ -95,7 +95,7 @@ fn agents_write_nothing_but_text() {
     let harmless =
         "<script>a</script>\\u{202e}\\u{1b}[2J\\u{200b}\\u{a}data: {\"say\":\"ended\"}\\u{a}\\u{a}";
     assert_eq!(why, harmless);
-    played.hub.see(&step("odd\u{7}\u{2066}", "\u{feff}x"));
+    played.hub.see(&step("odd\u{7}\u{2066}", "\u{feff}x").into());
     let seen = stream.until("seen")["event"].clone();
     assert_eq!((&seen["step"], &seen["detail"]), (&"odd\\u{7}\\u{2066}".into(), &"\\u{feff}x".into()));
 }
