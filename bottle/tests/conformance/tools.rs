@@ -67,6 +67,7 @@ fn program(ground: Ground) {
         [ -z \"$(bottle ps --quiet 2>/dev/null)\" ] || echo SEES-BOTTLES
         rm -f /run/bottle/bin/bottle 2>/dev/null; mv /run/bottle/bin/bottle away 2>/dev/null
         (echo x >/run/bottle/bin/bottle) 2>/dev/null && echo WRITTEN
+        grep -q ' /run/bottle/bin[^ ]* [^ ]* ro' /proc/mounts || echo WRITABLE
         printf '%s\\n' '{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}' | /run/bottle/bin/bottle mcp
         probe get h1 variables http://_egress.local/
     ";
@@ -75,7 +76,7 @@ fn program(ground: Ground) {
     lists_the_tools(&ran.out);
     let asked = answer(&ran.out, 2);
     assert!(asked["result"]["structuredContent"]["id"].is_string(), "{asked}");
-    for word in ["ALLOWED", "SEES-REQUESTS", "SEES-BOTTLES", "WRITTEN"] {
+    for word in ["ALLOWED", "SEES-REQUESTS", "SEES-BOTTLES", "WRITTEN", "WRITABLE"] {
         assert!(!ran.out.contains(word), "{ran:?}");
     }
     assert_eq!(answer(&ran.out, 3)["result"], json!({}), "it is as it was: {ran:?}");
