@@ -1,5 +1,6 @@
 //! What is measured. A scenario starts those who take part, and takes a slice of one of them at a time.
 mod alone;
+mod contained;
 mod crowd;
 mod events;
 mod fresh;
@@ -100,6 +101,7 @@ pub(crate) fn all(pace: Pace) -> Vec<Box<dyn Scenario>> {
     all.push(crowd::Ten::boxed(pace));
     all.push(crowd::LongPolicy::boxed(pace));
     all.push(launch::Launch::boxed());
+    all.push(contained::Contained::boxed());
     all.push(Box::new(long::Long));
     all
 }

@@ -65,7 +65,8 @@ impl Scenario for Launch {
     }
 }
 
-fn timed(mut command: Command) -> Result<Slice> {
+/// Runs what says what time it is: milliseconds to its first instruction, and to its end.
+pub(super) fn timed(mut command: Command) -> Result<Slice> {
     let began = clock::now();
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot run `{command:?}`"))?;
