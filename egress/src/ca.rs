@@ -233,13 +233,16 @@ fn server_config(
     key: PrivateKeyDer<'static>,
 ) -> Result<ServerConfig, CaError> {
     let unusable = |error| CaError::because("leaf not usable", error);
-    let mut config = ServerConfig::builder_with_provider(crate::tls::provider())
+    let mut config = ServerConfig::builder_with_provider(crate::tls::provider_inside())
         .with_protocol_versions(crate::tls::VERSIONS)
         .map_err(unusable)?
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(unusable)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ignore_client_order = true;
+    // Each is work for a connection that may never come; whoever resumes gets a new one.
+    config.send_tls13_tickets = 1;
     config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(unusable)?;
     // Tickets serve; sessions by id only hold memory here.
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});

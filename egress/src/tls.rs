@@ -4,7 +4,7 @@ mod roots;
 use crate::dial::SetupError;
 use policy::Host;
 use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, NamedGroup, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +19,22 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())).clone()
 }
+
+/// The same for the agent's leg, cheapest first: it does not leave the machine, and whoever reads there reads the agent's
+/// memory too. SHA-256 has instructions of its own in the processors of the last ten years, SHA-384 has none.
+pub(crate) fn provider_inside() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    let made = || {
+        let mut provider = CryptoProvider::clone(&provider());
+        provider.cipher_suites.sort_by_key(|suite| !CHEAP.contains(&suite.suite()));
+        provider.kx_groups.sort_by_key(|group| group.name() != NamedGroup::X25519);
+        Arc::new(provider)
+    };
+    PROVIDER.get_or_init(made).clone()
+}
+
+const CHEAP: [CipherSuite; 2] =
+    [CipherSuite::TLS13_AES_128_GCM_SHA256, CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256];
 
 /// Roots of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` count), else the built-in ones of Mozilla. Read once: they are some
 /// hundreds of files.

@@ -2,6 +2,7 @@
 use egress::CertificateAuthority;
 use policy::Host;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig};
 use std::fs;
@@ -26,9 +27,17 @@ fn client_config(
     ca: &CertificateAuthority,
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> Arc<ClientConfig> {
+    client_with(ca, versions, rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn client_with(
+    ca: &CertificateAuthority,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+    provider: CryptoProvider,
+) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(ca.certificate_der().to_vec())).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(provider);
     let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
     Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
@@ -257,6 +266,35 @@ async fn a_session_of_one_name_is_not_taken_for_another() {
         let other = ca.server_config(&name("b.example.com")).unwrap();
         let stolen = shake(other, client, &host).await;
         assert!(stolen.is_err(), "a ticket of one name opened another: {stolen:?}");
+    }
+}
+
+/// Whatever the client would rather have; and who has nothing else gets what it has.
+#[tokio::test]
+async fn the_cheapest_cipher_suite_is_agreed_upon() {
+    let ca = CertificateAuthority::generate("dev").unwrap();
+    let host = name("a.example.com");
+    for (version, cheap, other) in [
+        (&rustls::version::TLS13, "TLS13_AES_128_GCM_SHA256", "TLS13_CHACHA20_POLY1305_SHA256"),
+        (
+            &rustls::version::TLS12,
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        ),
+    ] {
+        for (known, expected) in [(None, cheap), (Some(other), other)] {
+            let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+            let is_known = |suite: &str| known.is_none_or(|known| known == suite);
+            provider.cipher_suites.retain(|suite| is_known(&format!("{:?}", suite.suite())));
+            let client = client_with(&ca, &[version], provider);
+            let (near, far) = tokio::io::duplex(64 * 1024);
+            let server = ca.server_config(&host).unwrap();
+            let serving = tokio::spawn(async move { TlsAcceptor::from(server).accept(far).await.map(drop) });
+            let stream = TlsConnector::from(client).connect(server_name(&host), near).await.unwrap();
+            let agreed = stream.get_ref().1.negotiated_cipher_suite().unwrap().suite();
+            assert_eq!(format!("{agreed:?}"), expected);
+            serving.await.unwrap().unwrap();
+        }
     }
 }
 
