@@ -8,6 +8,9 @@ pub(crate) const BLOCK: usize = 64;
 /// Bytes that the processor looks at at once.
 pub(crate) const PART: usize = 16;
 
+/// The first one of the bytes that go on a character of several (RFC 3629).
+pub(crate) const CONTINUES: u8 = 0x80;
+
 /// Which of sixteen bytes are of a kind: all bits of those, and no bit of the others.
 ///
 /// Copied and not lent: what is called through a reference the compiler does not always write out in place.
@@ -82,6 +85,14 @@ pub(crate) fn bits_at(bytes: &[u8], begin: usize, kind: impl Kind) -> u64 {
 fn padded(rest: &[u8]) -> [u8; BLOCK] {
     let mut block = [0_u8; BLOCK];
     block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+/// Fewer bytes than a block has, with zeros behind them: what follows is not known, and may go on a character.
+#[cold]
+pub(crate) fn open(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = padded(rest);
+    block[rest.len()] = CONTINUES;
     block
 }
 
