@@ -114,7 +114,7 @@ impl Collector {
             let text = view.text(bytes);
             let mut at = 0;
             // What an escape neither cuts nor touches stands in the bytes too, and so does what the end does not cut.
-            for touched in view.touched().chain([text.len()..text.len()]) {
+            for touched in view.touched().chain(std::iter::once(text.len()..text.len())) {
                 let places = at.max(touched.start.saturating_sub(PIECE))..touched.end + STEP;
                 at = index.pieces(text, places, &mut |piece| all.push(unescaped(piece, &view, text)));
             }
