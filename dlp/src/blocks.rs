@@ -8,6 +8,9 @@ pub(crate) const BLOCK: usize = 64;
 /// Bytes that the processor looks at at once.
 pub(crate) const PART: usize = 16;
 
+/// The first one of the bytes that go on a character of several (RFC 3629).
+pub(crate) const CONTINUES: u8 = 0x80;
+
 /// Which of sixteen bytes are of a kind: all bits of those, and no bit of the others.
 ///
 /// Copied and not lent: what is called through a reference the compiler does not always write out in place.
@@ -78,10 +81,24 @@ pub(crate) fn bits_at(bytes: &[u8], begin: usize, kind: impl Kind) -> u64 {
     }
 }
 
+/// As many bits as there are bytes, up to a block of them.
+#[inline(always)]
+pub(crate) fn first_bits(bytes: usize) -> u64 {
+    if bytes < BLOCK { !(u64::MAX << bytes) } else { u64::MAX }
+}
+
 #[cold]
 fn padded(rest: &[u8]) -> [u8; BLOCK] {
     let mut block = [0_u8; BLOCK];
     block[..rest.len()].copy_from_slice(rest);
+    block
+}
+
+/// Fewer bytes than a block has, with zeros behind them: what follows is not known, and may go on a character.
+#[cold]
+pub(crate) fn open(rest: &[u8]) -> [u8; BLOCK] {
+    let mut block = padded(rest);
+    block[rest.len()] = CONTINUES;
     block
 }
 
@@ -144,6 +161,8 @@ impl Iterator for Bits {
 /// Runs of at least so many bytes of a kind (no more than [`BLOCK`] of them), left to right.
 pub(crate) struct Runs<'a, K, const LEAST: usize> {
     bytes: &'a [u8],
+    /// Nothing behind it counts.
+    end: usize,
     kind: K,
     /// Where the last run ended; behind it stands something else.
     done: usize,
@@ -154,8 +173,9 @@ pub(crate) struct Runs<'a, K, const LEAST: usize> {
 
 impl<'a, K: Kind, const LEAST: usize> Runs<'a, K, LEAST> {
     pub(crate) fn new(bytes: &'a [u8], within: Range<usize>, kind: K) -> Runs<'a, K, LEAST> {
-        let bytes = &bytes[..within.end];
-        Runs { bytes, kind, done: within.start, begin: within.start, before: 0 }
+        // What is behind is looked at where a block has it, which is less work than to cut the block.
+        let bytes = &bytes[..bytes.len().min(within.end + BLOCK)];
+        Runs { bytes, end: within.end, kind, done: within.start, begin: within.start, before: 0 }
     }
 
     /// The whole run in which this is the place where it was long enough.
@@ -163,7 +183,7 @@ impl<'a, K: Kind, const LEAST: usize> Runs<'a, K, LEAST> {
         let surely = place + 1 - LEAST;
         let start = surely - ending(&self.bytes[..surely], self.done, self.kind);
         let end = place + 1 + beginning(&self.bytes[place + 1..], self.kind);
-        start..end
+        start..end.min(self.end)
     }
 }
 
@@ -171,8 +191,8 @@ impl<K: Kind, const LEAST: usize> Iterator for Runs<'_, K, LEAST> {
     type Item = Range<usize>;
 
     fn next(&mut self) -> Option<Range<usize>> {
-        while self.begin < self.bytes.len() {
-            let mut bits = bits_at(self.bytes, self.begin, self.kind);
+        while self.begin < self.end {
+            let mut bits = bits_at(self.bytes, self.begin, self.kind) & first_bits(self.end - self.begin);
             if self.done > self.begin {
                 bits &= u64::MAX << (self.done - self.begin);
             }

@@ -18,7 +18,7 @@ pub use memory::Memory;
 
 use crate::view::{Before, View};
 use crate::{FingerprintKey, Hit, KnownValue};
-use index::{Index, Piece};
+use index::{Index, Piece, STEP};
 use marks::Marks;
 use memory::Host;
 use std::ops::Range;
@@ -109,14 +109,15 @@ impl Collector {
     fn pieces(&self, bytes: &[u8], last: bool) -> Vec<Piece> {
         let index = &self.fragments.index;
         let mut all = Vec::new();
-        index.pieces(bytes, &mut |piece| all.push(piece));
-        if let Some(view) = View::of(bytes, Before::default(), last) {
+        index.pieces(bytes, 0..bytes.len(), &mut |piece| all.push(piece));
+        if let Some(view) = View::of(bytes, Before::default(), last).filter(|view| view.differs_from(bytes)) {
             let text = view.text(bytes);
-            index.pieces(text, &mut |mut piece| {
-                piece.is_open |= piece.source.end == text.len();
-                piece.source = view.source(piece.source.start)..view.source_end(piece.source.end);
-                all.push(piece);
-            });
+            let mut at = 0;
+            // What an escape neither cuts nor touches stands in the bytes too, and so does what the end does not cut.
+            for touched in view.touched().chain(std::iter::once(text.len()..text.len())) {
+                let places = at.max(touched.start.saturating_sub(PIECE))..touched.end + STEP;
+                at = index.pieces(text, places, &mut |piece| all.push(unescaped(piece, &view, text)));
+            }
         }
         all
     }
@@ -135,6 +136,13 @@ impl Collector {
             packed: false,
         })
     }
+}
+
+/// In places of the bytes that this is the view of.
+fn unescaped(mut piece: Piece, view: &View, text: &[u8]) -> Piece {
+    piece.is_open |= piece.source.end == text.len();
+    piece.source = view.source(piece.source.start)..view.source_end(piece.source.end);
+    piece
 }
 
 struct Looked {

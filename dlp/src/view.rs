@@ -152,6 +152,11 @@ impl View {
         tokens.chain((self.read < source.len()).then_some(self.read..source.len()))
     }
 
+    /// Where in the view everything stands that was more than itself; nothing, where it was dropped.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.tokens.iter().map(|token| token.at..token.end())
+    }
+
     /// What stands before the byte at this place of the source.
     pub(crate) fn before(&self, source: &[u8], at: usize) -> Before {
         if at == 0 {

@@ -72,6 +72,26 @@ pub(crate) fn conversation() -> Vec<u8> {
     cut(body.to_string().into_bytes())
 }
 
+/// A conversation of short turns: words, a few lines of a program, and identifiers, as a benchmark of the whole path sends them.
+pub(crate) fn turns() -> Vec<u8> {
+    let words: Vec<&str> = "a request goes out when the table says so and its answer is read as it comes with nothing kept that was \
+                            not asked for while the next one waits for its place in the line".split(' ').collect();
+    let mut random = random(5);
+    let mut body = String::from("{\"model\":\"some-model\",\"messages\":[");
+    while body.len() < BODY {
+        let prose: Vec<&str> = (0..60).map(|_| words[random() % words.len()]).collect();
+        let (line, commit, id) = (random() % 400, random() << 32 ^ random(), random() << 20 ^ random());
+        let text = format!(
+            "{}\n\n```rust\nfn sum_{line}(parts: &[Part]) -> u64 {{\n    parts.iter().map(|part| part.length).sum()\n}}\n```\n\
+             Seen at {commit:016x}, request 6ba7b810-9dad-11d1-80b4-{id:012x}, line {line}.",
+            prose.join(" ")
+        );
+        body += &serde_json::json!({ "role": "user", "content": text }).to_string();
+        body.push(',');
+    }
+    cut(body.into_bytes())
+}
+
 /// Bytes that never repeat the same way.
 pub(crate) fn noise(count: usize) -> Vec<u8> {
     let mut random = random(3);

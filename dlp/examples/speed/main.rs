@@ -6,6 +6,7 @@ mod bodies;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bodies::BODY;
+use dlp::fragments::{Collector, Fragments};
 use dlp::{FingerprintKey, Hit, Inspector, KnownValue, KnownValues, RuleSet, Scrubber, Sought, Verdict};
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -20,6 +21,7 @@ fn main() {
     let only: Vec<String> = std::env::args().skip(1).collect();
     let bodies = [
         ("conversation", bodies::conversation()),
+        ("turns", bodies::turns()),
         ("code", bodies::code()),
         ("prose", bodies::prose()),
         ("lock file", bodies::lock_file()),
@@ -65,6 +67,15 @@ fn measure(name: &str, body: &[u8]) {
         assert_eq!(scrubber.push(chunk, &mut out), 0);
     });
     println!("  {:14} {scrub:6.0} MB/s", "scrubber");
+    println!("  {:14} {:6.0} MB/s", "pieces", pieces(body));
+}
+
+/// What looks for values that are cut in pieces.
+fn pieces(body: &[u8]) -> f64 {
+    let texts: Vec<String> = (0..KNOWN).map(token).collect();
+    let values: Vec<KnownValue<'_>> = texts.iter().map(sought).collect();
+    let mut flow = Collector::new(Fragments::new(&values, &FingerprintKey::new([1; 32]))).flow();
+    speed(body, |chunk| assert!(flow.push(chunk).is_none()))
 }
 
 /// Of every chunk the best of several rounds: on a busy machine the others measure its neighbours.
@@ -164,13 +175,12 @@ fn first_byte() {
 
 fn known(count: u32) -> KnownValues {
     let texts: Vec<String> = (0..count).map(token).collect();
-    let known = |text| KnownValue {
-        rule: "known-secret".into(),
-        name: "T".into(),
-        replacement: "ghp_x".into(),
-        value: String::as_bytes(text),
-    };
-    KnownValues::new(&texts.iter().map(known).collect::<Vec<_>>()).0
+    KnownValues::new(&texts.iter().map(sought).collect::<Vec<_>>()).0
+}
+
+fn sought(text: &String) -> KnownValue<'_> {
+    let (rule, name, replacement) = ("known-secret".into(), "T".into(), "ghp_x".into());
+    KnownValue { rule, name, replacement, value: text.as_bytes() }
 }
 
 fn token(number: u32) -> String {

@@ -10,16 +10,19 @@ use zeroize::Zeroizing;
 /// Bytes that are looked up at once.
 const GRAM: usize = 6;
 /// Looking at every third place, a piece of eight bytes has one for six of them.
-const STEP: usize = PIECE - GRAM + 1;
+pub(super) const STEP: usize = PIECE - GRAM + 1;
+/// Places that are looked at at once, and the bytes from the first one to the one behind the last.
+const AT_ONCE: usize = 8;
+const STEPS: usize = AT_ONCE * STEP;
 /// Bytes of a long value that are sought.
 const LONGEST: usize = 1024;
-const BITS: u32 = 18;
-const FILTER: usize = 1 << BITS;
+const WORDS_BITS: u32 = 12;
+const WORDS: usize = 1 << WORDS_BITS;
 
 pub(super) struct Index {
     values: Vec<Value>,
     forms: Vec<Form>,
-    filter: Box<[u64]>,
+    filter: Box<[u64; WORDS]>,
     /// Sorted: which six bytes, folded, stand where.
     grams: Vec<Gram>,
 }
@@ -65,12 +68,8 @@ pub(super) struct Piece {
 
 impl Index {
     pub(super) fn new(values: &[KnownValue<'_>], key: &FingerprintKey) -> Index {
-        let mut index = Index {
-            values: Vec::new(),
-            forms: Vec::new(),
-            filter: vec![0; FILTER / 64].into_boxed_slice(),
-            grams: Vec::new(),
-        };
+        let mut index =
+            Index { values: Vec::new(), forms: Vec::new(), filter: Box::new([0; WORDS]), grams: Vec::new() };
         for value in values.iter().filter(|value| value.value.len() >= SHORTEST) {
             index.add(value, key);
         }
@@ -113,31 +112,49 @@ impl Index {
         }
         for (place, gram) in (0..).zip(text.windows(GRAM)) {
             let folded = folded(gram);
-            let hash = hash(folded);
-            self.filter[hash / 64] |= 1 << (hash % 64);
+            let (word, bits) = slot(folded);
+            self.filter[word] |= bits;
             self.grams.push(Gram { folded, form, place });
         }
         self.forms.push(Form { value: self.values.len() - 1, text, bits, first, reversed });
     }
 
-    /// Every piece in these bytes; one may be told twice.
-    pub(super) fn pieces(&self, bytes: &[u8], show: &mut dyn FnMut(Piece)) {
-        let mut at = 0;
-        // Two bytes more than a gram are loaded at once.
-        while let Some(eight) = bytes.get(at..at + 8).and_then(|eight| eight.first_chunk()) {
-            let next = if self.may_be(folded_word(*eight)) { self.at(bytes, at, show) } else { at };
-            at = (at + STEP).max(next);
+    /// Every piece in these bytes that holds a gram at any three places in a row of these; one may be told twice. Gives the place to
+    /// go on at.
+    pub(super) fn pieces(&self, bytes: &[u8], places: Range<usize>, show: &mut dyn FnMut(Piece)) -> usize {
+        let end = places.end.min((bytes.len() + 1).saturating_sub(GRAM));
+        let mut at = places.start;
+        while at < end {
+            if at + STEPS <= end && !self.may_be_within(bytes, at) {
+                at += STEPS;
+                continue;
+            }
+            let last = end.min(at + STEPS);
+            while at < last {
+                let next = if self.may_be(folded_at(bytes, at)) { self.at(bytes, at, show) } else { at };
+                at = (at + STEP).max(next);
+            }
         }
-        while let Some(gram) = bytes.get(at..at + GRAM) {
-            let next = if self.may_be(folded(gram)) { self.at(bytes, at, show) } else { at };
-            at = (at + STEP).max(next);
-        }
+        at
     }
 
+    /// Whether anything may be at one of the next places. Asked for several at once, as there are fewer branches; where bytes are too
+    /// few it is not known.
+    #[inline]
+    fn may_be_within(&self, bytes: &[u8], at: usize) -> bool {
+        // Two bytes more than a gram are loaded at once.
+        let Some(near) = bytes.get(at..).and_then(<[u8]>::first_chunk::<{ STEPS + PIECE }>) else {
+            return true;
+        };
+        let gram = |step: usize| std::array::from_fn(|place| near[step * STEP + place]);
+        (0..AT_ONCE).fold(false, |any, step| any | self.may_be(folded_word(gram(step))))
+    }
+
+    /// Two bits of one word tell: so there is one look at memory, and few grams that are none.
     #[inline]
     fn may_be(&self, folded: u64) -> bool {
-        let hash = hash(folded);
-        self.filter[hash / 64] >> (hash % 64) & 1 == 1
+        let (word, bits) = slot(folded);
+        self.filter[word] & bits == bits
     }
 
     /// The pieces around this place; gives where to look next.
@@ -191,12 +208,24 @@ fn folded(gram: &[u8]) -> u64 {
     folded_word(eight)
 }
 
+/// The gram at this place, of which all bytes are there.
+#[inline]
+fn folded_at(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(eight) => folded_word(*eight),
+        None => folded(&bytes[at..at + GRAM]),
+    }
+}
+
 #[inline]
 fn folded_word(eight: [u8; 8]) -> u64 {
     (u64::from_le_bytes(eight) | 0x2020_2020_2020) & 0xFFFF_FFFF_FFFF
 }
 
+/// Its word in the filter, and its bits there.
 #[inline]
-fn hash(folded: u64) -> usize {
-    usize::try_from(folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - BITS)).unwrap_or(0)
+fn slot(folded: u64) -> (usize, u64) {
+    let hash = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let word = usize::try_from(hash >> (64 - WORDS_BITS)).unwrap_or(0);
+    (word % WORDS, 1 << (hash >> 46 & 63) | 1 << (hash >> 40 & 63))
 }

@@ -171,4 +171,53 @@ proptest! {
             prop_assert!(Collector::new(of(&[&value])).see(twin.as_bytes()).is_none());
         }
     }
+
+    /// What a look at all of the view sees.
+    #[test]
+    fn pieces_at_escapes_are_all_that_a_view_adds(
+        parts in prop::collection::vec((0_usize..32, 1_usize..32, 0_usize..7, "[ a-z\\\\%&\"]{0,12}"), 0..9), last: bool,
+        end in prop_oneof!["", "%", "%4", "\\\\u00"],
+    ) {
+        let other = "ghp_Zk3Lq8Wd5Rf1Tg6Yh2Uj4Ip7Oa9S";
+        let mut body: String = parts.iter().map(|(start, length, how, between)| {
+            let value = if how % 2 == 0 { VALUE } else { other };
+            let piece = &value[*start..value.len().min(start + length)];
+            let middle = piece.len() / 2;
+            match how {
+                0 | 1 => format!("{piece}{between}"),
+                2 => format!("{}%{:02x}{}{between}", &piece[..middle], piece.as_bytes()[middle], &piece[middle + 1..]),
+                3 => format!("\\{piece}\\{between}"),
+                4 => format!("\\u{:04x}{}{between}", piece.as_bytes()[0], &piece[1..]),
+                5 => format!("{}\u{200b}{}{between}", &piece[..middle], &piece[middle..]),
+                _ => format!("{}{between}", hex(piece)),
+            }
+        }).collect();
+        body += &end;
+        let (collector, body) = (Collector::new(of(&[VALUE, other])), body.as_bytes());
+        let told = |piece: &Piece| (piece.source.clone(), piece.bits.clone(), piece.is_whole, piece.is_open);
+        let mut slowly = Vec::new();
+        let index = &collector.fragments.index;
+        index.pieces(body, 0..body.len(), &mut |piece| slowly.push(told(&piece)));
+        if let Some(view) = View::of(body, Before::default(), last) {
+            let text = view.text(body);
+            index.pieces(text, 0..text.len(), &mut |piece| slowly.push(told(&unescaped(piece, &view, text))));
+        }
+        let mut fast: Vec<_> = collector.pieces(body, last).iter().map(told).collect();
+        for all in [&mut fast, &mut slowly] {
+            all.sort_by_key(|piece| (piece.0.start, piece.0.end, piece.1.start, piece.1.end, piece.2, piece.3));
+            all.dedup();
+        }
+        prop_assert_eq!(fast, slowly, "{}", String::from_utf8_lossy(body));
+    }
+
+    /// Every eight bytes of a form are found wherever they stand, and nothing else.
+    #[test]
+    fn pieces_are_found_wherever_they_stand(before in "[ a-z]{0,60}", start in 0_usize..24, length in 8_usize..32, behind in "[ a-z]{0,60}") {
+        let piece = &VALUE[start..VALUE.len().min(start + length)];
+        let body = format!("{before}\u{1}{piece}\u{1}{behind}");
+        let mut found = Vec::new();
+        of(&[VALUE]).index.pieces(body.as_bytes(), 0..body.len(), &mut |piece| found.push(piece.source));
+        found.dedup();
+        prop_assert_eq!(found, vec![before.len() + 1..before.len() + 1 + piece.len()]);
+    }
 }

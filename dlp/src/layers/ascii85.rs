@@ -11,7 +11,7 @@ use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
 use crate::alphabets::NONE;
-use crate::blocks::{BLOCK, Kind, Runs, bits_at, long_runs};
+use crate::blocks::{BLOCK, Kind, Runs, bits_at, first_bits, long_runs};
 use kinds::{
     are_firsts_of_adobe, are_firsts_of_rfc_1924, are_firsts_of_zero_mq, are_of_adobe, are_of_rfc_1924,
     are_of_zero_mq,
@@ -74,7 +74,7 @@ const fn alphabet(whose: Whose, letters: &[u8; 85]) -> Alphabet {
 /// Every reading of a stretch without blanks and without long runs of letters of base64, which all of these alphabets have, and
 /// no code of theirs keeps to. `open`: more may follow its end.
 pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn FnMut(Reading)) {
-    for alphabet in ALPHABETS.iter().filter(|alphabet| alphabet.may_begin(&text[region.clone()])) {
+    for alphabet in ALPHABETS.iter().filter(|alphabet| alphabet.may_begin(text, region.clone())) {
         alphabet.each_run(text, region.clone(), |run| {
             let likely = alphabet.likely(&text[run.clone()]);
             if !likely.is_empty() {
@@ -87,16 +87,16 @@ pub(super) fn each(text: &[u8], region: Range<usize>, open: bool, show: &mut dyn
 
 #[cfg(test)]
 pub(super) fn may_begin_in(letters: &[u8]) -> bool {
-    ALPHABETS.iter().any(|alphabet| alphabet.may_begin(letters))
+    ALPHABETS.iter().any(|alphabet| alphabet.may_begin(letters, 0..letters.len()))
 }
 
 /// Where enough groups in a row may be text, in this block.
 #[inline]
 pub(super) fn begins(text: &[u8], at: usize) -> u64 {
     let [adobe, rfc_1924, zero_mq] = &ALPHABETS;
-    adobe.begins_by(text, at, are_firsts_of_adobe, are_of_adobe)
-        | rfc_1924.begins_by(text, at, are_firsts_of_rfc_1924, are_of_rfc_1924)
-        | zero_mq.begins_by(text, at, are_firsts_of_zero_mq, are_of_zero_mq)
+    adobe.begins_by(text, at, u64::MAX, (are_firsts_of_adobe, are_of_adobe))
+        | rfc_1924.begins_by(text, at, u64::MAX, (are_firsts_of_rfc_1924, are_of_rfc_1924))
+        | zero_mq.begins_by(text, at, u64::MAX, (are_firsts_of_zero_mq, are_of_zero_mq))
 }
 
 /// As [`each`], where letters are escaped by the rule of one format alone. Its sign must be a letter too.
@@ -137,30 +137,31 @@ fn is_sign(letter: u8) -> bool {
 const FIRSTS: std::ops::RangeInclusive<u8> = 0..=40;
 
 impl Alphabet {
-    /// Whether enough groups in a row are text anywhere.
-    fn may_begin(&self, letters: &[u8]) -> bool {
+    /// Whether enough groups in a row are text anywhere in this part.
+    fn may_begin(&self, text: &[u8], part: Range<usize>) -> bool {
         match self.whose {
-            Whose::Adobe => self.may_begin_by(letters, are_firsts_of_adobe, are_of_adobe),
-            Whose::Rfc1924 => self.may_begin_by(letters, are_firsts_of_rfc_1924, are_of_rfc_1924),
-            Whose::ZeroMq => self.may_begin_by(letters, are_firsts_of_zero_mq, are_of_zero_mq),
+            Whose::Adobe => self.may_begin_by(text, part, (are_firsts_of_adobe, are_of_adobe)),
+            Whose::Rfc1924 => self.may_begin_by(text, part, (are_firsts_of_rfc_1924, are_of_rfc_1924)),
+            Whose::ZeroMq => self.may_begin_by(text, part, (are_firsts_of_zero_mq, are_of_zero_mq)),
         }
     }
 
     /// First by the first letters of groups, then by all letters, then group by group.
     #[inline(always)]
-    fn may_begin_by(&self, letters: &[u8], firsts: impl Kind, known: impl Kind) -> bool {
-        let mut places = (0..(letters.len() + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST);
-        places.any(|begin| self.begins_by(letters, begin, firsts, known) != 0)
+    fn may_begin_by(&self, text: &[u8], part: Range<usize>, kinds: (impl Kind, impl Kind)) -> bool {
+        let mut places = (part.start..(part.end + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST);
+        places.any(|begin| self.begins_by(text, begin, first_bits(part.end - begin), kinds) != 0)
     }
 
-    /// Where that is so in this block, as far as the groups stand there whole: the first place at least.
+    /// Where that is so in this block, as far as the groups stand whole in `inside`: the first place at least.
     #[inline(always)]
-    fn begins_by(&self, text: &[u8], begin: usize, firsts: impl Kind, known: impl Kind) -> u64 {
-        let first = bits_at(text, begin, firsts);
+    fn begins_by(&self, text: &[u8], begin: usize, inside: u64, kinds: (impl Kind, impl Kind)) -> u64 {
+        let (firsts, known) = kinds;
+        let first = bits_at(text, begin, firsts) & inside;
         let mut starts =
             first & first >> GROUP & first >> (2 * GROUP) & first >> (3 * GROUP) & first >> (4 * GROUP);
         if starts != 0 {
-            starts &= long_runs(bits_at(text, begin, known), LEAST);
+            starts &= long_runs(bits_at(text, begin, known) & inside, LEAST);
         }
         if starts != 0 {
             let ends = self.end_in_ascii(text, begin);
@@ -194,8 +195,9 @@ impl Alphabet {
         open: bool,
         show: &mut dyn FnMut(Reading),
     ) {
-        let Some(letters) =
-            format.unescaped(&text[run.clone()], open).filter(|letters| self.may_begin(letters))
+        let Some(letters) = format
+            .unescaped(&text[run.clone()], open)
+            .filter(|letters| self.may_begin(letters, 0..letters.len()))
         else {
             return;
         };

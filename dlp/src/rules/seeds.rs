@@ -70,6 +70,12 @@ impl List {
         self.bits[bit / 64 % (BEGINNINGS / 64)] >> (bit % 64) & 1 == 1
     }
 
+    /// Whether the next word, as far as it is seen, may be one of them, or the end of the text may be.
+    #[inline(always)]
+    fn may_go_on(&self, text: &[u8], next: Option<(usize, usize)>) -> bool {
+        next.is_none_or(|(start, count)| self.may_hold(text, start, count))
+    }
+
     fn holds(&self, word: &[u8]) -> bool {
         let beginning = beginning(word);
         let slots =
@@ -98,7 +104,7 @@ pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
         }
         let word = word_behind(text, place);
         // What is true of texts as often as not is asked at once: each branch would be guessed wrong.
-        if word.is_some() & list.may_hold(text, word.start, word.count)
+        if word.is_some() & list.may_hold(text, word.start, word.count) & list.may_go_on(text, word.next)
             && list.holds(&text[word.start..word.start + word.count])
             && goes_on(text, word.start + word.count)
         {
@@ -207,6 +213,8 @@ struct Letters {
     count: usize,
     /// They begin before the next look.
     is_near: bool,
+    /// Where the next ones begin, and how many, as far as both are seen.
+    next: Option<(usize, usize)>,
 }
 
 impl Letters {
@@ -227,7 +235,20 @@ fn word_behind(text: &[u8], at: usize) -> Letters {
     let before = (at + begin as usize).saturating_sub(1);
     let escaped = u32::from(text.get(before) == Some(&b'\\'));
     let start = at + (begin + escaped) as usize;
-    Letters { start, count: count.saturating_sub(escaped) as usize, is_near: (begin as usize) < STEP }
+    let next = letters_behind(text, at, letters, begin + count);
+    Letters { start, count: count.saturating_sub(escaped) as usize, is_near: (begin as usize) < STEP, next }
+}
+
+/// The first letters of this block from one of its bytes on, unless they go on behind it or are the last ones of the text.
+#[inline(always)]
+fn letters_behind(text: &[u8], at: usize, letters: u64, from: u32) -> Option<(usize, usize)> {
+    let rest = letters & u64::MAX.checked_shl(from).unwrap_or(0);
+    let begin = rest.trailing_zeros();
+    let end = begin + rest.checked_shr(begin).unwrap_or(0).trailing_ones();
+    let is_whole = end < u64::BITS && at + (end as usize) < text.len();
+    let start = at + begin as usize;
+    let escaped = usize::from(text.get(start.saturating_sub(1)) == Some(&b'\\'));
+    is_whole.then(|| (start + escaped, (end - begin) as usize - escaped))
 }
 
 #[inline(always)]
@@ -301,6 +322,44 @@ fn slot_of(beginning: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// Without asking what may be.
+    fn slowly(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
+        for place in (from..(text.len() + 1).saturating_sub(LOOK)).step_by(STEP) {
+            let look = text[place..].first_chunk::<LOOK>().unwrap();
+            let word = word_behind(text, place);
+            let listed = || is_listed(&text[word.start..word.start + word.count]);
+            if all_are(look, may_be_row)
+                && word.is_some()
+                && listed()
+                && goes_on(text, word.start + word.count)
+            {
+                found(row_begin(text, word.start));
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 3000, ..ProptestConfig::default() })]
+        #[test]
+        fn rows_are_those_that_a_slow_look_finds(
+            words in prop::collection::vec((0_usize..2600, 0_usize..9), 0..40), from in 0_usize..9, short in 0_usize..9,
+        ) {
+            let list = Language::English.word_list();
+            let between = [" ", " ", "\\n", ", ", "\n", "    ", "     ", "\\", "\", \""];
+            let spell = |(word, gap): &(usize, usize)| {
+                let word = list.get(*word).copied().unwrap_or(["thing", "a", "of", "words", "abandone"][word % 5]);
+                format!("{word}{}", between[*gap])
+            };
+            let text: String = words.iter().map(spell).collect();
+            let text = &text.as_bytes()[..text.len().saturating_sub(short)];
+            let (mut fast, mut slow) = (Vec::new(), Vec::new());
+            find(text, from.min(text.len()), |row| fast.push(row));
+            slowly(text, from.min(text.len()), |row| slow.push(row));
+            prop_assert_eq!(fast, slow);
+        }
+    }
 
     /// Words of eight letters, before which the `n` of an escaped line break is one letter more.
     #[test]

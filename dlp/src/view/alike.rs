@@ -1,5 +1,7 @@
 //! Characters that look like ASCII ones, or like nothing, after the confusables of Unicode (UTS 39) as far as fonts do not tell
 //! them apart at all.
+use crate::blocks::{BLOCK, between, bits_of, is};
+use wide::u8x16;
 
 /// The first byte that begins a character beyond ASCII.
 pub(crate) const FIRST_LEAD: u8 = 0xC2;
@@ -79,23 +81,67 @@ pub(crate) fn invisible_at(bytes: &[u8]) -> Option<usize> {
 
 /// Whether a character that begins with this byte may look like another, or like nothing.
 pub(super) fn is_lead(lead: u8) -> bool {
-    matches!(lead, 0xC2 | 0xC4 | 0xC5 | 0xC9 | FIRST_PAIRED..=LAST_PAIRED | 0xE2 | 0xEF | 0xF0 | 0xF3)
+    SECONDS[usize::from(lead)] != 0
+}
+
+/// As [`is_lead`].
+#[inline(always)]
+fn are_leads(bytes: u8x16) -> u8x16 {
+    // 0xC2 and 0xE2 differ in one bit, and so do 0xC4 and 0xC5.
+    let most = between(bytes, FIRST_PAIRED, LAST_PAIRED) | is(bytes | u8x16::splat(0x20), 0xE2);
+    let latin = is(bytes | u8x16::splat(1), 0xC5) | is(bytes, 0xC9);
+    most | latin | is(bytes, 0xEF) | is(bytes, 0xF0) | is(bytes, 0xF3)
+}
+
+/// The first bytes of characters that may look like others, or like nothing: those that a byte which goes on a character is behind.
+/// Of the block's last byte the next one is not seen. `high`: the bytes beyond ASCII.
+#[inline(always)]
+pub(crate) fn begin_in(block: &[u8; BLOCK], high: u64) -> u64 {
+    if high == 0 {
+        return 0;
+    }
+    // Those that begin a character have the bit below the highest one too.
+    let second = bits_of(block, |bytes| bytes + bytes);
+    let begin = high & second & ((high & !second) >> 1 | 1 << (BLOCK - 1));
+    if begin == 0 { 0 } else { begin & bits_of(block, are_leads) }
 }
 
 /// Whether a character that begins with these two bytes may look like another, or like nothing.
+#[inline]
 pub(super) fn may_be(lead: u8, second: u8) -> bool {
-    match lead {
-        0xC2 => second == 0xAD,
-        0xC5 => matches!(second, 0xBF),
-        0xC4 => second == 0xB1,
-        0xC9 => matches!(second, 0x91 | 0xA1),
-        FIRST_PAIRED..=LAST_PAIRED => of_two_bytes(lead, second).is_some(),
-        0xE2 => matches!(second, 0x80 | 0x81 | 0x88 | 0x92 | 0x93),
-        0xEF => matches!(second, 0xB8 | 0xBB | 0xBC | 0xBD),
-        0xF0 => second == 0x9D,
-        0xF3 => second == 0xA0,
-        _ => false,
+    second & 0xC0 == 0x80 && SECONDS[usize::from(lead)] >> (second & 0x3F) & 1 == 1
+}
+
+/// For each lead byte the second ones, one bit for the last six bits of each.
+static SECONDS: [u64; 256] = {
+    let mut all = [0; 256];
+    all[0xC2] = seconds(&[0xAD]);
+    all[0xC4] = seconds(&[0xB1]);
+    all[0xC5] = seconds(&[0xBF]);
+    all[0xC9] = seconds(&[0x91, 0xA1]);
+    all[0xE2] = seconds(&[0x80, 0x81, 0x88, 0x92, 0x93]);
+    all[0xEF] = seconds(&[0xB8, 0xBB, 0xBC, 0xBD]);
+    all[0xF0] = seconds(&[0x9D]);
+    all[0xF3] = seconds(&[0xA0]);
+    let mut row = 0;
+    while row < PAIRED.len() {
+        let mut second = 0;
+        while second < 64 {
+            all[FIRST_PAIRED as usize + row] |= ((PAIRED[row][second] != 0) as u64) << second;
+            second += 1;
+        }
+        row += 1;
     }
+    all
+};
+
+const fn seconds(bytes: &[u8]) -> u64 {
+    let (mut all, mut at) = (0, 0);
+    while at < bytes.len() {
+        all |= 1 << (bytes[at] & 0x3F);
+        at += 1;
+    }
+    all
 }
 
 /// Lead bytes of Greek and Cyrillic letters.
@@ -152,6 +198,27 @@ mod tests {
                 assert!(is_lead(bytes[0]) && may_be(bytes[0], bytes[1]), "{code:x}");
                 assert_eq!(length(bytes[0]), character.len_utf8());
             }
+        }
+    }
+
+    /// And nothing else is looked at.
+    #[test]
+    fn what_may_be_one_is_the_beginning_of_one() {
+        let mut begun = std::collections::HashSet::new();
+        for character in '\u{80}'..=char::MAX {
+            if look_alike(character).is_some() || is_invisible(character) {
+                let mut bytes = [0; 4];
+                character.encode_utf8(&mut bytes);
+                begun.insert((bytes[0], bytes[1]));
+            }
+        }
+        for (lead, second) in (0..=u8::MAX).flat_map(|lead| (0..=u8::MAX).map(move |second| (lead, second))) {
+            assert_eq!(may_be(lead, second), begun.contains(&(lead, second)), "{lead:x} {second:x}");
+        }
+        for lead in 0..=u8::MAX {
+            let begins = begun.iter().any(|(first, _)| *first == lead);
+            assert_eq!(is_lead(lead), begins, "{lead:x}");
+            assert_eq!(bits_of(&[lead; BLOCK], are_leads) != 0, begins, "{lead:x}");
         }
     }
 

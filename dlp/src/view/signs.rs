@@ -2,7 +2,7 @@
 use super::alike;
 use super::cursor::{is_break, may_be_entity};
 use crate::alphabets::is_letter;
-use crate::blocks::{BLOCK, Bits, are_letters, at_least, bits_at, is};
+use crate::blocks::{self, BLOCK, Bits, are_letters, bits_at, bits_of, is};
 use crate::masks::Masks;
 use wide::u8x16;
 
@@ -43,7 +43,10 @@ impl Signs<'_> {
         self.begin = begin;
         (self.bits, self.breaks, self.letters) = match self.masks.map(|masks| masks.at(begin)) {
             Some(block) => (block.signs, block.breaks, Some(block.letters)),
-            None => (bits_at(self.source, begin, are_signs), bits_at(self.source, begin, are_breaks), None),
+            None => {
+                let (signs, breaks) = signs_at(self.source, begin);
+                (signs, breaks, None)
+            }
         };
         if self.may_be_behind_letters() {
             self.bits |= self.breaks & self.behind_wrapped();
@@ -106,13 +109,30 @@ impl Signs<'_> {
 /// Whether it can begin an escape, a line break, or a character that nobody sees or that looks like another. Nothing else begins
 /// what a view changes.
 pub(crate) fn is_sign(byte: u8) -> bool {
-    matches!(byte, b'%' | b'\\' | b'&' | b'\n' | b'\r' | alike::FIRST_LEAD..)
+    matches!(byte, b'%' | b'\\' | b'&' | b'\n' | b'\r') || alike::is_lead(byte)
 }
 
-/// As [`is_sign`], but for line breaks.
+/// The signs of the block that begins here, as [`Masks`] have them: those of line breaks by themselves.
+#[inline(always)]
+fn signs_at(source: &[u8], begin: usize) -> (u64, u64) {
+    let rest = source.get(begin..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(block) => signs_of(block),
+        None => signs_of(&blocks::open(rest)),
+    }
+}
+
+#[inline(always)]
+fn signs_of(block: &[u8; BLOCK]) -> (u64, u64) {
+    let high = bits_of(block, |bytes| bytes);
+    let signs = bits_of(block, are_signs) | alike::begin_in(block, high);
+    (signs, bits_of(block, are_breaks))
+}
+
+/// As [`is_sign`], but for line breaks, and of ASCII.
 #[inline(always)]
 fn are_signs(bytes: u8x16) -> u8x16 {
-    is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\') | at_least(bytes, alike::FIRST_LEAD)
+    is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\')
 }
 
 #[inline(always)]
@@ -123,7 +143,7 @@ fn are_breaks(bytes: u8x16) -> u8x16 {
 #[inline]
 fn may_be_special(source: &[u8], at: usize) -> bool {
     let Some(next) = source.get(at + 1) else {
-        return source[at] < alike::FIRST_LEAD || alike::is_lead(source[at]);
+        return is_sign(source[at]);
     };
     match source[at] {
         b'\\' => true,
@@ -137,4 +157,24 @@ fn may_be_special(source: &[u8], at: usize) -> bool {
 /// What may stand before a line break that is dropped: a letter, spelled in any way, or the other sign.
 fn may_be_wrapped(byte: u8) -> bool {
     is_letter(byte) || matches!(byte, b';' | b'\\') || is_break(byte) || byte >= 0x80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn signs_are_those_of_the_masks(
+            text in prop::collection::vec(prop_oneof![any::<u8>(), 0x80_u8..=0xC5, prop::sample::select(&b"\xC2\xCE\xE2\xEF\xF0\xF3%&\\\n\r"[..])], 0..200),
+        ) {
+            let masks = Masks::of(&text);
+            for begin in (0..256).step_by(BLOCK) {
+                let block = masks.at(begin);
+                prop_assert_eq!(signs_at(&text, begin), (block.signs, block.breaks));
+            }
+        }
+    }
 }
