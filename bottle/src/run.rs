@@ -90,6 +90,9 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     let claim = Registry::open()?.claim(&plan.name)?;
     plan.audit_file = claim.own_file(&plan.audit_file);
     let signals = Signals::catch()?;
+    if plan.backend == Backend::Linux {
+        egress::begin_ahead();
+    }
     let record = record(&plan, &claim)?;
     journal::open_log(&record.log)?;
     places::private_folders(&plan.sandbox.home)?;

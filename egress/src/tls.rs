@@ -1,5 +1,6 @@
 //! TLS towards upstreams: verified always, aws-lc-rs, 1.2 and 1.3. There is no switch.
 mod roots;
+mod system;
 
 use crate::dial::SetupError;
 use policy::Host;
@@ -9,7 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::sync::{Arc, OnceLock};
 
-pub(crate) use roots::Roots;
+pub(crate) use roots::{Roots, read_beside};
 
 /// TLS versions on both legs.
 pub(crate) const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
@@ -26,7 +27,7 @@ pub(crate) fn system_roots() -> &'static RootCertStore {
     static ROOTS: OnceLock<RootCertStore> = OnceLock::new();
     ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots.add_parsable_certificates(system::certificates());
         if roots.is_empty() {
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
