@@ -33,8 +33,8 @@ fn swap(path: &Path, bytes: &[u8], mode: u32, keep: Keep) -> Result<(), Failure>
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.new", std::process::id()));
     let beside = Path::new(&beside);
-    let written =
-        fill(beside, bytes, mode, keep).and_then(|()| fs::rename(beside, path).inspect_err(|_| forget(beside)));
+    let written = fill(beside, bytes, mode, keep)
+        .and_then(|()| fs::rename(beside, path).inspect_err(|_| forget(beside)));
     written.map_err(|error| cannot_write(path, &error))
 }
 

@@ -143,7 +143,8 @@ mod tests {
         std::fs::write(folder.join("twelve.pem"), pem(12..13, "\r\n")).unwrap();
         std::fs::write(folder.join("no-pem"), [0x30, 0x82, 0, 1, 0xff]).unwrap();
         std::fs::write(folder.join("broken.pem"), pem(13..14, "\n").replace("==", "=")).unwrap();
-        std::fs::write(folder.join("other.pem"), pem(14..15, "\n").replace("CERTIFICATE", "PRIVATE KEY")).unwrap();
+        std::fs::write(folder.join("other.pem"), pem(14..15, "\n").replace("CERTIFICATE", "PRIVATE KEY"))
+            .unwrap();
         symlink(outside.join("three.crt"), folder.join("three.pem")).unwrap();
         symlink("../outside/ten.crt", folder.join("ten.pem")).unwrap();
         symlink("ten.pem", folder.join("12345678.0")).unwrap();
