@@ -39,7 +39,7 @@ use ports::Ports;
 use preflight::Walls;
 use relay::Relay;
 use rustix::fs::Access;
-use sandbox::linux::{Appeared, Survey};
+use sandbox::linux::{Appeared, Spare, Survey};
 use sandbox::{Ended, Stdio};
 use signals::Signals;
 use start::{Ready, Start, walls_failure};
@@ -86,10 +86,15 @@ pub struct Run<'a> {
 pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     memory::keep_secrets_in()?;
     usable(&plan.sandbox.workspace)?;
+    // Before there are secrets in this memory, and while everything else is read.
+    let spare = (plan.backend == Backend::Linux).then(Spare::start).transpose().map_err(walls_failure)?;
     let vault = engine::resolve(&plan.egress)?;
     let claim = Registry::open()?.claim(&plan.name)?;
     plan.audit_file = claim.own_file(&plan.audit_file);
     let signals = Signals::catch()?;
+    if plan.backend == Backend::Linux {
+        egress::begin_ahead();
+    }
     let record = record(&plan, &claim)?;
     journal::open_log(&record.log)?;
     places::private_folders(&plan.sandbox.home)?;
@@ -106,7 +111,7 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     let started = Instant::now();
     journal::step(auditor, "bottle-started", Some(format!("`{}`", plan.agent.command.join(" "))));
     let outcome = match plan.backend {
-        Backend::Linux => run.keep(&record, signals),
+        Backend::Linux => run.keep(&record, signals, spare),
         Backend::Docker => docker::keep(&run, &record, signals),
     };
     run.finish(outcome, started.elapsed())
@@ -129,11 +134,16 @@ fn usable(workspace: &Path) -> Result<(), Failure> {
 impl Run<'_> {
     /// Between the first line of the audit and the last. On every way out all is torn down by the values that go: the
     /// agent first, then the engine, then the published ports.
-    fn keep(&self, record: &Record, signals: Signals) -> Result<(Attended, Appeared), Failure> {
+    fn keep(
+        &self,
+        record: &Record,
+        signals: Signals,
+        spare: Option<Spare>,
+    ) -> Result<(Attended, Appeared), Failure> {
         let ports = Ports::open(&self.plan.sandbox.ports)?;
         let terminal = Terminal::find(!self.wishes.no_terminal);
         leave_keyboard_to_the_pipeline()?;
-        let Ready { mut prepared, egress, missing, unsought } = self.start(terminal.is_some()).make()?;
+        let Ready { mut prepared, egress, missing, unsought } = self.start(terminal.is_some()).make(spare)?;
         let steering = egress.steering()?;
         self.operated.borrow_mut().engine(Arc::new(Near(steering)), self.vault, self.planted);
         let survey = prepared.take_survey();

@@ -11,11 +11,30 @@ use std::path::Path;
 /// # Errors
 /// When the folder cannot be written to; then the old file is as it was.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    swap(path, bytes, mode, Keep::OnDisk)
+}
+
+/// As [`replace`], for what means nothing when the machine was started anew: nobody waits for the disk.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_for_now(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    swap(path, bytes, mode, Keep::InMemory)
+}
+
+/// Until when a file is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    OnDisk,
+    InMemory,
+}
+
+fn swap(path: &Path, bytes: &[u8], mode: u32, keep: Keep) -> Result<(), Failure> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.new", std::process::id()));
     let beside = Path::new(&beside);
-    let written =
-        fill(beside, bytes, mode).and_then(|()| fs::rename(beside, path).inspect_err(|_| forget(beside)));
+    let written = fill(beside, bytes, mode, keep)
+        .and_then(|()| fs::rename(beside, path).inspect_err(|_| forget(beside)));
     written.map_err(|error| cannot_write(path, &error))
 }
 
@@ -24,19 +43,19 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
 /// # Errors
 /// When something is there, or the folder cannot be written to; then nothing new is there.
 pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-    fill(path, bytes, mode).map_err(|error| cannot_write(path, &error))
+    fill(path, bytes, mode, Keep::OnDisk).map_err(|error| cannot_write(path, &error))
 }
 
-fn fill(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+fn fill(path: &Path, bytes: &[u8], mode: u32, keep: Keep) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    put(&mut file, bytes, mode).inspect_err(|_| forget(path))
+    put(&mut file, bytes, mode, keep).inspect_err(|_| forget(path))
 }
 
-fn put(file: &mut File, bytes: &[u8], mode: u32) -> io::Result<()> {
+fn put(file: &mut File, bytes: &[u8], mode: u32, keep: Keep) -> io::Result<()> {
     // Whatever the umask: a file that is to be read is readable.
     file.set_permissions(Permissions::from_mode(mode))?;
     file.write_all(bytes)?;
-    file.sync_all()
+    if keep == Keep::OnDisk { file.sync_all() } else { Ok(()) }
 }
 
 /// What was begun is of no use; when it is not there, that is as well.

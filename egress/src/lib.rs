@@ -3,6 +3,7 @@
 //! Not here: the manifest, namespaces, the command line. Start reading at [`exchange`].
 #![forbid(unsafe_code)]
 
+mod ahead;
 pub mod body;
 pub mod budget;
 pub mod ca;
@@ -43,6 +44,7 @@ mod unpack;
 pub mod upstream;
 pub mod websocket;
 
+pub use ahead::begin_ahead;
 pub use budget::{Budget, Budgets, Rate};
 pub use ca::{CertificateAuthority, WrittenCa, dangerous_written_ca};
 pub use caller::Caller;

@@ -1,6 +1,6 @@
 //! `docs/manifest.md`: the reference of every key, made from the comments of the types in [`crate::written`].
 use crate::presets::{PACKAGES, PRESETS};
-use crate::schema::{resolve, schema};
+use crate::schema::{made, resolve_made};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 pub fn markdown() -> String {
     let mut page = String::from("# The manifest\n\n");
     page.push_str("<!-- Made from the comments in manifest/src/written.rs; `UPDATE=1 cargo test -p manifest` writes it. -->\n\n");
-    paragraph(&mut page, schema());
-    let mut sections = vec![(String::new(), schema())];
+    paragraph(&mut page, made());
+    let mut sections = vec![(String::new(), made())];
     let mut done: Vec<&'static Value> = Vec::new();
     while !sections.is_empty() {
         let (place, section) = sections.remove(0);
@@ -59,7 +59,7 @@ fn group(
 }
 
 fn meaning(property: &'static Value) -> String {
-    let own = property.get("description").or_else(|| resolve(property).get("description"));
+    let own = property.get("description").or_else(|| resolve_made(property).get("description"));
     let mut text = own.and_then(Value::as_str).map(one_line).unwrap_or_default();
     for (word, meaning) in words(property) {
         let _ = write!(text, " `{word}`: {}", one_line(meaning));
@@ -68,14 +68,14 @@ fn meaning(property: &'static Value) -> String {
 }
 
 fn words(property: &'static Value) -> Vec<(&'static str, &'static str)> {
-    let choices = resolve(property).get("oneOf").and_then(Value::as_array);
+    let choices = resolve_made(property).get("oneOf").and_then(Value::as_array);
     let word =
         |choice: &'static Value| Some((choice.get("const")?.as_str()?, choice.get("description")?.as_str()?));
     choices.into_iter().flatten().filter_map(word).collect()
 }
 
 fn values(property: &'static Value) -> String {
-    let schema = resolve(property);
+    let schema = resolve_made(property);
     if let Some(choices) = schema.get("anyOf").and_then(Value::as_array) {
         return choices.iter().map(values).collect::<Vec<_>>().join(", or ");
     }
@@ -96,14 +96,14 @@ fn values(property: &'static Value) -> String {
 
 /// A property whose value is a group of keys, or a list of them.
 fn group_below(property: &'static Value) -> Option<(&'static str, &'static Value)> {
-    let schema = resolve(property);
+    let schema = resolve_made(property);
     if schema.get("properties").is_some() {
         return Some(("", schema));
     }
     if let Some(first) = schema.get("anyOf").and_then(Value::as_array).and_then(|choices| choices.first()) {
         return group_below(first);
     }
-    let items = resolve(schema.get("items")?);
+    let items = resolve_made(schema.get("items")?);
     items.get("properties").is_some().then_some(("[]", items))
 }
 

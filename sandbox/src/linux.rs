@@ -16,6 +16,7 @@ mod perform;
 mod plan;
 mod running;
 mod seccomp;
+mod spare;
 mod stdio;
 pub mod step;
 mod survey;
@@ -29,7 +30,10 @@ pub(crate) use seccomp::profile as calls_of;
 
 pub use cradle::cradle_main;
 pub use diagnose::{Check, diagnose};
-pub use launch::{CRADLE, InsideListeners, Places, Prepared, hold_places, planned, prepare, prepare_steps};
+pub use launch::{
+    CRADLE, InsideListeners, Places, Prepared, hold_places, planned, prepare, prepare_steps, prepare_with,
+};
 pub use running::{Handle, Running};
+pub use spare::Spare;
 pub use step::Step;
 pub use survey::{Appeared, Stamp, Survey};

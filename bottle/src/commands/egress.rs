@@ -97,6 +97,7 @@ pub fn run(args: &EgressArgs) -> Outcome {
         return probe::run(address);
     }
     memory::keep_secrets_in()?;
+    egress::begin_ahead();
     let (mut plan, wanted) = plan(args)?;
     refuse_canaries(&plan)?;
     let vault = engine::resolve(&plan.egress)?;

@@ -11,7 +11,7 @@ use credentials::remote::HandedExact;
 use egress::{CertificateAuthority, Config, Engine, Listeners, Steering};
 use manifest::Plan;
 use policy::{HostPattern, Protocol, Route, Scheme};
-use sandbox::linux::{InsideListeners, Prepared};
+use sandbox::linux::{InsideListeners, Prepared, Spare, prepare_with};
 use sandbox::provision::{EGRESS_PORT, HostTrust, Provision, ProvisionInput, provision};
 use sandbox::{LaunchFault, SandboxError, Spec, Stdio};
 use std::cell::RefCell;
@@ -55,8 +55,8 @@ pub struct Ready {
 }
 
 impl Start<'_> {
-    /// Makes both. On an error nothing is left.
-    pub fn make(&self) -> Result<Ready, Failure> {
+    /// Makes both, the walls with processes that were started before, where there are some. On an error nothing is left.
+    pub fn make(&self, spare: Option<Spare>) -> Result<Ready, Failure> {
         let ca = CertificateAuthority::generate(self.slug)?;
         let (spec, missing) = self.spec(ca.certificate_pem())?;
         let (prepared, engine) = std::thread::scope(|scope| {
@@ -70,7 +70,7 @@ impl Start<'_> {
             let posture = self.posture.take().unwrap_or_default();
             let engine = scope.spawn(move || parts.make(ca, posture));
             // On this thread: the kernel kills the bottle when the thread that made it ends.
-            let prepared = sandbox::linux::prepare(&spec);
+            let prepared = spare.map_or_else(Spare::start, Ok).and_then(|spare| prepare_with(spare, &spec));
             (prepared, engine.join())
         });
         let (runtime, config, unsought) =

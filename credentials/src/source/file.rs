@@ -86,15 +86,36 @@ pub(crate) fn read(path: &Path, largest: usize) -> Result<(Zeroizing<Vec<u8>>, S
     if !metadata.is_file() {
         return Err(format!("`{shown}` is not a regular file; name the file that holds the secret"));
     }
-    // Room for all of it from the start: a growing buffer leaves copies behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(largest + 1));
-    file.take(largest as u64 + 1).read_to_end(&mut text).map_err(told)?;
+    let size = usize::try_from(metadata.len()).unwrap_or(largest);
+    let text = all(&file, size, largest).map_err(told)?;
     if text.len() > largest {
         return Err(format!(
             "`{shown}` is larger than {largest} bytes; name the file that holds the secret alone"
         ));
     }
     Ok((text, Stamp::from(&metadata)))
+}
+
+/// At most one byte more than `largest`. A growing buffer leaves copies behind: so there is room for all of it from the start, and
+/// what is larger than it said (files of `/proc` say nothing) moves once, into a buffer that takes everything.
+fn all(file: &File, size: usize, largest: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let limit = size.min(largest) + 1;
+    let mut text = room(limit);
+    file.take(limit as u64).read_to_end(&mut text)?;
+    if text.len() < limit || limit > largest {
+        return Ok(text);
+    }
+    let mut whole = room(largest + 1);
+    whole.extend_from_slice(&text);
+    file.take((largest + 1 - limit) as u64).read_to_end(&mut whole)?;
+    Ok(whole)
+}
+
+/// With that much room behind, nothing is read through a buffer of the library's own first.
+const SPARE: usize = 64;
+
+fn room(bytes: usize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(bytes + SPARE))
 }
 
 /// Without waiting: opening a pipe would.
@@ -110,5 +131,25 @@ pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         kind => kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_larger_than_it_said_is_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        for length in [0, 1, 31, 32, 33, 99, 100, 101, 5000] {
+            let text: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+            std::fs::write(&path, &text).unwrap();
+            for said in [0, 1, length / 2, length, length + 1, 9000] {
+                let (file, _) = open(&path).unwrap();
+                let read = all(&file, said, 100).unwrap();
+                assert_eq!(*read, text[..length.min(101)], "{length} bytes, {said} were told");
+            }
+        }
     }
 }

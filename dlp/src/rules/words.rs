@@ -9,11 +9,11 @@ mod chosen;
 mod tables;
 
 use crate::view::is_sign;
-use chosen::blocks;
 #[cfg(test)]
 use chosen::goes_on;
+use chosen::{blocks, rarest};
 use std::ops::Range;
-use tables::{anchor_hash, anchors_of, begin_of, bits_of, fold, hash, is_set, set, short_of};
+use tables::{anchor_hash, anchors_of, bits_of, by_list, fold, hash, is_set, set, short_of};
 
 /// Bytes that are hashed at once.
 const BLOCK: usize = 3;
@@ -39,12 +39,25 @@ pub(crate) struct WordAt {
 }
 
 /// A block of a word: which word, and how far from its beginning.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 struct Part {
-    list: usize,
     block: u32,
     word: u16,
     offset: u16,
+}
+
+impl Part {
+    fn list(&self) -> usize {
+        hash(self.block) % LISTS
+    }
+}
+
+/// What is looked for of a word.
+struct Chosen {
+    /// Where its four rarest bytes stand.
+    rarest: usize,
+    /// Whether anything may follow.
+    bare: bool,
 }
 
 pub(crate) struct Words {
@@ -76,12 +89,13 @@ impl Words {
     /// Words in lower case, sorted, each once, of at least three bytes. `bare`: which of those with three may be followed by
     /// anything, not by what values are made of alone; they cost more.
     pub(crate) fn new(words: Vec<Vec<u8>>, bare: impl Fn(&[u8]) -> bool) -> Words {
+        let chosen: Vec<Chosen> =
+            words.iter().map(|word| Chosen { rarest: rarest(word), bare: bare(word) }).collect();
         let mut parts = Vec::new();
-        for (number, word) in (0_u16..).zip(&words) {
-            let part = |(block, offset)| Part { list: hash(block) % LISTS, block, word: number, offset };
-            parts.extend(blocks(word, bare(word)).into_iter().map(part));
+        for ((number, word), Chosen { rarest, bare }) in (0_u16..).zip(&words).zip(&chosen) {
+            blocks(word, *rarest, *bare, |block, offset| parts.push(Part { block, word: number, offset }));
         }
-        parts.sort_unstable();
+        let (begins, parts) = by_list(&parts);
         let mut firsts = [false; 256];
         for first in words.iter().filter_map(|word| word.first()) {
             firsts[usize::from(*first)] = true;
@@ -89,10 +103,10 @@ impl Words {
         }
         Words {
             bits: bits_of(parts.iter().map(|part| part.block)),
-            anchors: anchors_of(&words, &bare),
+            anchors: anchors_of(&words, &chosen),
             short: short_of(&words),
             heads: bits_of(words.iter().filter_map(|word| block_at(word))),
-            begins: (0..=LISTS).map(|list| begin_of(&parts, list)).collect(),
+            begins,
             longest: words.iter().map(Vec::len).max().unwrap_or(0),
             signs: signs_in(&words),
             words,

@@ -3,7 +3,13 @@
 use super::{add_pem, system_roots};
 use crate::dial::{Failure, SetupError};
 use rustls::RootCertStore;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
+
+/// Begins to read those of the system. Where no thread can be had, whoever needs them first reads them.
+pub(crate) fn read_beside() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| drop(std::thread::Builder::new().name("roots".to_owned()).spawn(system_roots)));
+}
 
 /// Roots of one way out. Cheap to clone.
 #[derive(Clone)]
@@ -23,8 +29,7 @@ impl Roots {
         for pem in own {
             roots = roots.and(pem)?;
         }
-        // Where no thread can be had, whoever needs them first reads them.
-        let _beside = std::thread::Builder::new().name("roots".to_owned()).spawn(system_roots);
+        read_beside();
         Ok(roots)
     }
 

@@ -50,9 +50,10 @@ impl Work {
 }
 
 /// Nothing of the launcher comes along but the control socket, which arrives as standard input: no descriptor, no
-/// terminal, no session.
+/// folder, no terminal, no session.
 fn isolate() -> io::Result<Reader> {
     sys::close_from(3)?;
+    rustix::process::chdir("/")?;
     let _session = rustix::process::setsid();
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
     let nothing = std::fs::File::options().read(true).write(true).open("/dev/null")?;

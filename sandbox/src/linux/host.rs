@@ -18,6 +18,8 @@ pub(crate) enum Kind {
 /// Facts.
 pub(crate) trait Host {
     fn kind(&self, path: &Path) -> Kind;
+    /// Where a link leads; `None` when it is none.
+    fn target(&self, path: &Path) -> Option<PathBuf>;
     /// The path without links; `None` when it does not exist or cannot be reached.
     fn canonical(&self, path: &Path) -> Option<PathBuf>;
     /// Names in a folder, sorted; none when it cannot be read.
@@ -63,7 +65,13 @@ impl Host for RealHost {
         }
     }
 
+    fn target(&self, path: &Path) -> Option<PathBuf> {
+        std::fs::read_link(path).ok()
+    }
+
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
+        // Most of what is asked for is not there: one look, not one for each folder above.
+        path.metadata().ok()?;
         path.canonicalize().ok()
     }
 
@@ -147,6 +155,13 @@ impl PaperHost {
 impl Host for PaperHost {
     fn kind(&self, path: &Path) -> Kind {
         self.entries.get(path).map_or(Kind::Absent, |(kind, _)| kind.clone())
+    }
+
+    fn target(&self, path: &Path) -> Option<PathBuf> {
+        match self.kind(path) {
+            Kind::Link(target) => Some(target),
+            _ => None,
+        }
     }
 
     fn canonical(&self, path: &Path) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! The launcher's side: start a cradle, tell it the steps, take what it hands over.
 use super::host::RealHost;
+use super::spare::{Blank, Spare};
 use super::step::{ListenKind, Step};
 use super::survey::Survey;
 use super::warden::Warden;
@@ -9,9 +10,8 @@ use crate::{InjectedFile, LaunchFault, SandboxError, Spec, Stdio};
 use manifest::plan::{LimitsPlan, SandboxPlan};
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Child;
 
 /// argv[1] of the re-executed binary that becomes the bottle's first process. The launcher's memory, which holds
 /// secrets, is thereby never shared with anything inside.
@@ -41,6 +41,8 @@ impl InsideListeners {
 /// A bottle whose walls stand and whose agent does not run yet. Dropping it leaves nothing.
 pub struct Prepared {
     cradle: Cradle,
+    /// Until it is the cradle's.
+    warden: Option<Blank>,
     launch: Launch,
     steps: Vec<Step>,
     listeners: InsideListeners,
@@ -52,8 +54,15 @@ pub struct Prepared {
 /// # Errors
 /// Which step failed and how to mend it; nothing is left behind.
 pub fn prepare(spec: &Spec) -> Result<Prepared, SandboxError> {
+    prepare_with(Spare::start()?, spec)
+}
+
+/// As [`prepare`], with processes that were started before.
+/// # Errors
+/// Which step failed and how to mend it; nothing is left behind.
+pub fn prepare_with(spare: Spare, spec: &Spec) -> Result<Prepared, SandboxError> {
     let (steps, survey) = plan::plan(spec, &RealHost::new())?;
-    let mut prepared = prepare_steps(spec, steps)?;
+    let mut prepared = raise(spare, spec, steps)?;
     prepared.survey = survey;
     prepared.survey.stamp();
     Ok(prepared)
@@ -71,10 +80,15 @@ pub fn planned(spec: &Spec) -> Result<Vec<Step>, SandboxError> {
 /// # Errors
 /// Which step failed and how to mend it; nothing is left behind.
 pub fn prepare_steps(spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxError> {
-    let cradle = Cradle::start()?;
+    raise(Spare::start()?, spec, steps)
+}
+
+fn raise(spare: Spare, spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxError> {
+    let cradle = Cradle::of(spare.cradle)?;
     cradle.build(&steps, &spec.files)?;
     let mut prepared = Prepared {
         cradle,
+        warden: Some(spare.warden),
         launch: launch_of(spec),
         steps,
         listeners: InsideListeners::default(),
@@ -149,7 +163,8 @@ impl Prepared {
                 Report::Terminal => self.terminal = Some(self.cradle.take_fd()?),
                 Report::Namespaces => {
                     let namespaces = [self.cradle.take_fd()?, self.cradle.take_fd()?];
-                    self.cradle.warden = Some(Warden::start(namespaces)?);
+                    let blank = self.warden.take().ok_or_else(out_of_order)?;
+                    self.cradle.warden = Some(Warden::of(blank, namespaces)?);
                 }
                 Report::Ready => return Ok(()),
                 Report::Failed { index, errno } => return Err(hints::failed(self.steps.get(index), errno)),
@@ -250,7 +265,11 @@ pub(crate) struct Cradle {
 
 impl Cradle {
     fn start() -> Result<Self, SandboxError> {
-        let (child, ours) = execute()?;
+        Self::of(Blank::start()?)
+    }
+
+    fn of(blank: Blank) -> Result<Self, SandboxError> {
+        let (child, ours) = blank.take()?;
         Ok(Self {
             child,
             reader: Reader::new(ours),
@@ -321,26 +340,6 @@ impl Drop for Cradle {
 
 pub(crate) fn gone(error: &std::io::Error) -> SandboxError {
     SandboxError::new(format!("cannot talk to the bottle: {error}"))
-}
-
-/// This program once more, with nothing of this one's but a socket, over which it is told what to become.
-pub(crate) fn execute() -> Result<(Child, UnixStream), SandboxError> {
-    let (ours, theirs) = UnixStream::pair().map_err(|e| cannot_start(&e))?;
-    let child = Command::new("/proc/self/exe")
-        .arg(CRADLE)
-        .env_clear()
-        .current_dir("/")
-        .stdin(OwnedFd::from(theirs))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .map_err(|e| cannot_start(&e))?;
-    Ok((child, ours))
-}
-
-fn cannot_start(error: &std::io::Error) -> SandboxError {
-    SandboxError::new(format!("cannot start the bottle's first process: {error}"))
-        .with_hint("`/proc` must be mounted, and the limit on processes (`ulimit -u`) not reached")
 }
 
 pub(crate) fn out_of_order() -> SandboxError {

@@ -1,6 +1,7 @@
-//! The launcher's end of the bottle's warden: it is started beside the bottle, and the bottle ends with it.
+//! The launcher's end of the bottle's warden: it is there before the bottle, and the bottle ends with it.
 use super::hints;
-use super::launch::{execute, gone, out_of_order};
+use super::launch::{gone, out_of_order};
+use super::spare::Blank;
 use super::step::{Step, Ward};
 use super::wire::{Order, Reader, Report, send};
 use crate::SandboxError;
@@ -22,9 +23,9 @@ pub(crate) struct Warden {
 }
 
 impl Warden {
-    /// Starts the process, which waits for its order.
-    pub(crate) fn start(namespaces: [OwnedFd; 2]) -> Result<Self, SandboxError> {
-        let (child, socket) = execute()?;
+    /// A process that waits for its order.
+    pub(crate) fn of(blank: Blank, namespaces: [OwnedFd; 2]) -> Result<Self, SandboxError> {
+        let (child, socket) = blank.take()?;
         Ok(Self { child, socket, namespaces, failed: Arc::default() })
     }
 

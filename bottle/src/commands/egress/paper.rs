@@ -74,8 +74,9 @@ fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
+/// All of it is written anew by each start.
 fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    whole::replace(path, text.as_bytes(), 0o644)
+    whole::replace_for_now(path, text.as_bytes(), 0o644)
 }
 
 #[cfg(test)]

@@ -1,25 +1,28 @@
 //! Which bytes of a word are looked for: those that are rare in texts.
-use super::{ANCHOR, BLOCK, block_at};
+use super::{ANCHOR, BLOCK, block_at, fold};
 
-/// The two blocks of a word's rarest four bytes; of a word of three bytes itself, and its end with everything that may follow.
-pub(super) fn blocks(word: &[u8], bare: bool) -> Vec<(u32, u16)> {
-    if word.len() == BLOCK {
-        let followed =
-            (0..=u8::MAX).filter(|next| bare || goes_on(*next)).map(|next| [word[1], word[2], next]);
-        let mut all: Vec<_> = followed.filter_map(|block| Some((block_at(&block)?, 1))).collect();
-        all.extend(block_at(word).map(|block| (block, 0)));
-        all.sort_unstable();
-        all.dedup();
-        return all;
+/// The two blocks of the four bytes that were chosen of a word; of a word of three bytes itself, and its end with everything that may
+/// follow. With each how far from the word's beginning it stands.
+pub(super) fn blocks(word: &[u8], rarest: usize, bare: bool, mut found: impl FnMut(u32, u16)) {
+    let [a, b, c] = *word else {
+        let block = |at: usize| Some((block_at(word.get(at..)?)?, u16::try_from(at).ok()?));
+        return [rarest, rarest + 1].into_iter().filter_map(block).for_each(|(block, at)| found(block, at));
+    };
+    let block = |bytes: [u8; BLOCK]| fold(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]));
+    found(block([a, b, c]), 0);
+    // Of bytes that are folded into one, one.
+    let mut seen = [false; 256];
+    for next in (0..=u8::MAX).filter(|next| bare || goes_on(*next)) {
+        let block = block([b, c, next]);
+        if !std::mem::replace(&mut seen[(block >> 16 & 0xff) as usize], true) {
+            found(block, 1);
+        }
     }
-    let at = rarest(word);
-    let block = |at: usize| Some((block_at(&word[at..])?, u16::try_from(at).ok()?));
-    [block(at), block(at + 1)].into_iter().flatten().collect()
 }
 
-/// Where the four bytes of a word stand that are rarest in texts.
+/// Where the four bytes of a word stand that are rarest in texts; those of shorter ones stand at its beginning.
 pub(super) fn rarest(word: &[u8]) -> usize {
-    let places = 0..=word.len().saturating_sub(ANCHOR);
+    let places = 0..(word.len() + 1).saturating_sub(ANCHOR);
     let commonness = |at: usize| {
         let bytes: u32 = word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum();
         let blocks = [at, at + 1].map(|at| u32::from(is_common(&word[at..at + BLOCK])));

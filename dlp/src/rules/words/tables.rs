@@ -1,6 +1,6 @@
 //! The tables that places are looked up in, and what they are looked up by.
-use super::chosen::{goes_on, rarest};
-use super::{ANCHOR, ANCHOR_BITS, ANCHORS, BITS, Part, TABLE};
+use super::chosen::goes_on;
+use super::{ANCHOR, ANCHOR_BITS, ANCHORS, BITS, Chosen, LISTS, Part, TABLE};
 
 pub(super) fn bits_of(blocks: impl Iterator<Item = u32>) -> Box<[u64; TABLE / 64]> {
     let mut bits = Box::new([0_u64; TABLE / 64]);
@@ -15,21 +15,34 @@ pub(super) fn set(bits: &[u64; TABLE / 64], block: u32) -> bool {
     bits[hash / 64] >> (hash % 64) & 1 == 1
 }
 
-pub(super) fn begin_of(parts: &[Part], list: usize) -> u32 {
-    u32::try_from(parts.partition_point(|part| part.list < list)).unwrap_or(u32::MAX)
+/// The parts list by list, and where each list begins, and the last one ends.
+pub(super) fn by_list(parts: &[Part]) -> (Vec<u32>, Vec<Part>) {
+    let mut begins = vec![0; LISTS + 1];
+    for part in parts {
+        begins[part.list() + 1] += 1;
+    }
+    for list in 0..LISTS {
+        begins[list + 1] += begins[list];
+    }
+    let (mut free, mut sorted) = (begins.clone(), parts.to_vec());
+    for part in parts {
+        let place: &mut u32 = &mut free[part.list()];
+        sorted[*place as usize] = *part;
+        *place += 1;
+    }
+    (begins, sorted)
 }
 
-pub(super) fn anchors_of(words: &[Vec<u8>], bare: &impl Fn(&[u8]) -> bool) -> Box<[u64; ANCHORS / 64]> {
+pub(super) fn anchors_of(words: &[Vec<u8>], chosen: &[Chosen]) -> Box<[u64; ANCHORS / 64]> {
     let mut bits = Box::new([0_u64; ANCHORS / 64]);
-    for word in words {
+    for (word, Chosen { rarest, bare }) in words.iter().zip(chosen) {
         match *word.as_slice() {
             [a, b, c] => (0..=u8::MAX)
-                .filter(|next| bare(word) || goes_on(*next))
+                .filter(|next| *bare || goes_on(*next))
                 .for_each(|next| put(&mut bits, anchor_hash([a, b, c, next]))),
-            _ => word[rarest(word)..]
-                .first_chunk()
-                .into_iter()
-                .for_each(|four| put(&mut bits, anchor_hash(*four))),
+            _ => {
+                word[*rarest..].first_chunk().into_iter().for_each(|four| put(&mut bits, anchor_hash(*four)))
+            }
         }
     }
     bits

@@ -154,8 +154,10 @@ impl<'a> Tree<'a> {
             }
         }
         self.own_folder(folder);
-        for name in self.host.names(&from) {
-            self.reproduce(&from.join(&name), &folder.join(&name));
+        let mut entries = self.host.entries(&from).unwrap_or_default();
+        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (name, kind) in entries {
+            self.reproduce(&from.join(&name), &folder.join(&name), &kind);
         }
         Ok(())
     }
@@ -173,10 +175,13 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    fn reproduce(&mut self, from: &Path, to: &Path) {
-        match self.host.kind(from) {
+    fn reproduce(&mut self, from: &Path, to: &Path, kind: &Kind) {
+        match kind {
             Kind::Dir | Kind::File => self.bind(from, to),
-            Kind::Link(target) => self.steps.push(Step::Symlink { path: to.to_owned(), target }),
+            Kind::Link(_) => {
+                let target = self.host.target(from);
+                self.steps.extend(target.map(|target| Step::Symlink { path: to.to_owned(), target }));
+            }
             Kind::Absent | Kind::Other => {}
         }
     }
