@@ -69,6 +69,9 @@ fn terminal() {
     };
     assert_eq!(line(), "33 99");
     assert_eq!(line(), "/dev/pts/0");
+    // Said by the terminal, and by `cat`: a shell is not stopped as long as its child is, and has not executed its program yet.
+    say(&terminal, "there\n");
+    assert_eq!([line(), line()], ["there", "there"]);
     say(&terminal, "\x1a");
     assert!(matches!(running.change(), Change::Stopped(_)));
     running.signal(18).expect("a signal");
