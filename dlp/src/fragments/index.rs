@@ -146,8 +146,12 @@ impl Index {
         let Some(near) = bytes.get(at..).and_then(<[u8]>::first_chunk::<{ STEPS + PIECE }>) else {
             return true;
         };
-        let gram = |step: usize| std::array::from_fn(|place| near[step * STEP + place]);
-        (0..AT_ONCE).fold(false, |any, step| any | self.may_be(folded_word(gram(step))))
+        let mut any = false;
+        for step in 0..AT_ONCE {
+            // Each has all of them; a closure that fills an array is not always written out in place.
+            any |= near[step * STEP..].first_chunk().is_none_or(|eight| self.may_be(folded_word(*eight)));
+        }
+        any
     }
 
     /// Two bits of one word tell: so there is one look at memory, and few grams that are none.
