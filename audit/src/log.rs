@@ -141,6 +141,7 @@ impl Auditor {
     pub fn flush(&self) -> Result<(), AuditError> {
         let (answer, done) = sync_channel(1);
         self.shared.send(Job::Flush(answer));
+        self.shared.sink.iter().for_each(Sink::wake);
         if self.shared.sink.is_some() && done.recv().is_err() {
             self.shared.fail("its thread has ended".to_owned());
         }
@@ -184,9 +185,17 @@ impl Shared {
     }
 }
 
+impl Sink {
+    /// For somebody who waits.
+    fn wake(&self) {
+        self.thread.iter().for_each(|thread| thread.thread().unpark());
+    }
+}
+
 impl Drop for Sink {
     fn drop(&mut self) {
         drop(self.jobs.take());
+        self.wake();
         // A panic of the thread was its failure, which `failed` has told already.
         let _ended = self.thread.take().map(JoinHandle::join);
     }

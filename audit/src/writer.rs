@@ -31,7 +31,10 @@ pub(crate) struct Writer {
     /// Length of the file up to the last line that is whole.
     length: u64,
     batch: Vec<u8>,
+    /// What was written is to be on disk.
     sync: bool,
+    /// Something was written that may not be.
+    unsynced: bool,
     waiting: Vec<SyncSender<()>>,
     failure: Arc<OnceLock<String>>,
 }
@@ -40,7 +43,9 @@ impl Writer {
     pub(crate) fn new(opened: Opened, bottle: &str, failure: Arc<OnceLock<String>>) -> Writer {
         let Opened { file, link, length, .. } = opened;
         let bottle = bottle.to_owned();
-        Writer { file, link, bottle, length, batch: Vec::new(), sync: false, waiting: Vec::new(), failure }
+        let (batch, waiting) = (Vec::new(), Vec::new());
+        // Whoever wrote before may have died before it asked for the disk.
+        Writer { file, link, bottle, length, batch, sync: false, unsynced: true, waiting, failure }
     }
 
     /// Works until the last handle is gone and the queue is empty.
@@ -51,7 +56,8 @@ impl Writer {
                 self.take(job);
             }
             self.settle();
-            thread::sleep(NAP);
+            // Whoever waits for this thread wakes it.
+            thread::park_timeout(NAP);
         }
         self.sync = true;
         self.settle();
@@ -95,7 +101,12 @@ impl Writer {
     fn write(&mut self) -> io::Result<()> {
         self.file.write_all(&self.batch)?;
         self.length = self.length.saturating_add(self.batch.len() as u64);
-        if self.sync { self.file.sync_data() } else { Ok(()) }
+        self.unsynced |= !self.batch.is_empty();
+        if self.sync && self.unsynced {
+            self.file.sync_data()?;
+            self.unsynced = false;
+        }
+        Ok(())
     }
 
     fn note(&mut self, result: io::Result<()>) {

@@ -92,9 +92,6 @@ pub fn hold(mut plan: Plan, wishes: &Wishes) -> Outcome {
     let claim = Registry::open()?.claim(&plan.name)?;
     plan.audit_file = claim.own_file(&plan.audit_file);
     let signals = Signals::catch()?;
-    if plan.backend == Backend::Linux {
-        egress::begin_ahead();
-    }
     let record = record(&plan, &claim)?;
     journal::open_log(&record.log)?;
     places::private_folders(&plan.sandbox.home)?;
@@ -155,6 +152,8 @@ impl Run<'_> {
             terminal.zip(prepared.take_pty()).map(|(terminal, pty)| Relay::new(terminal, pty)).transpose()?;
         let mut running = prepared.launch().map_err(walls_failure)?;
         journal::step(self.auditor, "agent-started", None);
+        // Not sooner: it would take a processor from what the agent waits for.
+        egress::begin_ahead();
         let attendance = Attendance {
             relay,
             signals,

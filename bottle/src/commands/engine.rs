@@ -50,6 +50,7 @@ pub fn run(args: &EngineArgs) -> Outcome {
         return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     memory::keep_secrets_in()?;
+    egress::begin_ahead();
     log_to_standard_error();
     health::answer(Path::new(health::SOCKET));
     room::serve(BufReader::new(std::io::stdin()), std::io::stdout(), |inner| ears(args, inner))

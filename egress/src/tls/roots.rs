@@ -20,8 +20,8 @@ pub(crate) struct Roots {
 }
 
 impl Roots {
-    /// Those of the system, which are being read from now on, and the operator's own, which are read at once: a mistake in them
-    /// is told at the start.
+    /// Those of the system, which are read beside the start or by whoever needs them first, and the operator's own, which are read at
+    /// once: a mistake in them is told at the start.
     /// # Errors
     /// When one of the operator's own is no certificate.
     pub(crate) fn of_system(own: &[String]) -> Result<Roots, SetupError> {
@@ -29,7 +29,6 @@ impl Roots {
         for pem in own {
             roots = roots.and(pem)?;
         }
-        read_beside();
         Ok(roots)
     }
 

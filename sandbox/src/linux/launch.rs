@@ -41,8 +41,6 @@ impl InsideListeners {
 /// A bottle whose walls stand and whose agent does not run yet. Dropping it leaves nothing.
 pub struct Prepared {
     cradle: Cradle,
-    /// Until it is the cradle's.
-    warden: Option<Blank>,
     launch: Launch,
     steps: Vec<Step>,
     listeners: InsideListeners,
@@ -84,11 +82,10 @@ pub fn prepare_steps(spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxE
 }
 
 fn raise(spare: Spare, spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxError> {
-    let cradle = Cradle::of(spare.cradle)?;
+    let cradle = Cradle::of(spare.blank)?;
     cradle.build(&steps, &spec.files)?;
     let mut prepared = Prepared {
         cradle,
-        warden: Some(spare.warden),
         launch: launch_of(spec),
         steps,
         listeners: InsideListeners::default(),
@@ -163,8 +160,7 @@ impl Prepared {
                 Report::Terminal => self.terminal = Some(self.cradle.take_fd()?),
                 Report::Namespaces => {
                     let namespaces = [self.cradle.take_fd()?, self.cradle.take_fd()?];
-                    let blank = self.warden.take().ok_or_else(out_of_order)?;
-                    self.cradle.warden = Some(Warden::of(blank, namespaces)?);
+                    self.cradle.warden.as_mut().ok_or_else(out_of_order)?.learn(namespaces);
                 }
                 Report::Ready => return Ok(()),
                 Report::Failed { index, errno } => return Err(hints::failed(self.steps.get(index), errno)),
@@ -202,12 +198,13 @@ impl Prepared {
     }
 
     /// Before the agent is there to write anything.
-    fn begin_watch(&self) -> Result<(), SandboxError> {
+    fn begin_watch(&mut self) -> Result<(), SandboxError> {
         let wards = self.steps.iter().find_map(|step| match step {
             Step::Watch { wards } => Some(wards.clone()),
             _ => None,
         });
-        match (&self.cradle.warden, wards, &self.cradle.first) {
+        let Cradle { warden, first, .. } = &mut self.cradle;
+        match (warden, wards, first) {
             (Some(warden), Some(wards), Some((_, first))) => warden.begin(wards, first),
             _ => Ok(()),
         }
@@ -269,13 +266,13 @@ impl Cradle {
     }
 
     fn of(blank: Blank) -> Result<Self, SandboxError> {
-        let (child, ours) = blank.take()?;
+        let (child, ours, beside) = blank.take()?;
         Ok(Self {
             child,
             reader: Reader::new(ours),
             first: None,
             starved: false,
-            warden: None,
+            warden: beside.map(Warden::at),
             unguarded: None,
         })
     }

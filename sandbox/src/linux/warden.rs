@@ -1,7 +1,6 @@
 //! The launcher's end of the bottle's warden: it is there before the bottle, and the bottle ends with it.
 use super::hints;
 use super::launch::{gone, out_of_order};
-use super::spare::Blank;
 use super::step::{Step, Ward};
 use super::wire::{Order, Reader, Report, send};
 use crate::SandboxError;
@@ -9,29 +8,32 @@ use rustix::process::{Signal, pidfd_send_signal};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// A process that puts protection back. Dropping it ends it.
+/// A process that puts protection back; whoever started the bottle's first process waits for it. Dropping this ends it.
 pub(crate) struct Warden {
-    child: Child,
     socket: UnixStream,
-    namespaces: [OwnedFd; 2],
+    /// Until it is told to begin: who holds a namespace keeps all that is mounted in it.
+    namespaces: Option<[OwnedFd; 2]>,
     /// Why it gave up; 0 when it did not.
     failed: Arc<AtomicI32>,
 }
 
 impl Warden {
-    /// A process that waits for its order.
-    pub(crate) fn of(blank: Blank, namespaces: [OwnedFd; 2]) -> Result<Self, SandboxError> {
-        let (child, socket) = blank.take()?;
-        Ok(Self { child, socket, namespaces, failed: Arc::default() })
+    /// A process that waits for its order at this socket.
+    pub(crate) fn at(socket: UnixStream) -> Self {
+        Self { socket, namespaces: None, failed: Arc::default() }
+    }
+
+    /// The bottle's user and mount namespaces, where it will stand.
+    pub(crate) fn learn(&mut self, namespaces: [OwnedFd; 2]) {
+        self.namespaces = Some(namespaces);
     }
 
     /// From here on it watches; the bottle whose first process this is ends with it.
-    pub(crate) fn begin(&self, wards: Vec<Ward>, first: &OwnedFd) -> Result<(), SandboxError> {
-        let [user, mount] = &self.namespaces;
+    pub(crate) fn begin(&mut self, wards: Vec<Ward>, first: &OwnedFd) -> Result<(), SandboxError> {
+        let [user, mount] = self.namespaces.take().ok_or_else(out_of_order)?;
         let order = Order::Watch { wards: wards.clone() };
         send(&self.socket, &order, &[user.as_fd(), mount.as_fd(), first.as_fd()]).map_err(|e| gone(&e))?;
         let mut reader = Reader::new(self.socket.try_clone().map_err(|e| gone(&e))?);
@@ -65,6 +67,5 @@ fn outlive(mut reader: Reader, first: &OwnedFd, failed: &AtomicI32) {
 impl Drop for Warden {
     fn drop(&mut self) {
         let _closed_already = self.socket.shutdown(Shutdown::Both);
-        let _gone = self.child.wait();
     }
 }

@@ -183,12 +183,13 @@ fn killed_at_every_step() {
 fn killed_while_running() {
     let bottle = TestBottle::script("true");
     let (mut launcher, watcher) = start_launcher(bottle.workspace(), "all");
-    let first = children(watcher);
-    let agents = children(first[0]);
-    assert_eq!((first.len(), agents.len()), (1, 1));
+    // The first process, whose child is the agent, and the warden.
+    let below = children(watcher);
+    let agents: Vec<_> = below.iter().copied().flat_map(children).collect();
+    assert_eq!((below.len(), agents.len()), (2, 1));
     launcher.kill().expect("a kill");
     launcher.wait().expect("its end");
-    assert!(gone(watcher) && gone(first[0]) && gone(agents[0]));
+    assert!(gone(watcher) && below.into_iter().chain(agents).all(gone));
     assert!(names(bottle.workspace()).is_empty());
 }
 
@@ -197,10 +198,11 @@ fn killed_watcher() {
     let prepared = bottle.prepare();
     let watcher = pid(prepared.watcher_pid());
     let mut running = prepared.launch().expect("the agent");
-    let first = running.pid();
+    let below = children(watcher);
+    assert_eq!(below.len(), 2, "the first process and the warden");
     kill(watcher);
     assert_eq!(running.wait(), Ended::Signalled(9));
-    assert!(gone(first));
+    assert!(below.into_iter().all(gone));
 }
 
 fn kill(pid: i32) {

@@ -139,12 +139,11 @@ fn killed_warden() {
     let _terminal = prepared.take_pty().expect("a terminal");
     let watcher = prepared.watcher_pid();
     let mut running = prepared.launch().expect("the agent");
-    let me = std::process::id();
-    let children = read(Path::new(&format!("/proc/{me}/task/{me}/children")));
-    let children = children.split_whitespace().map(|pid| pid.parse::<u32>().expect("a number"));
-    let warden = children.filter(|pid| *pid != watcher).collect::<Vec<_>>();
+    let children = read(Path::new(&format!("/proc/{watcher}/task/{watcher}/children")));
+    let children = children.split_whitespace().map(|pid| pid.parse::<i32>().expect("a number"));
+    let warden = children.filter(|pid| *pid != running.pid()).collect::<Vec<_>>();
     let [warden] = warden[..] else { panic!("{warden:?}") };
-    let pid = rustix::process::Pid::from_raw(i32::try_from(warden).expect("a pid")).expect("a pid");
+    let pid = rustix::process::Pid::from_raw(warden).expect("a pid");
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
     assert_eq!(running.wait(), Ended::Signalled(9));
 }

@@ -11,7 +11,7 @@
 use super::{errno, watcher};
 use crate::linux::perform::mounts;
 use crate::linux::step::{Held, Ward};
-use crate::linux::wire::{Reader, Report, send};
+use crate::linux::wire::{Order, Reader, Report, send};
 use nix::sched::{CloneFlags, setns};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
@@ -23,6 +23,7 @@ use std::io::{self, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -36,8 +37,16 @@ const GRACE: Duration = Duration::from_millis(250);
 /// A detached mount is a namespace to the kernel, and the bottle's user namespace may have none.
 const MOUNT_NAMESPACES: &str = "sys/user/max_mnt_namespaces";
 
-/// Until the launcher or the bottle's first process is gone. Gives the exit code.
-pub(super) fn watch(mut control: Reader, wards: Vec<Ward>) -> io::Result<i32> {
+/// Waits for its order; the launcher's end is this one's. Gives the exit code.
+pub(super) fn stand_by(mut control: Reader) -> io::Result<i32> {
+    match control.next()? {
+        Some(Order::Watch { wards }) => watch(control, wards),
+        _ => Ok(0),
+    }
+}
+
+/// Until the launcher or the bottle's first process is gone.
+fn watch(mut control: Reader, wards: Vec<Ward>) -> io::Result<i32> {
     let [user, mount, first] = [control.take_fd()?, control.take_fd()?, control.take_fd()?];
     let mut warden = match Warden::enter(wards, &user, &mount) {
         Ok(warden) => warden,
@@ -45,10 +54,20 @@ pub(super) fn watch(mut control: Reader, wards: Vec<Ward>) -> io::Result<i32> {
     };
     drop((user, mount));
     send(control.socket(), &Report::Ready, &[])?;
-    match warden.stay(&control, &first) {
+    let code = match warden.stay(&control, &first) {
         Ok(()) => Ok(0),
         Err(error) => fail(&control, &error),
-    }
+    };
+    warden.ears.map(let_go);
+    code
+}
+
+/// Whoever closes the last descriptor of ears waits until no processor is about to use them, up to twenty milliseconds, and who waits
+/// for this process waits along. A socket that holds its own other end, and is nobody's, is found by the kernel, and a thread of the
+/// kernel's closes what is on its way in it (since Linux 6.10; before that, this process does, and waits).
+fn let_go(ears: OwnedFd) {
+    let Ok((one, other)) = UnixStream::pair() else { return };
+    let _or_closed_here = send(&one, &(), &[ears.as_fd(), other.as_fd()]);
 }
 
 /// The bottle ends with its warden.

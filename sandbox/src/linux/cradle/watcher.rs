@@ -70,7 +70,8 @@ fn wait_for_the_end(mut control: Reader) {
     while told.is_ok() && matches!(control.next::<super::Order>(), Ok(Some(_))) {}
 }
 
-fn wait_for(pid: i32) {
+/// Waits for a child, for good.
+pub(super) fn wait_for(pid: i32) {
     let Some(pid) = Pid::from_raw(pid) else { return };
     while let Err(rustix::io::Errno::INTR) = waitpid(Some(pid), WaitOptions::empty()) {}
 }
