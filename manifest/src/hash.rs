@@ -16,36 +16,40 @@ pub fn policy_hash(egress: &EgressPlan) -> String {
     if let Value::Object(entries) = &mut value {
         NOT_JUDGING.iter().for_each(|key| drop(entries.remove(*key)));
     }
-    let mut text = String::new();
+    let mut text = Vec::new();
     canonical(&value, &mut text);
-    Sha256::digest(text).iter().take(8).fold(String::new(), |mut hash, byte| {
+    Sha256::digest(&text).iter().take(8).fold(String::new(), |mut hash, byte| {
         let _ = write!(hash, "{byte:02x}");
         hash
     })
 }
 
 /// Keys in order, no blanks.
-fn canonical(value: &Value, out: &mut String) {
+fn canonical(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Object(entries) => {
             let mut sorted: Vec<_> = entries.iter().collect();
             sorted.sort_unstable_by_key(|(key, _)| *key);
             for (i, (key, value)) in sorted.into_iter().enumerate() {
-                let lead = if i == 0 { '{' } else { ',' };
-                let _ = write!(out, "{lead}{}:", Value::String(key.clone()));
+                out.push(if i == 0 { b'{' } else { b',' });
+                plain(key, out);
+                out.push(b':');
                 canonical(value, out);
             }
-            out.push_str(if entries.is_empty() { "{}" } else { "}" });
+            out.extend_from_slice(if entries.is_empty() { b"{}" } else { b"}" });
         }
         Value::Array(items) => {
             for (i, item) in items.iter().enumerate() {
-                out.push(if i == 0 { '[' } else { ',' });
+                out.push(if i == 0 { b'[' } else { b',' });
                 canonical(item, out);
             }
-            out.push_str(if items.is_empty() { "[]" } else { "]" });
+            out.extend_from_slice(if items.is_empty() { b"[]" } else { b"]" });
         }
-        other => {
-            let _ = write!(out, "{other}");
-        }
+        other => plain(other, out),
     }
+}
+
+fn plain<T: serde::Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) {
+    // Texts, numbers, truth values and nothing: memory takes them all.
+    let _cannot_fail = serde_json::to_writer(out, value);
 }

@@ -80,7 +80,6 @@ pub fn provision(input: &ProvisionInput<'_>) -> Provision {
     let mut provision = Provision::default();
     provision.proxies_at(&format!("http://{EGRESS_HOST}:{}", input.egress_port));
     provision.trust(input);
-    provision.java(input);
     provision.chromium(input);
     provision.tools(input.tools, |name| input.env.contains_key(name));
     provision.env.extend(git::rewrites(input.code_hosts, input.env));
@@ -130,14 +129,15 @@ impl Provision {
         // New files first: where the host's folder lacks one, a backend lays a copy of the folder over it, which would
         // hide what was laid over the folder's own files before.
         self.hash_links(input);
-        self.bundles(input);
+        let bundle = bundle_with(input.host, input.ca_pem);
+        self.bundles(input, &bundle);
+        self.java(input, &bundle);
     }
 
-    fn bundles(&mut self, input: &ProvisionInput<'_>) {
+    fn bundles(&mut self, input: &ProvisionInput<'_>, bundle: &str) {
         if input.host.bundle_pem.is_none() {
             self.missing.push("the host has no bundle of public roots: hosts with `tls: passthrough` cannot be verified inside".into());
         }
-        let bundle = with_ca(input.host.bundle_pem.as_deref().unwrap_or_default(), input.ca_pem);
         for path in &input.host.bundle_paths {
             self.file(path, bundle.as_bytes());
         }
@@ -156,9 +156,8 @@ impl Provision {
         }
     }
 
-    fn java(&mut self, input: &ProvisionInput<'_>) {
-        let bundle = with_ca(input.host.bundle_pem.as_deref().unwrap_or_default(), input.ca_pem);
-        let store = jks::trust_store(&x509::certificates(&bundle));
+    fn java(&mut self, input: &ProvisionInput<'_>, bundle: &str) {
+        let store = jks::trust_store(&x509::certificates(bundle));
         let own = [PathBuf::from(JAVA_STORE_PATH)];
         let paths = if input.host.java_stores.is_empty() { &own[..] } else { &input.host.java_stores };
         for path in paths {
@@ -203,7 +202,7 @@ fn appended(before: Option<&String>, ours: &str) -> String {
 
 fn with_ca(bundle: &str, ca_pem: &str) -> String {
     let newline = if bundle.is_empty() || bundle.ends_with('\n') { "" } else { "\n" };
-    format!("{bundle}{newline}{ca_pem}")
+    [bundle, newline, ca_pem].concat()
 }
 
 fn first_certificate(pem: &str) -> Option<Vec<u8>> {

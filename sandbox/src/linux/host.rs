@@ -18,8 +18,6 @@ pub(crate) enum Kind {
 /// Facts.
 pub(crate) trait Host {
     fn kind(&self, path: &Path) -> Kind;
-    /// Where a link leads; `None` when it is none.
-    fn target(&self, path: &Path) -> Option<PathBuf>;
     /// The path without links; `None` when it does not exist or cannot be reached.
     fn canonical(&self, path: &Path) -> Option<PathBuf>;
     /// Names in a folder, sorted; none when it cannot be read.
@@ -63,10 +61,6 @@ impl Host for RealHost {
             t if t.is_file() => Kind::File,
             _ => Kind::Other,
         }
-    }
-
-    fn target(&self, path: &Path) -> Option<PathBuf> {
-        std::fs::read_link(path).ok()
     }
 
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
@@ -155,13 +149,6 @@ impl PaperHost {
 impl Host for PaperHost {
     fn kind(&self, path: &Path) -> Kind {
         self.entries.get(path).map_or(Kind::Absent, |(kind, _)| kind.clone())
-    }
-
-    fn target(&self, path: &Path) -> Option<PathBuf> {
-        match self.kind(path) {
-            Kind::Link(target) => Some(target),
-            _ => None,
-        }
     }
 
     fn canonical(&self, path: &Path) -> Option<PathBuf> {

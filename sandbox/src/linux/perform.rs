@@ -4,6 +4,7 @@ mod files;
 mod firewall;
 pub(crate) mod mounts;
 pub(crate) mod network;
+mod opened;
 pub(crate) mod process;
 mod terminal;
 
@@ -72,6 +73,10 @@ impl Workshop {
             Step::CoverText { path, text } => mounts::cover(walk, path, 0o644, text.as_bytes()),
             Step::Tmpfs { path, mode, size, exec } => mounts::tmpfs(walk, path, *mode, size, *exec),
             Step::Bind { from, to, access } => mounts::bind(walk, there(host)?, from, to, *access),
+            Step::OpenUp { from, path, files: added, layered } => {
+                let added = opened::Opened { from, path, added, contents: files };
+                added.mount(walk, there(host)?, *layered)
+            }
             Step::Pin { path, writable } => mounts::pin(walk, path, *writable),
             Step::Proc => mounts::proc(walk),
             Step::Devpts => mounts::devpts(walk),

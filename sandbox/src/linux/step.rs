@@ -142,6 +142,17 @@ pub enum Step {
         /// What may be done with it.
         access: Access,
     },
+    /// A host folder with injected files in it that the host's does not have; read-only.
+    OpenUp {
+        /// Host path (canonical).
+        from: PathBuf,
+        /// Path inside.
+        path: PathBuf,
+        /// What it has besides.
+        files: Vec<Added>,
+        /// By the kernel, which lays one folder over the other, where it can; else by links and mounts, one for each entry.
+        layered: bool,
+    },
     /// Something that is mounted already, over itself, so that it cannot be renamed, removed or (read-only) written.
     Pin {
         /// Path inside.
@@ -192,6 +203,17 @@ pub enum Step {
     Seccomp,
     /// Holder: no system call is left but those that hand sockets over, wait and end.
     HolderCalls,
+}
+
+/// An injected file in an opened folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Added {
+    /// Path below the folder.
+    pub at: PathBuf,
+    /// Mode.
+    pub mode: u32,
+    /// Which of the spec's files.
+    pub file: usize,
 }
 
 /// A protected place that is watched over.
@@ -301,6 +323,9 @@ impl fmt::Display for Step {
             Self::Tmpfs { path, .. } => write!(f, "mount an empty `{}`", path.display()),
             Self::Bind { from, to, access } => {
                 write!(f, "mount `{}` at `{}` ({access})", from.display(), to.display())
+            }
+            Self::OpenUp { path, files, .. } => {
+                write!(f, "put {} files into `{}`", files.len(), path.display())
             }
             Self::Pin { path, writable: true } => write!(f, "pin `{}`", path.display()),
             Self::Pin { path, writable: false } => write!(f, "write-protect `{}`", path.display()),

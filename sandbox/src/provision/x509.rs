@@ -16,11 +16,15 @@ const EXPLICIT_VERSION: u8 = 0xA0;
 
 /// Every certificate of a PEM text (DER); blocks that are no certificates or no base64 are left out.
 pub(super) fn certificates(pem: &str) -> Vec<Vec<u8>> {
-    pem.split(BEGIN).skip(1).filter_map(|rest| decode(rest.split_once(END)?.0)).collect()
+    let mut letters = Vec::new();
+    pem.split(BEGIN).skip(1).filter_map(|rest| decode(rest.split_once(END)?.0, &mut letters)).collect()
 }
 
-fn decode(body: &str) -> Option<Vec<u8>> {
-    STANDARD.decode(body.split_ascii_whitespace().collect::<String>()).ok()
+/// `letters` is room that one can leave to the next.
+fn decode(body: &str, letters: &mut Vec<u8>) -> Option<Vec<u8>> {
+    letters.clear();
+    body.split_ascii_whitespace().for_each(|line| letters.extend_from_slice(line.as_bytes()));
+    STANDARD.decode(letters).ok()
 }
 
 /// The file name, without its number, under which OpenSSL looks for a root in a folder. `None` when the certificate

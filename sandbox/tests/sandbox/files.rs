@@ -1,8 +1,8 @@
 //! What the agent sees of the disk, and what it can write.
 use crate::Scenario;
-use crate::bottle::TestBottle;
+use crate::bottle::{TestBottle, hear};
 use sandbox::InjectedFile;
-use sandbox::linux::{Ended, Step, planned};
+use sandbox::linux::{Ended, Step, planned, prepare_steps};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -14,6 +14,7 @@ pub(crate) const SCENARIOS: &[(&str, Scenario)] = &[
     ("files::no_credential_of_any_tool_is_in_sight", credentials),
     ("files::secrets_of_etc_are_not_there", etc),
     ("files::injected_files_are_there_and_read_only", injected),
+    ("files::a_folder_that_is_opened_up_has_what_the_hosts_has", opened_up),
     ("files::links_do_not_lead_out", links),
     ("files::what_the_host_executes_cannot_be_written", protected),
     ("files::nested_repositories_are_protected_as_the_top_one", nested),
@@ -125,9 +126,42 @@ fn injected() {
         assert!(said.starts_with(&format!("content of {}\n", path.display())), "{said}");
         assert!(said.ends_with("held\n"), "{said}");
     }
-    bottle.spec.command[2] = "ls /etc/ssl/certs | wc -l".to_owned();
-    let inside: usize = bottle.run().said.trim().parse().expect("a count");
-    assert_eq!(inside, fs::read_dir("/etc/ssl/certs").map_or(0, Iterator::count) + 1);
+}
+
+/// By the kernel's layers, and where it has none by links and mounts.
+fn opened_up() {
+    let mut bottle = TestBottle::script(
+        "cd /etc/ssl/certs && echo \"$(ls -A | wc -l) $(cat new.pem) $(cat -- * 2>/dev/null | cksum)\"; \
+         grep -c ' /etc/ssl/certs overlay ' /proc/self/mounts; touch x 2>/dev/null || rm -f new.pem 2>/dev/null || echo held",
+    );
+    let path = "/etc/ssl/certs/new.pem".into();
+    bottle.spec.files.push(InjectedFile { path, content: b"only inside".to_vec(), mode: 0o444 });
+    let [layers, links] = [true, false].map(|by_layers| {
+        let mut steps = bottle.steps();
+        let opened = steps.iter_mut().find_map(|step| match step {
+            Step::OpenUp { layered, .. } => Some(layered),
+            _ => None,
+        });
+        *opened.expect("a folder is opened") = by_layers;
+        let mut prepared = prepare_steps(&bottle.spec, steps).expect("walls");
+        let terminal = prepared.take_pty().expect("a terminal");
+        let mut running = prepared.launch().expect("the agent");
+        let said = hear(terminal);
+        running.wait();
+        said
+    });
+    let count = fs::read_dir("/etc/ssl/certs").map_or(0, Iterator::count) + 1;
+    assert!(layers.starts_with(&format!("{count} only inside ")), "{layers}");
+    assert_eq!(layers.lines().next(), links.lines().next());
+    assert_eq!(lines(&links)[1..], ["0", "held"]);
+    let layers = lines(&layers);
+    assert!(layers[1..] == ["1", "held"] || without_layers(&layers), "{layers:?}");
+}
+
+/// On a kernel that has none.
+fn without_layers(said: &[&str]) -> bool {
+    let systems = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    !systems.contains("overlay") && said[1..] == ["0", "held"]
 }
 
 fn links() {

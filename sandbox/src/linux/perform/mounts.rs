@@ -116,9 +116,19 @@ fn read_only(walk: &mut Walk, mode: u32, content: &[u8], attr: MountAttrFlags) -
 }
 
 /// A name of its own for each: one made from the path could be too long, or another's.
-fn lair() -> PathBuf {
+pub(super) fn lair() -> PathBuf {
     static COVERED: AtomicUsize = AtomicUsize::new(0);
     Path::new(COVERS).join(COVERED.fetch_add(1, Ordering::Relaxed).to_string())
+}
+
+/// This folder of the bottle's own, laid over one of the host's: what both show, read-only, for neither can be written through it.
+pub(super) fn layers(upper: &Path, from: &Path) -> io::Result<OwnedFd> {
+    let lower = Path::new(HOST).join(from.strip_prefix("/").unwrap_or(from));
+    let both = [upper, &lower].map(|path| path.to_str().filter(|path| !path.contains([':', '\\', ','])));
+    let [Some(upper), Some(lower)] = both else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let layers = format!("{upper}:{lower}");
+    let options = [("lowerdir", Some(layers.as_str())), ("userxattr", None)];
+    file_system("overlay", &options, attributes(Access::ReadOnly))
 }
 
 pub(crate) fn proc(walk: &mut Walk) -> io::Result<()> {
@@ -142,7 +152,7 @@ pub(crate) fn mask(walk: &mut Walk, path: &Path, dir: bool) -> io::Result<()> {
     attach(&nothing, &target)
 }
 
-fn from_host(host: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
+pub(super) fn from_host(host: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
     let relative = path.strip_prefix("/").map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     existing(host, if relative.as_os_str().is_empty() { Path::new(".") } else { relative })
 }
@@ -173,7 +183,7 @@ fn file_system(kind: &str, options: &[(&str, Option<&str>)], attr: MountAttrFlag
 }
 
 /// Mounts at a path, which is made where it does not exist.
-fn mount(walk: &mut Walk, tree: &OwnedFd, path: &Path, is_dir: bool) -> io::Result<()> {
+pub(super) fn mount(walk: &mut Walk, tree: &OwnedFd, path: &Path, is_dir: bool) -> io::Result<()> {
     let target = walk.mount_point(path, is_dir)?;
     walk.changed(path);
     attach(tree, &target)

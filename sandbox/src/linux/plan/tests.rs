@@ -1,7 +1,7 @@
 use super::*;
 use crate::InjectedFile;
 use crate::linux::host::PaperHost;
-use crate::linux::step::{Access, Stage};
+use crate::linux::step::{Access, Added, Stage};
 use manifest::plan::{LimitsPlan, MountPlan};
 use std::collections::BTreeMap;
 
@@ -125,23 +125,24 @@ fn a_new_file_in_a_host_folder_opens_that_folder_up() {
     host.put("/etc/ssl/certs/a.pem", Kind::File, "");
     host.put("/etc/ssl/certs/b.0", Kind::Link("a.pem".into()), "");
     let mut spec = spec();
-    for name in ["a.pem", "new.pem"] {
+    for name in ["new.pem", "a.pem", "other.pem", "new.pem"] {
         let path = Path::new("/etc/ssl/certs").join(name);
         spec.files.push(InjectedFile { path, content: Vec::new(), mode: 0o444 });
     }
     let steps = plan(&host, &spec);
-    assert!(steps.contains(&Step::Cover { path: "/etc/ssl/certs/a.pem".into(), mode: 0o444, file: 0 }));
-    let opened =
-        position(&steps, |s| matches!(s, Step::Tmpfs { path, .. } if path == Path::new("/etc/ssl/certs")));
-    let written = position(
-        &steps,
-        |s| matches!(s, Step::File { path, .. } if path == Path::new("/etc/ssl/certs/new.pem")),
-    );
-    let linked = position(
-        &steps,
-        |s| matches!(s, Step::Symlink { path, .. } if path == Path::new("/etc/ssl/certs/b.0")),
-    );
-    assert!(opened < linked && linked < written);
+    let added = |at: &str, file| Added { at: at.into(), mode: 0o444, file };
+    let files = vec![added("new.pem", 0), added("other.pem", 2)];
+    let opened = position(&steps, |s| *s == opens("/etc/ssl/certs", files.clone()));
+    // What the host has is covered, and so is what was put there before.
+    for (name, file) in [("a.pem", 1), ("new.pem", 3)] {
+        let path = Path::new("/etc/ssl/certs").join(name);
+        let covered = position(&steps, |s| *s == Step::Cover { path: path.clone(), mode: 0o444, file });
+        assert!(opened < covered);
+    }
+}
+
+fn opens(path: &str, files: Vec<Added>) -> Step {
+    Step::OpenUp { from: path.into(), path: path.into(), files, layered: true }
 }
 
 #[test]
@@ -150,18 +151,13 @@ fn a_file_whose_folder_the_host_lacks_opens_the_one_above_up() {
     host.put("/etc/chromium/preferences", Kind::File, "");
     let mut spec = spec();
     let path = PathBuf::from("/etc/chromium/policies/managed/bottle.json");
-    spec.files.push(InjectedFile { path: path.clone(), content: Vec::new(), mode: 0o444 });
+    spec.files.push(InjectedFile { path, content: Vec::new(), mode: 0o444 });
     let steps = plan(&host, &spec);
-    let opened =
-        position(&steps, |s| matches!(s, Step::Tmpfs { path, .. } if path == Path::new("/etc/chromium")));
-    let kept = position(
-        &steps,
-        |s| matches!(s, Step::Bind { to, .. } if to == Path::new("/etc/chromium/preferences")),
-    );
-    let made =
-        position(&steps, |s| *s == Step::Dir { path: "/etc/chromium/policies/managed".into(), mode: 0o755 });
-    let written = position(&steps, |s| *s == Step::File { path: path.clone(), mode: 0o444, file: 0 });
-    assert!(opened < kept && kept < made && made < written);
+    let added = Added { at: "policies/managed/bottle.json".into(), mode: 0o444, file: 0 };
+    assert!(steps.contains(&opens("/etc/chromium", vec![added])));
+    // A file is no folder.
+    spec.files[0].path = PathBuf::from("/etc/chromium/preferences/bottle.json");
+    assert!(super::steps(&spec, &host).is_err());
 }
 
 /// A container engine can only mount what is on the host.

@@ -1,7 +1,7 @@
 //! The file tree of a bottle while it is planned: which steps, and which mount covers which path.
 use crate::SandboxError;
 use crate::linux::host::{Host, Kind};
-use crate::linux::step::{Access, Step};
+use crate::linux::step::{Access, Added, Step};
 use std::path::{Path, PathBuf};
 
 /// What lies at and below a path.
@@ -66,7 +66,7 @@ impl<'a> Tree<'a> {
     }
 
     /// An injected file: written where the tree is the bottle's own, laid over what the host has, or, where the host's
-    /// folder lacks it, written into a copy of that folder made of links and mounts.
+    /// folder lacks it, put into that folder for the bottle alone.
     pub(super) fn inject(&mut self, path: &Path, mode: u32, file: usize) -> Result<(), SandboxError> {
         let path = &self.resolved(path);
         match self.below(path) {
@@ -76,9 +76,10 @@ impl<'a> Tree<'a> {
                 self.steps.push(Step::Dir { path: folder_of(path), mode: 0o755 });
                 self.steps.push(Step::File { path: path.clone(), mode, file });
             }
-            Below::Host { from, writable: false } if self.host.kind(&from) == Kind::Absent => {
-                self.open_up(&folder_of(path))?;
-                self.steps.push(Step::File { path: path.clone(), mode, file });
+            Below::Host { from, writable: false }
+                if self.host.kind(&from) == Kind::Absent && !self.made(path) =>
+            {
+                self.open_up(path, mode, file)?;
             }
             Below::Host { from, .. } if matches!(self.host.kind(&from), Kind::Dir | Kind::Link(_)) => {
                 return Err(SandboxError::new(format!("cannot put a file at `{}`", path.display()))
@@ -119,9 +120,13 @@ impl<'a> Tree<'a> {
     }
 
     fn made(&self, path: &Path) -> bool {
-        self.steps
-            .iter()
-            .any(|step| matches!(step, Step::Text { path: p, .. } | Step::File { path: p, .. } if p == path))
+        self.steps.iter().any(|step| match step {
+            Step::Text { path: p, .. } | Step::File { path: p, .. } => p == path,
+            Step::OpenUp { path: folder, files, .. } => {
+                path.strip_prefix(folder).is_ok_and(|at| files.iter().any(|added| added.at == at))
+            }
+            _ => false,
+        })
     }
 
     /// Whether a path of the host is seen inside at its own place.
@@ -142,48 +147,50 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Replaces a read-only host folder by one of the bottle's own with the same entries.
-    fn open_up(&mut self, folder: &Path) -> Result<(), SandboxError> {
-        let Below::Host { from, writable: false } = self.below(folder) else { return Ok(()) };
-        match self.host.kind(&from) {
-            Kind::Dir => {}
-            Kind::Absent => return self.add_folder(folder),
-            _ => {
-                return Err(SandboxError::new(format!("cannot put a file into `{}`", folder.display()))
-                    .with_hint("something else than a folder is there"));
+    /// A file in the nearest folder above it that the host has.
+    fn open_up(&mut self, path: &Path, mode: u32, file: usize) -> Result<(), SandboxError> {
+        let (from, folder) = self.host_folder(path)?;
+        let Ok(at) = path.strip_prefix(&folder) else { return Ok(()) };
+        let added = Added { at: at.to_owned(), mode, file };
+        for step in &mut self.steps {
+            match step {
+                Step::OpenUp { path, files, .. } if *path == folder => {
+                    files.push(added);
+                    return Ok(());
+                }
+                _ => {}
             }
         }
-        self.own_folder(folder);
-        let mut entries = self.host.entries(&from).unwrap_or_default();
-        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        for (name, kind) in entries {
-            self.reproduce(&from.join(&name), &folder.join(&name), &kind);
-        }
+        let step =
+            Step::OpenUp { from: from.clone(), path: folder.clone(), files: vec![added], layered: true };
+        self.steps.push(step);
+        self.mounts.push((folder, Below::Host { from, writable: false }));
         Ok(())
+    }
+
+    /// On the host and inside.
+    fn host_folder(&self, path: &Path) -> Result<(PathBuf, PathBuf), SandboxError> {
+        let no_folder = |path: &Path| {
+            SandboxError::new(format!("cannot put a file into `{}`", path.display()))
+                .with_hint("something else than a folder is there")
+        };
+        for folder in path.ancestors().skip(1) {
+            match self.below(folder) {
+                Below::Host { from, .. } => match self.host.kind(&from) {
+                    Kind::Absent => {}
+                    Kind::Dir => return Ok((from, folder.to_owned())),
+                    _ => return Err(no_folder(folder)),
+                },
+                Below::Own => break,
+            }
+        }
+        Err(no_folder(path))
     }
 
     fn own_folder(&mut self, folder: &Path) {
         let size = "8m".to_owned();
         self.steps.push(Step::Tmpfs { path: folder.to_owned(), mode: 0o755, size, exec: false });
         self.mounts.push((folder.to_owned(), Below::Own));
-    }
-
-    /// A folder that the host's folder above lacks.
-    fn add_folder(&mut self, folder: &Path) -> Result<(), SandboxError> {
-        self.open_up(&folder_of(folder))?;
-        self.steps.push(Step::Dir { path: folder.to_owned(), mode: 0o755 });
-        Ok(())
-    }
-
-    fn reproduce(&mut self, from: &Path, to: &Path, kind: &Kind) {
-        match kind {
-            Kind::Dir | Kind::File => self.bind(from, to),
-            Kind::Link(_) => {
-                let target = self.host.target(from);
-                self.steps.extend(target.map(|target| Step::Symlink { path: to.to_owned(), target }));
-            }
-            Kind::Absent | Kind::Other => {}
-        }
     }
 }
 
