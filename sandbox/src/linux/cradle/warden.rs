@@ -58,7 +58,9 @@ fn watch(mut control: Reader, wards: Vec<Ward>) -> io::Result<i32> {
         Ok(()) => Ok(0),
         Err(error) => fail(&control, &error),
     };
-    warden.ears.map(let_go);
+    if let Some(ears) = warden.ears {
+        let_go(ears);
+    }
     code
 }
 
@@ -68,6 +70,8 @@ fn watch(mut control: Reader, wards: Vec<Ward>) -> io::Result<i32> {
 fn let_go(ears: OwnedFd) {
     let Ok((one, other)) = UnixStream::pair() else { return };
     let _or_closed_here = send(&one, &(), &[ears.as_fd(), other.as_fd()]);
+    // Before the sockets are: the last one to close them is to be the kernel.
+    drop(ears);
 }
 
 /// The bottle ends with its warden.
