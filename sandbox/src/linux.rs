@@ -31,7 +31,8 @@ pub(crate) use seccomp::profile as calls_of;
 pub use cradle::cradle_main;
 pub use diagnose::{Check, diagnose};
 pub use launch::{
-    CRADLE, InsideListeners, Places, Prepared, hold_places, planned, prepare, prepare_steps, prepare_with,
+    Begun, CRADLE, InsideListeners, Places, Prepared, hold_places, planned, prepare, prepare_on,
+    prepare_steps,
 };
 pub use running::{Handle, Running};
 pub use spare::Spare;

@@ -10,8 +10,9 @@ use credentials::Vault;
 use credentials::remote::HandedExact;
 use egress::{CertificateAuthority, Config, Engine, Listeners, Steering};
 use manifest::Plan;
+use manifest::plan::SandboxPlan;
 use policy::{HostPattern, Protocol, Route, Scheme};
-use sandbox::linux::{InsideListeners, Prepared, Spare, prepare_with};
+use sandbox::linux::{InsideListeners, Prepared, Spare, prepare_on};
 use sandbox::provision::{EGRESS_PORT, HostTrust, Provision, ProvisionInput, provision};
 use sandbox::{LaunchFault, SandboxError, Spec, Stdio};
 use std::cell::RefCell;
@@ -55,8 +56,12 @@ pub struct Ready {
 }
 
 impl Start<'_> {
-    /// Makes both, the walls with processes that were started before, where there are some. On an error nothing is left.
+    /// Makes both, the walls with processes that were started before, where there are some, which lay the ground while the
+    /// rest is thought of. On an error nothing is left.
     pub fn make(&self, spare: Option<Spare>) -> Result<Ready, Failure> {
+        // On this thread, too: the kernel kills the bottle when the thread that made it ends.
+        let spare = spare.map_or_else(Spare::start, Ok).map_err(walls_failure)?;
+        let begun = spare.begin(&self.sandbox(), self.slug).map_err(walls_failure)?;
         let ca = CertificateAuthority::generate(self.slug)?;
         let (spec, missing) = self.spec(ca.certificate_pem())?;
         let (prepared, engine) = std::thread::scope(|scope| {
@@ -69,9 +74,7 @@ impl Start<'_> {
             };
             let posture = self.posture.take().unwrap_or_default();
             let engine = scope.spawn(move || parts.make(ca, posture));
-            // On this thread: the kernel kills the bottle when the thread that made it ends.
-            let prepared = spare.map_or_else(Spare::start, Ok).and_then(|spare| prepare_with(spare, &spec));
-            (prepared, engine.join())
+            (prepare_on(begun, &spec), engine.join())
         });
         let (runtime, config, unsought) =
             engine.map_err(|_| Failure::new("the engine's preparation failed"))??;
@@ -80,15 +83,19 @@ impl Start<'_> {
         Ok(Ready { prepared, egress, missing, unsought })
     }
 
-    fn spec(&self, ca_pem: &str) -> Result<(Spec, Vec<String>), Failure> {
-        let (env, provided) = self.environment(ca_pem)?;
+    fn sandbox(&self) -> SandboxPlan {
         let mut sandbox = self.plan.sandbox.clone();
         sandbox.mounts.extend(inside::own_program());
+        sandbox
+    }
+
+    fn spec(&self, ca_pem: &str) -> Result<(Spec, Vec<String>), Failure> {
+        let (env, provided) = self.environment(ca_pem)?;
         let spec = Spec {
             slug: self.slug.to_owned(),
             command: self.plan.agent.command.clone(),
             env,
-            sandbox,
+            sandbox: self.sandbox(),
             files: provided.files,
             stdio: self.stdio,
         };

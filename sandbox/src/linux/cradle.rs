@@ -47,15 +47,15 @@ fn enter() -> io::Result<i32> {
 }
 
 fn obey(mut control: Reader) -> io::Result<i32> {
-    let Some(Order::Build { steps, lengths }) = control.next()? else { return Ok(0) };
-    let files = lengths.into_iter().map(|length| control.bytes(length)).collect::<io::Result<_>>()?;
-    watcher::watch(control, Work { steps, files })
+    let Some(Order::Build { steps, more }) = control.next()? else { return Ok(0) };
+    watcher::watch(control, Work { steps, more })
 }
 
 /// What there is to do.
 pub(crate) struct Work {
     pub(crate) steps: Vec<Step>,
-    pub(crate) files: Vec<Vec<u8>>,
+    /// The first process hears the rest.
+    pub(crate) more: bool,
 }
 
 impl Work {

@@ -48,20 +48,41 @@ pub struct Prepared {
     survey: Survey,
 }
 
+/// Walls whose ground is being laid while the rest is thought of. Dropping it leaves nothing.
+pub struct Begun {
+    cradle: Cradle,
+    ground: plan::Ground,
+}
+
+impl Spare {
+    /// Lays the ground: what is done on the host, the namespaces and the network.
+    /// # Errors
+    /// When the plan asks for what cannot be had safely, or nobody is there to do it.
+    pub fn begin(self, sandbox: &SandboxPlan, slug: &str) -> Result<Begun, SandboxError> {
+        let ground = plan::Ground::plan(sandbox, slug, &RealHost::new())?;
+        let cradle = Cradle::of(self.blank)?;
+        cradle.build(&ground.steps, true)?;
+        Ok(Begun { cradle, ground })
+    }
+}
+
 /// Builds the walls: namespaces, network, file system; opens the listeners.
 /// # Errors
 /// Which step failed and how to mend it; nothing is left behind.
 pub fn prepare(spec: &Spec) -> Result<Prepared, SandboxError> {
-    prepare_with(Spare::start()?, spec)
+    prepare_on(Spare::start()?.begin(&spec.sandbox, &spec.slug)?, spec)
 }
 
-/// As [`prepare`], with processes that were started before.
+/// As [`prepare`], where the ground of the same bottle was laid before.
 /// # Errors
 /// Which step failed and how to mend it; nothing is left behind.
-pub fn prepare_with(spare: Spare, spec: &Spec) -> Result<Prepared, SandboxError> {
-    let (steps, survey) = plan::plan(spec, &RealHost::new())?;
-    let mut prepared = raise(spare, spec, steps)?;
-    prepared.survey = survey;
+pub fn prepare_on(begun: Begun, spec: &Spec) -> Result<Prepared, SandboxError> {
+    let Begun { cradle, ground } = begun;
+    let rest = ground.rest(spec, &RealHost::new())?;
+    cradle.finish(&rest, &spec.files);
+    let mut prepared = Prepared::of(cradle, spec, [ground.steps.clone(), rest].concat());
+    prepared.take_reports()?;
+    prepared.survey = ground.survey();
     prepared.survey.stamp();
     Ok(prepared)
 }
@@ -78,20 +99,15 @@ pub fn planned(spec: &Spec) -> Result<Vec<Step>, SandboxError> {
 /// # Errors
 /// Which step failed and how to mend it; nothing is left behind.
 pub fn prepare_steps(spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxError> {
-    raise(Spare::start()?, spec, steps)
-}
-
-fn raise(spare: Spare, spec: &Spec, steps: Vec<Step>) -> Result<Prepared, SandboxError> {
-    let cradle = Cradle::of(spare.blank)?;
-    cradle.build(&steps, &spec.files)?;
-    let mut prepared = Prepared {
-        cradle,
-        launch: launch_of(spec),
-        steps,
-        listeners: InsideListeners::default(),
-        terminal: None,
-        survey: Survey::default(),
-    };
+    let cradle = Cradle::of(Spare::start()?.blank)?;
+    let tree = steps.iter().position(|step| matches!(step, Step::Watch { .. } | Step::Root { .. }));
+    let (ground, rest) = steps.split_at(tree.unwrap_or(steps.len()));
+    let more = ground.contains(&Step::Enter);
+    cradle.build(ground, more)?;
+    if more {
+        cradle.finish(rest, &spec.files);
+    }
+    let mut prepared = Prepared::of(cradle, spec, steps);
     prepared.take_reports()?;
     Ok(prepared)
 }
@@ -99,7 +115,7 @@ fn raise(spare: Spare, spec: &Spec, steps: Vec<Step>) -> Result<Prepared, Sandbo
 /// Does these steps and ends.
 pub(crate) fn attempt(steps: &[Step]) -> Result<(), SandboxError> {
     let mut cradle = Cradle::start()?;
-    cradle.build(steps, &[])?;
+    cradle.build(steps, false)?;
     loop {
         match cradle.report()? {
             Report::Born { pid } => cradle.born(pid)?,
@@ -131,7 +147,7 @@ pub struct Places {
 pub fn hold_places(sandbox: &SandboxPlan) -> Result<Places, SandboxError> {
     let plan::Places { steps, pins, excludes, mounts, mut survey } = plan::places(sandbox, &RealHost::new())?;
     let mut cradle = Cradle::start()?;
-    cradle.build(&steps, &[])?;
+    cradle.build(&steps, false)?;
     match cradle.report()? {
         Report::Ready => {
             survey.stamp();
@@ -152,6 +168,11 @@ fn launch_of(spec: &Spec) -> Launch {
 }
 
 impl Prepared {
+    fn of(cradle: Cradle, spec: &Spec, steps: Vec<Step>) -> Prepared {
+        let (listeners, survey) = (InsideListeners::default(), Survey::default());
+        Prepared { cradle, launch: launch_of(spec), steps, listeners, terminal: None, survey }
+    }
+
     fn take_reports(&mut self) -> Result<(), SandboxError> {
         loop {
             match self.cradle.report()? {
@@ -277,14 +298,18 @@ impl Cradle {
         })
     }
 
-    fn build(&self, steps: &[Step], files: &[InjectedFile]) -> Result<(), SandboxError> {
+    fn build(&self, steps: &[Step], more: bool) -> Result<(), SandboxError> {
+        let order = Order::Build { steps: steps.to_vec(), more };
+        send(self.reader.socket(), &order, &[]).map_err(|e| gone(&e))
+    }
+
+    fn finish(&self, steps: &[Step], files: &[InjectedFile]) {
         let lengths = files.iter().map(|file| file.content.len()).collect();
-        let order = Order::Build { steps: steps.to_vec(), lengths };
-        send(self.reader.socket(), &order, &[]).map_err(|e| gone(&e))?;
-        for file in files {
-            write_all(self.reader.socket().as_fd(), &file.content).map_err(|e| gone(&e))?;
-        }
-        Ok(())
+        let order = Order::Finish { steps: steps.to_vec(), lengths };
+        let socket = self.reader.socket();
+        let files = files.iter().map(|file| write_all(socket.as_fd(), &file.content));
+        // Whoever does not take it has failed before, and its report says at what.
+        let _taken: std::io::Result<()> = send(socket, &order, &[]).and_then(|()| files.collect());
     }
 
     fn report(&mut self) -> Result<Report, SandboxError> {

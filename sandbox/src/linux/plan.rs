@@ -21,27 +21,46 @@ pub(crate) const DNS_PORT: u16 = 9053;
 
 /// Everything that is done to make this bottle, in order.
 pub(crate) fn steps(spec: &Spec, host: &dyn Host) -> Result<Vec<Step>, SandboxError> {
-    plan(spec, host).map(|(steps, _)| steps)
+    let ground = Ground::plan(&spec.sandbox, &spec.slug, host)?;
+    let rest = ground.rest(spec, host)?;
+    Ok([ground.steps, rest].concat())
 }
 
-/// The same, and what was found in the workspace.
-pub(crate) fn plan(spec: &Spec, host: &dyn Host) -> Result<(Vec<Step>, Survey), SandboxError> {
-    refuse_wide_workspace(&spec.sandbox, host)?;
-    let protection = protect::protection(&spec.sandbox, host)?;
-    let mut steps = protection.placeholders.clone();
-    if host.uid() == 0 {
-        steps.push(Step::DropGroups);
+/// What comes first, and depends neither on the agent nor on its files: it can be done while those are seen to.
+pub(crate) struct Ground {
+    /// On the host, then the namespaces and the network in them.
+    pub(crate) steps: Vec<Step>,
+    protection: protect::Protection,
+}
+
+impl Ground {
+    pub(crate) fn plan(sandbox: &SandboxPlan, slug: &str, host: &dyn Host) -> Result<Ground, SandboxError> {
+        refuse_wide_workspace(sandbox, host)?;
+        let protection = protect::protection(sandbox, host)?;
+        let mut steps = protection.placeholders.clone();
+        if host.uid() == 0 {
+            steps.push(Step::DropGroups);
+        }
+        let name = format!("bottle-{slug}-{}", host.pid());
+        steps.extend(cgroup::step(&name, &sandbox.limits, host.uid() == 0, host.cgroup())?);
+        steps.push(Step::Enter);
+        steps.extend(identity(slug, host));
+        steps.extend(network(host.kind(Path::new("/proc/sys/net/ipv6")) == Kind::Dir));
+        Ok(Ground { steps, protection })
     }
-    let name = format!("bottle-{}-{}", spec.slug, host.pid());
-    let limits = &spec.sandbox.limits;
-    steps.extend(cgroup::step(&name, limits, host.uid() == 0, host.cgroup())?);
-    steps.push(Step::Enter);
-    steps.extend(identity(spec, host));
-    steps.extend(network(host.kind(Path::new("/proc/sys/net/ipv6")) == Kind::Dir));
-    steps.extend(file_system(spec, &protection, host)?);
-    steps.extend([Step::NoNewPrivileges, Step::DropCapabilities]);
-    steps.extend(guards(spec, &protection));
-    Ok((steps, protection.survey))
+
+    /// The files, and what the agent is held by.
+    pub(crate) fn rest(&self, spec: &Spec, host: &dyn Host) -> Result<Vec<Step>, SandboxError> {
+        let mut steps = file_system(spec, &self.protection, host)?;
+        steps.extend([Step::NoNewPrivileges, Step::DropCapabilities]);
+        steps.extend(guards(spec, &self.protection));
+        Ok(steps)
+    }
+
+    /// What was found in the workspace.
+    pub(crate) fn survey(self) -> Survey {
+        self.protection.survey
+    }
 }
 
 /// What is done on the host, and what must lie over the workspace, when the walls are somebody else's: a container's.
@@ -87,12 +106,12 @@ fn refuse_wide_workspace(plan: &SandboxPlan, host: &dyn Host) -> Result<(), Sand
     Ok(())
 }
 
-fn identity(spec: &Spec, host: &dyn Host) -> Vec<Step> {
+fn identity(slug: &str, host: &dyn Host) -> Vec<Step> {
     vec![
         Step::MapIds { uid: host.uid(), gid: host.gid() },
         Step::DieWithParent,
         Step::Undumpable,
-        Step::HostName { name: spec.slug.clone() },
+        Step::HostName { name: slug.to_owned() },
     ]
 }
 

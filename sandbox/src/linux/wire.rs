@@ -28,8 +28,10 @@ pub(crate) const STARVED: i32 = 3;
 /// Launcher → cradle.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// Do these; files of these lengths follow the frame as raw bytes.
-    Build { steps: Vec<Step>, lengths: Vec<usize> },
+    /// Do these; with `more`, the rest comes when it is known.
+    Build { steps: Vec<Step>, more: bool },
+    /// The rest; files of these lengths follow the frame as raw bytes.
+    Finish { steps: Vec<Step>, lengths: Vec<usize> },
     /// Be a warden instead: watch over these places. The bottle's user and mount namespaces and its first process come along.
     Watch { wards: Vec<Ward> },
     /// Start the agent. Three descriptors come along unless it gets a terminal of its own.

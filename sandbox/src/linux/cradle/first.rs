@@ -46,16 +46,41 @@ impl First {
     /// without the launcher nobody accepts, and connections are refused at once.
     fn build(&mut self) -> io::Result<bool> {
         let mask = rustix::process::umask(rustix::fs::Mode::empty());
-        let mut shop = Workshop { files: std::mem::take(&mut self.work.files), ..Workshop::default() };
-        for (index, step) in self.work.stage(Stage::Walls) {
+        let mut shop = Workshop::default();
+        let built = self.build_from(0, &mut shop)? && self.build_the_rest(&mut shop)?;
+        rustix::process::umask(mask);
+        if built {
+            self.hand_over(shop)?;
+        }
+        Ok(built)
+    }
+
+    fn build_from(&self, number: usize, shop: &mut Workshop) -> io::Result<bool> {
+        for (index, step) in self.work.stage(Stage::Walls).filter(|(index, _)| *index >= number) {
             if let Err(error) = shop.build(step) {
                 self.tell(&Report::Failed { index, errno: errno(&error) })?;
                 return Ok(false);
             }
         }
-        rustix::process::umask(mask);
-        self.hand_over(shop)?;
         Ok(true)
+    }
+
+    /// What the launcher did not know before. Without the launcher there is no bottle.
+    fn build_the_rest(&mut self, shop: &mut Workshop) -> io::Result<bool> {
+        if !self.work.more {
+            return Ok(true);
+        }
+        let (steps, lengths) = match self.control.next()? {
+            Some(Order::Finish { steps, lengths }) => (steps, lengths),
+            None => return Ok(false),
+            Some(_) => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        for length in lengths {
+            shop.files.push(self.control.bytes(length)?);
+        }
+        let done = self.work.steps.len();
+        self.work.steps.extend(steps);
+        self.build_from(done, shop)
     }
 
     fn hand_over(&mut self, shop: Workshop) -> io::Result<()> {
@@ -134,7 +159,9 @@ impl First {
                 Ok(())
             }
             Order::Socket { v6 } => self.socket(v6),
-            Order::Build { .. } | Order::Watch { .. } => Err(io::ErrorKind::InvalidData.into()),
+            Order::Build { .. } | Order::Finish { .. } | Order::Watch { .. } => {
+                Err(io::ErrorKind::InvalidData.into())
+            }
         }
     }
 
