@@ -9,6 +9,7 @@
 //! the end of everything in its PID namespace.
 mod agent;
 mod first;
+mod leave;
 mod warden;
 mod watcher;
 

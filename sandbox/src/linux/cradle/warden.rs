@@ -8,7 +8,7 @@
 //!
 //! What it cannot do: between the host's rename and the new mount the agent may write, and it may write into a file before
 //! that is renamed. So what was replaced is told to the operator besides ([`crate::linux::Survey::replaced`]).
-use super::{errno, watcher};
+use super::{errno, leave, watcher};
 use crate::linux::perform::mounts;
 use crate::linux::step::{Held, Ward};
 use crate::linux::wire::{Order, Reader, Report, send};
@@ -23,7 +23,6 @@ use std::io::{self, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -58,20 +57,8 @@ fn watch(mut control: Reader, wards: Vec<Ward>) -> io::Result<i32> {
         Ok(()) => Ok(0),
         Err(error) => fail(&control, &error),
     };
-    if let Some(ears) = warden.ears {
-        let_go(ears);
-    }
+    leave::to_the_kernel(warden.ears.into_iter().collect());
     code
-}
-
-/// Whoever closes the last descriptor of ears waits until no processor is about to use them, up to twenty milliseconds, and who waits
-/// for this process waits along. A socket that holds its own other end, and is nobody's, is found by the kernel, and a thread of the
-/// kernel's closes what is on its way in it (since Linux 6.10; before that, this process does, and waits).
-fn let_go(ears: OwnedFd) {
-    let Ok((one, other)) = UnixStream::pair() else { return };
-    let _or_closed_here = send(&one, &(), &[ears.as_fd(), other.as_fd()]);
-    // Before the sockets are: the last one to close them is to be the kernel.
-    drop(ears);
 }
 
 /// The bottle ends with its warden.

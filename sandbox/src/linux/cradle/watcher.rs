@@ -1,5 +1,5 @@
 //! The watcher: does what must be done on the host's side, and undoes it when the bottle has ended, however it ended.
-use super::{Work, errno, first};
+use super::{Work, errno, first, leave};
 use crate::linux::step::{Held, Stage, Step};
 use crate::linux::sys::{Forked, clone_into};
 use crate::linux::wire::{Reader, Report, STARVED, send};
@@ -168,12 +168,9 @@ impl Traces {
         let alone = rustix::fs::FlockOperation::NonBlockingLockExclusive;
         let last = self.shared.iter().all(|folder| rustix::fs::flock(folder, alone).is_ok());
         let later = self.taken.iter().map(|(path, held)| Trace::found(path, held));
-        later.filter(|trace| last && trace.is_untouched()).for_each(|trace| trace.remove());
-        for trace in self.made.iter().rev() {
-            if last || matches!(trace, Trace::Cgroup(..)) {
-                trace.remove();
-            }
-        }
+        let later: Vec<_> = later.filter(|trace| last && trace.is_untouched()).collect();
+        let made = self.made.iter().rev().filter(|trace| last || matches!(trace, Trace::Cgroup(..)));
+        leave::to_the_kernel(later.iter().chain(made).filter_map(Trace::remove).collect());
     }
 }
 
@@ -202,26 +199,31 @@ impl Trace {
         }
     }
 
-    fn remove(&self) {
-        let _gone_already = match self {
-            Self::Dir(path) => unlink(path, AtFlags::REMOVEDIR),
-            Self::Socket(path) if is_socket(path) => unlink(path, AtFlags::empty()),
-            Self::Socket(_) => Ok(()),
+    /// Gives what had the name, which its place on the disk goes with.
+    fn remove(&self) -> Option<OwnedFd> {
+        match self {
+            Self::Dir(path) => unlink(path, AtFlags::REMOVEDIR).ok(),
+            Self::Socket(path) if is_socket(path) => unlink(path, AtFlags::empty()).ok(),
+            Self::Socket(_) => None,
             // A group goes when its last process has left; without a bottle in it that is this one.
             Self::Cgroup(path, home) => {
-                fs::write(home.join("cgroup.procs"), "0").and_then(|()| fs::remove_dir(path))
+                let _gone_already =
+                    fs::write(home.join("cgroup.procs"), "0").and_then(|()| fs::remove_dir(path));
+                None
             }
             Self::File(path, content) => match fs::read(path) {
-                Ok(found) if found == content.as_bytes() => unlink(path, AtFlags::empty()),
-                _ => Ok(()),
+                Ok(found) if found == content.as_bytes() => unlink(path, AtFlags::empty()).ok(),
+                _ => None,
             },
-        };
+        }
     }
 }
 
-fn unlink(path: &Path, flags: AtFlags) -> io::Result<()> {
+fn unlink(path: &Path, flags: AtFlags) -> io::Result<OwnedFd> {
     let (parent, name) = parent_of(path)?;
-    Ok(unlinkat(&parent, name, flags)?)
+    let itself = openat(&parent, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    unlinkat(&parent, name, flags)?;
+    Ok(itself)
 }
 
 fn is_socket(path: &Path) -> bool {
