@@ -288,9 +288,10 @@ impl Ledger {
     }
     /// Counts a request body, and ends it when its purse is empty.
     pub(crate) fn count_up(&self, body: Body, purse: Purse) -> Body {
-        if !body.is_end_stream() {
-            self.0.moved.begin_upload();
+        if body.is_end_stream() {
+            return body;
         }
+        self.0.moved.begin_upload();
         let direction = Direction::Up(purse);
         Counted { inner: body, ledger: self.clone(), direction, left: None }.boxed_unsync()
     }
