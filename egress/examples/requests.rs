@@ -1,7 +1,8 @@
-//! Small requests through an engine, for a profiler: `cargo run --release -p egress --example requests -- 1000 [h1]`.
+//! Small requests through an engine, with everything on: `requests one NAME COUNT`, for `bench/loops`, which counts instructions,
+//! and for profilers.
 //!
-//! Sixteen agents' connections on one thread, the upstream and the agents in the same process. Under callgrind with `--toggle-collect`
-//! or by its inclusive costs, what the engine's own tasks cost for each request shows on any machine.
+//! Sixteen agents' connections on one thread, COUNT requests on each, one after the other; the upstream (HTTP/2; with a name that
+//! ends with `HTTP/1.1`, that) and the agents are in the same process, so that each request is counted from end to end.
 #[allow(dead_code, reason = "the tests' world, of which a part is used here")]
 #[path = "../tests/egress/world.rs"]
 mod world;
@@ -69,8 +70,9 @@ fn extra(head: &[u8]) -> usize {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let count: usize = arguments.get(1).and_then(|count| count.parse().ok()).unwrap_or(1000);
-    let alpn: &[u8] = if arguments.iter().any(|word| word == "h1") { b"http/1.1" } else { b"h2" };
+    let [_, _, name, count] = arguments.as_slice() else { panic!("usage: requests one NAME COUNT") };
+    let count: usize = count.parse().expect("a number of requests");
+    let alpn: &[u8] = if name.ends_with("HTTP/1.1") { b"http/1.1" } else { b"h2" };
     let origin = Origin::tls(&[alpn], serve).await;
     let terms =
         DlpTerms { rules: RuleSet::built_in(), prompt_injection: RuleAction::Warn, ..DlpTerms::default() };
@@ -91,5 +93,6 @@ async fn main() {
         asked.await.unwrap();
     }
     let all = (count * CONNECTIONS) as f64;
-    println!("{:.1} µs for each of {all} requests, upstream and agents included", began.elapsed().as_secs_f64() * 1e6 / all);
+    let each = began.elapsed().as_secs_f64() * 1e6 / all;
+    println!("{each:.1} µs for each of {all} requests, upstream and agents included");
 }

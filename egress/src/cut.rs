@@ -14,7 +14,10 @@ pub(crate) fn here() -> CancellationToken {
 }
 
 /// Runs until it ends or is cut.
-pub(crate) fn cuttable<S: Future + Send>(cut: CancellationToken, serving: S) -> impl Future<Output = ()> + use<S> {
+pub(crate) fn cuttable<S: Future + Send>(
+    cut: CancellationToken,
+    serving: S,
+) -> impl Future<Output = ()> + use<S> {
     // Boxed: what is around it would have room for it twice more.
     let serving = Box::pin(serving);
     async move {

@@ -67,7 +67,9 @@ pub(crate) fn is_model(host: &Host, headers: &HeaderMap) -> bool {
     let name = host.name().unwrap_or_default();
     match of_model(name, headers) {
         // Documents of users come from other names below this one.
-        Some(Shape::Google) => ["generativelanguage.", "aiplatform."].iter().any(|model| name.contains(model)),
+        Some(Shape::Google) => {
+            ["generativelanguage.", "aiplatform."].iter().any(|model| name.contains(model))
+        }
         Some(_) => true,
         None => false,
     }

@@ -135,8 +135,23 @@ const ORDER: &str = concat!(
 /// Of each way to say [`ORDER`] the words of one place where it has few, whole or what they have in common.
 static ORDER_WORDS: LazyLock<Words> = LazyLock::new(|| {
     Words::new(&[
-        "ignore", "disregard", "forget", "override", "bypass", "tell", "inform", "alert", "notif", "mention", "without",
-        "prompt", "instruction", "you", "agent", "assistant", "model",
+        "ignore",
+        "disregard",
+        "forget",
+        "override",
+        "bypass",
+        "tell",
+        "inform",
+        "alert",
+        "notif",
+        "mention",
+        "without",
+        "prompt",
+        "instruction",
+        "you",
+        "agent",
+        "assistant",
+        "model",
     ])
 });
 
