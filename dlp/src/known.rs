@@ -128,6 +128,12 @@ impl KnownValues {
         &self.target(find).owner
     }
 
+    /// Two spellings of one value, by their numbers.
+    pub(crate) fn are_of_one(&self, one: u32, other: u32) -> bool {
+        let owner = |target: u32| self.inner.targets.get(target as usize).map(|target| &target.owner);
+        owner(one).zip(owner(other)).is_some_and(|(one, other)| Arc::ptr_eq(one, other))
+    }
+
     fn target(&self, find: Find) -> &Target {
         &self.inner.targets[find.target as usize]
     }
