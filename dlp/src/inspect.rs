@@ -68,6 +68,18 @@ impl Inspector {
         self.advance(chunk, false, out, judge)
     }
 
+    /// The last chunk, or all there is: as [`Inspector::push`] and [`Inspector::finish`], with one look instead of two.
+    /// # Errors
+    /// As [`Inspector::push`].
+    pub fn last(
+        &mut self,
+        chunk: &[u8],
+        out: &mut Vec<u8>,
+        judge: &mut dyn FnMut(&Hit) -> Verdict,
+    ) -> Result<(), Hit> {
+        self.advance(chunk, true, out, judge)
+    }
+
     /// The end: gives out what was held back.
     /// # Errors
     /// As [`Inspector::push`].

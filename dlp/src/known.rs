@@ -104,8 +104,7 @@ impl KnownValues {
             return None;
         }
         let mut clean = Vec::with_capacity(bytes.len());
-        let mut scrubber = Scrubber::new(self.clone());
-        let count = scrubber.push(bytes, &mut clean) + scrubber.finish(&mut clean);
+        let count = Scrubber::new(self.clone()).last(bytes, &mut clean);
         (count > 0).then_some(clean)
     }
 

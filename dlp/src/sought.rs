@@ -106,8 +106,7 @@ impl Sought {
             verdict
         };
         let mut inspector = Inspector::new(self.clone());
-        inspector.push(whole, &mut out, &mut judged)?;
-        inspector.finish(&mut out, &mut judged)?;
+        inspector.last(whole, &mut out, &mut judged)?;
         Ok(changed.then_some(out))
     }
 

@@ -203,6 +203,11 @@ fn short() {
             assert!(inspector.push(black_box(chunk), &mut out, pass).is_ok());
             assert!(inspector.finish(&mut out, pass).is_ok());
         });
+        micros(&format!("a body of {size} bytes, known to be all"), || {
+            out.clear();
+            let mut inspector = Inspector::new(sought.clone());
+            assert!(inspector.last(black_box(chunk), &mut out, &mut |_| Verdict::Pass).is_ok());
+        });
         micros(&format!("an answer of {size} bytes, scrubbed"), || {
             out.clear();
             let mut scrubber = Scrubber::new(known.clone());

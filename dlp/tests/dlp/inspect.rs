@@ -42,6 +42,20 @@ fn inspected<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, verdict: impl Fn(&H
     Outcome { out, hits, stopped }
 }
 
+/// The last chunk as the last one; without chunks nothing.
+fn inspected_knowing_the_last(chunks: &[&[u8]], verdict: impl Fn(&Hit) -> Verdict) -> Outcome {
+    let mut inspector = Inspector::new(sought());
+    let (mut out, mut hits) = (Vec::new(), Vec::new());
+    let mut judge = |hit: &Hit| {
+        hits.push(hit.clone());
+        verdict(hit)
+    };
+    let (before, last) = chunks.split_at(chunks.len().saturating_sub(1));
+    let pushed = before.iter().all(|chunk| inspector.push(chunk, &mut out, &mut judge).is_ok());
+    let stopped = !pushed || inspector.last(&last.concat(), &mut out, &mut judge).is_err();
+    Outcome { out, hits, stopped }
+}
+
 fn cut<'a>(body: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
     places.extend([0, body.len()]);
@@ -173,6 +187,7 @@ proptest! {
         };
         let whole = inspected([body.as_slice()], verdict);
         prop_assert_eq!(&inspected(cut(&body, &cuts), verdict), &whole);
+        prop_assert_eq!(&inspected_knowing_the_last(&cut(&body, &cuts), verdict), &whole);
         if body.len() < 250 {
             prop_assert_eq!(&inspected(body.chunks(1), verdict), &whole);
         }
@@ -203,6 +218,7 @@ proptest! {
         };
         let whole = inspected([body.as_slice()], verdict);
         prop_assert_eq!(&inspected(cut(&body, &cuts), verdict), &whole);
+        prop_assert_eq!(&inspected_knowing_the_last(&cut(&body, &cuts), verdict), &whole);
         prop_assert_eq!(&inspected(body.chunks(1), verdict), &whole);
         if !whole.stopped {
             prop_assert_eq!(&whole.hits, &sought().find_all(&body));
