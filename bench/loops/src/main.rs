@@ -29,6 +29,7 @@ const LOOPS: &[Loop] = &[
     Loop { name: "decide, 10,000 routes", times: 400, run: decide::among_10_000 },
     Loop { name: "scan a head", times: 40, run: scan::head },
     Loop { name: "scan 1 KiB of JSON", times: 40, run: scan::small },
+    Loop { name: "scan 1 KiB of JSON at once", times: 40, run: scan::small_at_once },
     Loop { name: "scan 64 KiB of JSON", times: 2, run: scan::json },
     Loop { name: "scan 64 KiB of base64", times: 2, run: scan::base64 },
     Loop { name: "scan 64 KiB of noise", times: 2, run: scan::noise },
