@@ -94,6 +94,15 @@ impl Stage for Injection {
         self.tail = text[kept..].to_vec();
         Ok(false)
     }
+    fn last(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        if !self.tail.is_empty() {
+            return Ok(false);
+        }
+        let text = std::mem::take(input);
+        self.look(&text)?;
+        out.extend_from_slice(&text);
+        Ok(true)
+    }
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
         if self.action == RuleAction::Block {
             out.append(&mut self.tail);
