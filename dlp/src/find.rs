@@ -38,6 +38,22 @@ pub(crate) enum How {
     Decoded(Layers),
 }
 
+/// What was found, without its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thing {
+    /// A spelling of a known value, by its number.
+    Known(u32),
+    /// Something that a rule sees, by the rule's number.
+    Rule(u32),
+}
+
+/// Something that was told of, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) thing: Thing,
+    pub(crate) value: Range<usize>,
+}
+
 pub(crate) enum What {
     /// A spelling of a known value, by its number.
     Known(u32),
@@ -48,6 +64,13 @@ pub(crate) enum What {
 impl Find {
     pub(crate) fn of_rule(rule: u32, start: usize, value: Range<usize>, read: Zeroizing<Vec<u8>>) -> Find {
         Find { start, value, what: What::Rule(rule, read), layer: How::Plain, stand_in: None }
+    }
+
+    pub(crate) fn thing(&self) -> Thing {
+        match self.what {
+            What::Known(target) => Thing::Known(target),
+            What::Rule(number, _) => Thing::Rule(number),
+        }
     }
 
     /// Left to right; where several begin at one place known values come first, then the longer, then the earlier rule.

@@ -1,5 +1,5 @@
 //! One stream, inspected as it passes.
-use crate::find::Text;
+use crate::find::{Text, Told};
 use crate::hit::{Hit, Verdict};
 use crate::layers::CONTEXT;
 use crate::packed::{Packed, Unfolding};
@@ -24,6 +24,8 @@ pub struct Inspector {
     before: Before,
     /// Place of the first one of `bytes` in the stream.
     base: u64,
+    /// What was told of in those of `bytes` that went out: a code that is noticed later may have begun in it.
+    told: Vec<Told>,
     stopped: Option<Hit>,
     packed: Packed,
 }
@@ -42,12 +44,15 @@ impl Inspector {
     /// For one stream inside of another.
     pub(crate) fn inside(sought: Sought, packed: Packed) -> Inspector {
         let before = Before::default();
-        Inspector { sought, bytes: Vec::new(), given: 0, before, base: 0, stopped: None, packed }
+        let (bytes, told) = (Vec::new(), Vec::new());
+        Inspector { sought, bytes, given: 0, before, base: 0, told, stopped: None, packed }
     }
 
     /// From the next chunk on this is sought; what waits is looked at again.
     pub fn renew(&mut self, sought: Sought) {
         self.packed.renew(&sought);
+        // They are numbers of what was sought until now.
+        self.told.clear();
         self.sought = sought;
     }
 
@@ -61,6 +66,18 @@ impl Inspector {
         judge: &mut dyn FnMut(&Hit) -> Verdict,
     ) -> Result<(), Hit> {
         self.advance(chunk, false, out, judge)
+    }
+
+    /// The last chunk, or all there is: as [`Inspector::push`] and [`Inspector::finish`], with one look instead of two.
+    /// # Errors
+    /// As [`Inspector::push`].
+    pub fn last(
+        &mut self,
+        chunk: &[u8],
+        out: &mut Vec<u8>,
+        judge: &mut dyn FnMut(&Hit) -> Verdict,
+    ) -> Result<(), Hit> {
+        self.advance(chunk, true, out, judge)
     }
 
     /// The end: gives out what was held back.
@@ -96,8 +113,12 @@ impl Inspector {
             self.stopped = Some((*hit).clone());
             return Err(*hit);
         }
+        // Then all of it was looked at, and nothing of it may go on.
+        if chunk.is_empty() && self.waiting() == 0 {
+            return Ok(());
+        }
         let text = Text { bytes: &self.bytes, from: self.given, last };
-        let mut look = self.sought.look(Window { text, before: self.before });
+        let mut look = self.sought.look(Window { text, before: self.before, told: &self.told });
         if let Some(hold) = self.packed.hold() {
             let hold = usize::try_from(hold.saturating_sub(self.base)).unwrap_or(usize::MAX);
             look.hold_from(hold, self.given);
@@ -154,6 +175,12 @@ impl Inspector {
         let kept = look.floor(look.hold.saturating_sub(KEPT));
         self.before = look.before(&self.bytes, kept);
         self.bytes.drain(..kept);
+        self.told
+            .extend(look.finds.iter().map(|find| Told { thing: find.thing(), value: find.value.clone() }));
+        self.told.retain_mut(|told| {
+            told.value = told.value.start.saturating_sub(kept)..told.value.end.saturating_sub(kept);
+            told.value.end > 0
+        });
         self.given = look.hold - kept;
         self.base += kept as u64;
     }

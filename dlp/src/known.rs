@@ -104,8 +104,7 @@ impl KnownValues {
             return None;
         }
         let mut clean = Vec::with_capacity(bytes.len());
-        let mut scrubber = Scrubber::new(self.clone());
-        let count = scrubber.push(bytes, &mut clean) + scrubber.finish(&mut clean);
+        let count = Scrubber::new(self.clone()).last(bytes, &mut clean);
         (count > 0).then_some(clean)
     }
 
@@ -126,6 +125,12 @@ impl KnownValues {
 
     pub(crate) fn owner(&self, find: Find) -> &Owner {
         &self.target(find).owner
+    }
+
+    /// Two spellings of one value, by their numbers.
+    pub(crate) fn are_of_one(&self, one: u32, other: u32) -> bool {
+        let owner = |target: u32| self.inner.targets.get(target as usize).map(|target| &target.owner);
+        owner(one).zip(owner(other)).is_some_and(|(one, other)| Arc::ptr_eq(one, other))
     }
 
     fn target(&self, find: Find) -> &Target {

@@ -33,6 +33,7 @@ mod runs;
 mod tests;
 mod wide;
 
+use crate::find::Text;
 use crate::masks::Masks;
 use crate::survey::Survey;
 use crate::view::View;
@@ -134,8 +135,8 @@ pub(crate) struct Sight<T> {
     pub(crate) replacement: Vec<u8>,
 }
 
-/// A search: the bytes of a reading, how it was come by, whether they are its last ones, where to put what is seen.
-pub(crate) type Seek<'a, T> = dyn FnMut(&[u8], Layers, bool, &mut Vec<Sight<T>>) -> Searched + 'a;
+/// A search: the bytes of a reading, how it was come by, where to put what is seen.
+pub(crate) type Seek<'a, T> = dyn FnMut(Text<'_>, Layers, &mut Vec<Sight<T>>) -> Searched + 'a;
 
 /// What else a search tells.
 pub(crate) struct Searched {
@@ -151,6 +152,8 @@ pub(crate) struct Found<T> {
     pub(crate) end: usize,
     pub(crate) what: T,
     pub(crate) layers: Layers,
+    /// Otherwise what follows tells whether it stands there.
+    pub(crate) sure: bool,
     /// What may stand there instead, in the code of the layers; the first one is the best, and the last one always fits.
     replacements: Vec<Replacement>,
 }
@@ -299,15 +302,18 @@ impl<T> Looker<'_, '_, T> {
     fn read(&mut self, reading: &Reading, outer: &Outer<'_>) {
         let layers = self.layers.with(reading.layer);
         let mut sights = Vec::new();
-        let Searched { mut hold, survey } = (self.seek)(&reading.bytes, layers, !reading.open, &mut sights);
+        let Searched { mut hold, survey } = (self.seek)(reading.text(), layers, &mut sights);
         for sight in sights {
-            let found = self::found(sight, layers);
+            let found = self::found(sight, layers, reading.sure);
             self.seen.finds.push(outer.lift(reading.lift(found)));
         }
         if layers.depth() < DEPTH {
             let deeper = look_within(&reading.bytes, survey.as_ref(), !reading.open, layers, self.seek);
             hold = hold.min(deeper.hold);
-            self.seen.finds.extend(deeper.finds.into_iter().map(|found| outer.lift(reading.lift(found))));
+            for mut found in deeper.finds {
+                found.sure &= reading.sure;
+                self.seen.finds.push(outer.lift(reading.lift(found)));
+            }
         }
         if reading.open && hold < reading.bytes.len() {
             self.seen.hold = self.seen.hold.min(outer.source(reading.source(hold)));
@@ -316,14 +322,14 @@ impl<T> Looker<'_, '_, T> {
 }
 
 /// In places of the innermost reading, with every replacement that may turn out to fit.
-fn found<T>(sight: Sight<T>, layers: Layers) -> Found<T> {
+fn found<T>(sight: Sight<T>, layers: Layers, sure: bool) -> Found<T> {
     let Sight { start, end, what, replacement } = sight;
     let replacements = (0..=FILLS).map(|fill| {
         let mut bytes = replacement.clone();
         bytes.resize(bytes.len() + fill, FILL);
         Replacement { start, end, bytes }
     });
-    Found { start, end, what, layers, replacements: replacements.collect() }
+    Found { start, end, what, layers, sure, replacements: replacements.collect() }
 }
 
 impl Reading {

@@ -23,6 +23,11 @@ impl Scrubber {
         self.stream.advance(chunk, false, |look| put_clean(&look, out))
     }
 
+    /// The last chunk, or all there is: as [`Scrubber::push`] and [`Scrubber::finish`], with one look instead of two.
+    pub fn last(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> u64 {
+        self.stream.advance(chunk, true, |look| put_clean(&look, out))
+    }
+
     /// The end: gives out what was held back.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> u64 {
         self.stream.advance(&[], true, |look| put_clean(&look, out))

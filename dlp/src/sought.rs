@@ -1,5 +1,5 @@
 //! Everything that is sought one way, and one look at some bytes.
-use crate::find::{Find, How, Text, What};
+use crate::find::{Find, How, Text, Thing, Told, What};
 use crate::hit::{FingerprintKey, Hit, Verdict};
 use crate::known::Find as KnownFind;
 use crate::layers::{self, Found, Layer, Layers, Searched, Seen, Sight, escapes};
@@ -8,6 +8,7 @@ use crate::packed::{self, Packed, Unfolding};
 use crate::survey::Survey;
 use crate::view::{Before, View};
 use crate::{Inspector, KnownValues, RuleSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Everything sought one way, compiled once. Cheap to clone.
@@ -33,6 +34,8 @@ pub(crate) struct Window<'a> {
     pub(crate) text: Text<'a>,
     /// What stands before all of it.
     pub(crate) before: Before,
+    /// What was told of in the bytes that went out.
+    pub(crate) told: &'a [Told],
 }
 
 /// What a look gave.
@@ -103,8 +106,7 @@ impl Sought {
             verdict
         };
         let mut inspector = Inspector::new(self.clone());
-        inspector.push(whole, &mut out, &mut judged)?;
-        inspector.finish(&mut out, &mut judged)?;
+        inspector.last(whole, &mut out, &mut judged)?;
         Ok(changed.then_some(out))
     }
 
@@ -112,14 +114,14 @@ impl Sought {
     pub(crate) fn look(&self, window: Window<'_>) -> Look {
         let mut look = self.look_undecoded(window);
         if !self.is_empty() {
-            self.seek_in_layers(window.text, &mut look);
+            self.seek_in_layers(window, &mut look);
             look.settle(window.text.from);
         }
         look
     }
 
     fn look_undecoded(&self, window: Window<'_>) -> Look {
-        let Window { text, before } = window;
+        let Window { text, before, .. } = window;
         let mut look = Look { finds: Vec::new(), hold: text.bytes.len(), survey: None, before };
         if self.is_empty() {
             return look;
@@ -133,16 +135,30 @@ impl Sought {
     }
 
     /// What went out already is looked at once more: a code may have begun there.
-    fn seek_in_layers(&self, text: Text<'_>, look: &mut Look) {
-        let mut seek = |bytes: &[u8], layers: Layers, last: bool, sights: &mut Vec<Sight<What>>| {
-            self.search(Text { bytes, from: 0, last }, layers, sights)
-        };
+    ///
+    /// What was told of already is told once, as it is where all of it is looked at at once: a code that is noticed later may have
+    /// begun in it.
+    fn seek_in_layers(&self, window: Window<'_>, look: &mut Look) {
+        let Window { text, told, .. } = window;
+        let mut seek =
+            |text: Text<'_>, layers: Layers, sights: &mut Vec<Sight<What>>| self.search(text, layers, sights);
         let seen: Seen<What> = layers::look(text.bytes, look.survey.as_ref(), text.last, &mut seek);
         look.hold = look.hold.min(seen.hold.max(text.from));
         for found in seen.finds.into_iter().filter(|found| found.end > text.from) {
+            let sure = found.sure;
+            let place = found.start..found.end;
             let find = decoded(found, text.from);
-            if !look.finds.iter().any(|other| self.are_one(other, &find)) {
+            let is_it =
+                |thing: Thing, value: &Range<usize>| self.are_one((thing, value), (find.thing(), &place));
+            if look.finds.iter().any(|other| is_it(other.thing(), &other.value))
+                || told.iter().any(|told| is_it(told.thing, &told.value))
+            {
+                continue;
+            }
+            if sure {
                 look.finds.push(find);
+            } else {
+                look.hold = look.hold.min(find.start);
             }
         }
     }
@@ -154,7 +170,7 @@ impl Sought {
             let hold = self.rules.sweep(text, &Masks::of(text.bytes), &mut finds);
             Look { finds, hold, survey: None, before: Before::default() }
         } else {
-            self.look_undecoded(Window { text, before: Before::default() })
+            self.look_undecoded(Window { text, before: Before::default(), told: &[] })
         };
         sights.extend(look.finds.into_iter().map(|find| self.sight(find, text.bytes)));
         Searched { hold: look.hold, survey: look.survey }
@@ -167,15 +183,13 @@ impl Sought {
     }
 
     /// The same rule or value in the same place, read in two ways.
-    fn are_one(&self, one: &Find, other: &Find) -> bool {
-        let same = match (&one.what, &other.what) {
-            (What::Rule(one, _), What::Rule(other, _)) => one == other,
-            (What::Known(first), What::Known(second)) => {
-                std::ptr::eq(self.known.owner(known(one, *first)), self.known.owner(known(other, *second)))
-            }
+    fn are_one(&self, one: (Thing, &Range<usize>), other: (Thing, &Range<usize>)) -> bool {
+        let same = match (one.0, other.0) {
+            (Thing::Rule(one), Thing::Rule(other)) => one == other,
+            (Thing::Known(one), Thing::Known(other)) => self.known.are_of_one(one, other),
             _ => false,
         };
-        same && one.value.start < other.value.end && other.value.start < one.value.end
+        same && one.1.start < other.1.end && other.1.start < one.1.end
     }
 
     fn seek_known(&self, text: Text<'_>, survey: &Survey, look: &mut Look) {
@@ -267,7 +281,7 @@ fn decoded(found: Found<What>, from: usize) -> Find {
 
 impl<'a> Window<'a> {
     pub(crate) fn whole(bytes: &'a [u8]) -> Window<'a> {
-        Window { text: Text { bytes, from: 0, last: true }, before: Before::default() }
+        Window { text: Text { bytes, from: 0, last: true }, before: Before::default(), told: &[] }
     }
 }
 
@@ -279,7 +293,8 @@ impl Look {
             self.hold = view.floor(self.hold.min(view.read));
         }
         self.hold = self.hold.max(from);
-        while let Some(earlier) = self.unsettled() {
+        // What began in what stands before `from` cannot wait any more.
+        while let Some(earlier) = self.unsettled().filter(|_| self.hold > from) {
             self.hold = self.floor(earlier).max(from);
         }
         let hold = self.hold;

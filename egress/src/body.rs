@@ -38,6 +38,14 @@ pub(crate) trait Stage: Send {
     /// # Errors
     /// As [`Stage::data`].
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>>;
+    /// Takes the last of the input, all of it, and ends the stream in one step. False: nothing was taken, it is given by
+    /// [`Stage::data`] and [`Stage::end`] then. For stages that give no more than they get.
+    /// # Errors
+    /// As [`Stage::data`].
+    fn last(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        let _ = (input, out);
+        Ok(false)
+    }
     /// The trailers that follow.
     /// # Errors
     /// As [`Stage::data`].
@@ -63,8 +71,16 @@ struct Step {
     stage: Box<dyn Stage>,
     pending: Bytes,
     again: bool,
+    /// Nothing comes after what is pending.
+    last: bool,
     /// What it gives was given before.
     passes: bool,
+}
+
+impl Step {
+    fn new(stage: impl Stage + 'static, passes: bool) -> Step {
+        Step { stage: Box::new(stage), pending: Bytes::new(), again: false, last: false, passes }
+    }
 }
 
 /// Stages in a row. Memory: one [`PIECE`] or chunk for each, whatever the expansion.
@@ -81,15 +97,20 @@ impl Pipeline {
     }
     /// Appends a stage.
     pub(crate) fn then(&mut self, stage: impl Stage + 'static) {
-        self.steps.push(Step { stage: Box::new(stage), pending: Bytes::new(), again: false, passes: false });
+        self.steps.push(Step::new(stage, false));
     }
     /// Appends a stage that mostly gives what it got: it counts for no work.
     pub(crate) fn then_passing(&mut self, stage: impl Stage + 'static) {
-        self.steps.push(Step { stage: Box::new(stage), pending: Bytes::new(), again: false, passes: true });
+        self.steps.push(Step::new(stage, true));
     }
     /// Hands in a chunk; only when [`Pipeline::next`] gave `None`.
     pub(crate) fn feed(&mut self, chunk: Bytes) {
         self.steps[0].pending = chunk;
+    }
+    /// Hands in the last chunk: [`Pipeline::finish`] comes next.
+    fn feed_last(&mut self, chunk: Bytes) {
+        self.feed(chunk);
+        self.steps[0].last = true;
     }
     /// The next piece, or `None` when more must be fed.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Box<Denial>> {
@@ -106,14 +127,30 @@ impl Pipeline {
         for _ in 0..STEPS {
             let waits = |step: &Step| step.again || !step.pending.is_empty();
             let Some(level) = self.steps.iter().rposition(waits) else { return Ok(Progress::Hungry) };
-            let step = &mut self.steps[level];
             let mut out = Vec::new();
-            step.again = step.stage.data(&mut step.pending, &mut out)?;
+            if self.end_at_once(level, &mut out)? {
+                self.ended += 1;
+                if let Some(next) = self.steps.get_mut(level + 1) {
+                    next.last = true;
+                }
+            } else {
+                let step = &mut self.steps[level];
+                step.again = step.stage.data(&mut step.pending, &mut out)?;
+            }
             if let Some(piece) = self.hand_on(level, out) {
                 return Ok(Progress::Piece(piece));
             }
         }
         Ok(Progress::Tired)
+    }
+    /// Gives a stage the last of its input, when that is there whole and all stages before have ended.
+    fn end_at_once(&mut self, level: usize, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        let Some(step) = self.steps.get_mut(level).filter(|step| step.last && level == self.ended) else {
+            return Ok(false);
+        };
+        // Only the first time: what is left of it later is no longer all.
+        step.last = false;
+        step.stage.last(&mut step.pending, out)
     }
     /// Bytes that all stages together have given.
     pub(crate) fn worked(&self) -> u64 {
@@ -199,6 +236,10 @@ impl Staged {
 
     fn take(&mut self, frame: Frame<Bytes>) {
         match frame.into_data() {
+            Ok(chunk) if self.inner.is_end_stream() => {
+                self.drained = true;
+                self.pipeline.feed_last(chunk);
+            }
             Ok(chunk) => self.pipeline.feed(chunk),
             Err(frame) => {
                 self.trailers = frame.into_trailers().ok();
@@ -303,6 +344,59 @@ mod tests {
             all.extend(piece);
         }
         assert_eq!(all, b"aaaabbbbccccdddd...");
+    }
+
+    /// Ends at once, and says that it did.
+    struct Whole;
+    impl Stage for Whole {
+        fn data(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+            out.extend_from_slice(&std::mem::take(input));
+            Ok(false)
+        }
+        fn last(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+            out.push(b'<');
+            out.extend_from_slice(&std::mem::take(input));
+            out.push(b'>');
+            Ok(true)
+        }
+        fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
+            out.push(b'!');
+            Ok(())
+        }
+    }
+
+    fn all_of(mut pipeline: Pipeline, chunks: &[&'static str]) -> String {
+        let mut all = Vec::new();
+        for (at, chunk) in chunks.iter().enumerate() {
+            if at + 1 == chunks.len() {
+                pipeline.feed_last(Bytes::from(*chunk));
+            } else {
+                pipeline.feed(Bytes::from(*chunk));
+            }
+            while let Some(piece) = pipeline.next().expect("no stage fails") {
+                all.extend(piece);
+            }
+        }
+        while let Some(piece) = pipeline.finish().expect("no stage fails") {
+            all.extend(piece);
+        }
+        String::from_utf8(all).expect("text")
+    }
+
+    #[test]
+    fn the_last_chunk_ends_those_that_can_end_with_it_and_each_once() {
+        let mut both = Pipeline::default();
+        both.then(Whole);
+        both.then(Whole);
+        assert_eq!(all_of(both, &["ab", "c"]), "ab<<c>>");
+        let mut after = Pipeline::default();
+        after.then(Twice);
+        after.then(Whole);
+        assert_eq!(all_of(after, &["ab", "c"]), "aabbcc.!", "who ends later ends what comes after");
+        let mut before = Pipeline::default();
+        before.then(Whole);
+        before.then(Twice);
+        assert_eq!(all_of(before, &["ab", "c"]), "aabb<<cc>>.", "who cannot is ended as ever");
     }
 
     /// Works a hundred times on what it was given, and shows nothing.

@@ -41,18 +41,22 @@ pub(crate) enum Coding {
     Zstd,
 }
 
+/// As they are written in headers.
+const NAMES: [(&str, Coding); 5] = [
+    ("gzip", Coding::Gzip),
+    ("x-gzip", Coding::Gzip),
+    ("deflate", Coding::Deflate),
+    ("br", Coding::Brotli),
+    ("zstd", Coding::Zstd),
+];
+
 impl Coding {
     /// Bytes that [`Coding::sniff`] needs.
     pub(crate) const SNIFFED: usize = 4;
 
     pub(crate) fn parse(name: &str) -> Option<Coding> {
-        match name.to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => Some(Coding::Gzip),
-            "deflate" => Some(Coding::Deflate),
-            "br" => Some(Coding::Brotli),
-            "zstd" => Some(Coding::Zstd),
-            _ => None,
-        }
+        let named = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        named.map(|(_, coding)| *coding)
     }
     /// What a body without `content-encoding` shows itself to be (a receiver may look as we do). Zlib's two bytes are not
     /// asked for: whatever shows nothing is tried as deflate, with or without them.
@@ -103,10 +107,11 @@ pub(crate) fn envelope(headers: &HeaderMap) -> Result<Option<Envelope>, String> 
 
 /// The coding of gRPC's or Connect's single messages, when one is named.
 pub(crate) fn message_coding(headers: &HeaderMap) -> Option<String> {
-    let named = ["grpc-encoding", "connect-content-encoding"].map(|name| headers.get_all(name));
-    let names = named.iter().flat_map(|values| values.iter());
-    let mut codings = names.filter(|name| !name.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
-    codings.next().map(|name| String::from_utf8_lossy(name.as_bytes()).chars().take(32).collect())
+    let names = ["grpc-encoding", "connect-content-encoding"];
+    let mut named = headers.iter().filter(|(name, coding)| {
+        names.contains(&name.as_str()) && !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")
+    });
+    named.next().map(|(_, coding)| String::from_utf8_lossy(coding.as_bytes()).chars().take(32).collect())
 }
 
 /// A decoder as a stage: fails on anything that is not exactly its coding.
@@ -264,8 +269,12 @@ pub(crate) fn narrowed(accepted: &str, room: &Room) -> String {
         let name = item.split(';').next().unwrap_or_default();
         Coding::parse(name.trim()).filter(small).is_some()
     };
-    let kept: Vec<&str> = accepted.split(',').map(str::trim).filter(known).collect();
-    if kept.is_empty() { "identity".to_owned() } else { kept.join(", ") }
+    let mut kept = String::with_capacity(accepted.len());
+    for item in accepted.split(',').map(str::trim).filter(known) {
+        let between = if kept.is_empty() { "" } else { ", " };
+        kept.extend([between, item]);
+    }
+    if kept.is_empty() { "identity".to_owned() } else { kept }
 }
 
 #[cfg(test)]

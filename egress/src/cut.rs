@@ -14,8 +14,15 @@ pub(crate) fn here() -> CancellationToken {
 }
 
 /// Runs until it ends or is cut.
-pub(crate) async fn cuttable(cut: CancellationToken, serving: impl Future) {
-    CUT.scope(cut.clone(), cut.run_until_cancelled(serving)).await;
+pub(crate) fn cuttable<S: Future + Send>(
+    cut: CancellationToken,
+    serving: S,
+) -> impl Future<Output = ()> + use<S> {
+    // Boxed: what is around it would have room for it twice more.
+    let serving = Box::pin(serving);
+    async move {
+        CUT.scope(cut.clone(), cut.run_until_cancelled(serving)).await;
+    }
 }
 
 /// Runs a stream of an h2 connection so that it can be cut by itself.

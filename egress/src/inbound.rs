@@ -139,9 +139,9 @@ async fn serve_http1(connection: Arc<Connection>, stream: impl Stream + 'static)
     let strict = parts.io.into_inner();
     match connection.take_turn() {
         Some(turn) if served.is_ok() => {
-            turn_into(&connection.engine, turn, strict, parts.read_buf.to_vec()).await
+            Box::pin(turn_into(&connection.engine, turn, strict, parts.read_buf.to_vec())).await
         }
-        _ => say_goodbye(&connection, strict).await,
+        _ => Box::pin(say_goodbye(&connection, strict)).await,
     }
 }
 
@@ -287,14 +287,15 @@ async fn judge(
 ) -> Judged {
     ledger.watch();
     let (mut head, body) = request.into_parts();
-    let shape = Shape::of(connection.site.as_ref().map(|site| &site.host), &head.headers, websocket);
     if let Some(page) = introspection(connection, &head) {
         ledger.note(|event| event.host = Some(LOCAL_NAME.to_owned()));
-        let page = introspect::answer(engine, page, Request::from_parts(head, body)).await;
+        let page = Box::pin(introspect::answer(engine, page, Request::from_parts(head, body))).await;
         ledger.note(|event| event.status = Some(page.status().as_u16()));
         return Ok(Answered::Response(page.map(|body| ledger.count_down(body))));
     }
-    let facts = facts(connection.site.as_ref(), &head).map_err(|denial| (denial, shape))?;
+    let facts = facts(connection.site.as_ref(), &head).map_err(|denial| {
+        (denial, Shape::of(connection.site.as_ref().map(|site| &site.host), &head.headers, websocket))
+    })?;
     let shape = Shape::of(Some(&facts.host), &head.headers, websocket);
     ledger.asked(&facts);
     strip_request(&mut head.headers).map_err(|named| (named_by_connection(named), shape))?;

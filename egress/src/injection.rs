@@ -1,6 +1,7 @@
 //! Text in an answer that speaks to an agent and not to a reader: hidden from the eye, dressed as a tool's answer, or ordering
 //! it about. A guess, which is why it warns unless it is told to block.
 mod patterns;
+mod words;
 
 use crate::body::Stage;
 use crate::config::RuleAction;
@@ -92,6 +93,15 @@ impl Stage for Injection {
         }
         self.tail = text[kept..].to_vec();
         Ok(false)
+    }
+    fn last(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        if !self.tail.is_empty() {
+            return Ok(false);
+        }
+        let text = std::mem::take(input);
+        self.look(&text)?;
+        out.extend_from_slice(&text);
+        Ok(true)
     }
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
         if self.action == RuleAction::Block {

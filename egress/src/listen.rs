@@ -59,7 +59,7 @@ async fn connection(engine: Arc<Shared>, stream: TcpStream) {
     let stream = Socket::new(stream, engine.limits.stream_idle_time, cut::here());
     match destination(&engine, stream.tcp()) {
         Some((host, port)) => towards(engine, Box::new(stream), host, port, None).await,
-        None => explicit(engine, stream).await,
+        None => Box::pin(explicit(engine, stream)).await,
     }
 }
 
@@ -94,9 +94,9 @@ fn original_destination(stream: &TcpStream, local: SocketAddr) -> SocketAddr {
 
 /// A client that speaks to the egress as its proxy.
 async fn explicit(engine: Arc<Shared>, stream: Socket) {
-    let (speech, stream) = sniff(stream, engine.limits.sniff_bytes, engine.limits.sniff_time).await;
+    let (speech, stream) = listen(&engine, stream).await;
     match speech {
-        Speech::Http1 => inbound::proxy(engine, stream).await,
+        Speech::Http1 => Box::pin(inbound::proxy(engine, stream)).await,
         Speech::Nothing => {}
         _ => refuse_quietly(&engine, None, "a proxy is spoken to in HTTP/1.1"),
     }
@@ -115,8 +115,13 @@ pub(crate) fn towards(
         let engine = engine.now();
         let opening = open(&engine.policy, &host, port);
         match opening {
-            Opening::Raw(tunnel) => carry(&engine, tunnel, Carries::Tcp, stream, connect).await,
-            Opening::Passthrough(tunnel) => passthrough(&engine, tunnel, stream, connect).await,
+            // Boxed, each: what is inspected carries none of what the others need, for as long as it is open.
+            Opening::Raw(tunnel) => {
+                Box::pin(carry(&engine, tunnel, Carries::Tcp, stream, connect)).await;
+            }
+            Opening::Passthrough(tunnel) => {
+                Box::pin(passthrough(&engine, tunnel, stream, connect)).await;
+            }
             Opening::Inspect => inspect(engine, stream, host, port).await,
         }
     })
@@ -171,11 +176,11 @@ async fn passthrough(
     stream: impl Stream,
     connect: Option<Ledger>,
 ) {
-    let (speech, stream) = sniff(stream, engine.limits.sniff_bytes, engine.limits.sniff_time).await;
+    let (speech, stream) = listen(engine, stream).await;
     let place = Some((permitted.host().clone(), permitted.port()));
     match speech {
         Speech::Tls(hello) if asks_for(&hello, permitted.host()) => {
-            carry(engine, permitted, Carries::Tls, stream, connect).await;
+            Box::pin(carry(engine, permitted, Carries::Tls, stream, connect)).await;
         }
         Speech::Tls(_) => {
             let sentence =
@@ -196,12 +201,18 @@ fn asks_for(hello: &ClientHello, host: &Host) -> bool {
     }
 }
 
+/// What is spoken. Boxed here and below, step by step: a connection that is open for hours keeps the room of no step before
+/// the last one.
+async fn listen<S: Stream>(engine: &Shared, stream: S) -> (Speech, Prefixed<S>) {
+    Box::pin(sniff(stream, engine.limits.sniff_bytes, engine.limits.sniff_time)).await
+}
+
 async fn inspect(engine: Arc<Shared>, stream: impl Stream + 'static, host: Host, port: u16) {
-    let (speech, stream) = sniff(stream, engine.limits.sniff_bytes, engine.limits.sniff_time).await;
+    let (speech, stream) = listen(&engine, stream).await;
     match speech {
-        Speech::Tls(hello) => open_tls(engine, stream, &hello, host, port).await,
-        Speech::Http1 => inbound::http1(engine, stream, Site::plain(host, port)).await,
-        Speech::Http2 => inbound::http2(engine, stream, Site::plain(host, port)).await,
+        Speech::Tls(hello) => Box::pin(open_tls(engine, stream, hello, host, port)).await,
+        Speech::Http1 => Box::pin(inbound::http1(engine, stream, Site::plain(host, port))).await,
+        Speech::Http2 => Box::pin(inbound::http2(engine, stream, Site::plain(host, port))).await,
         Speech::Nothing => {}
         Speech::Other => {
             let what =
@@ -216,7 +227,7 @@ async fn inspect(engine: Arc<Shared>, stream: impl Stream + 'static, host: Host,
 async fn open_tls(
     engine: Arc<Shared>,
     stream: Prefixed<impl Stream + 'static>,
-    hello: &ClientHello,
+    hello: ClientHello,
     host: Host,
     port: u16,
 ) {
@@ -229,7 +240,8 @@ async fn open_tls(
         return refuse_quietly(&engine, Some((host, port)), "no certificate can be made for this name");
     };
     let shaking = tokio_rustls::TlsAcceptor::from(config).accept(stream);
-    let Ok(Ok(stream)) = tokio::time::timeout(engine.limits.handshake_time, shaking).await else {
+    let shaking = Box::pin(tokio::time::timeout(engine.limits.handshake_time, shaking));
+    let Ok(Ok(stream)) = shaking.await else {
         return refuse_quietly(
             &engine,
             Some((host, port)),
@@ -238,8 +250,8 @@ async fn open_tls(
     };
     let site = Site { scheme: Scheme::Https, host, port, mismatch };
     match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => inbound::http2(engine, stream, site).await,
-        _ => inbound::http1(engine, stream, site).await,
+        Some(b"h2") => Box::pin(inbound::http2(engine, stream, site)).await,
+        _ => Box::pin(inbound::http1(engine, stream, site)).await,
     }
 }
 

@@ -179,10 +179,10 @@ impl Ledger {
             path: exchange.path.clone().unwrap_or_default(),
         })
     }
-    /// Which policy judges it.
+    /// Which policy judges it. What was ended meanwhile, between its judgement and its note, keeps the one that had allowed it.
     pub(crate) fn judged_by(&self, policy: &str) {
         self.note(|exchange| {
-            if exchange.policy.as_deref().is_some_and(|known| known != policy) {
+            if exchange.code.is_none() && exchange.policy.as_deref().is_some_and(|known| known != policy) {
                 exchange.policy = Some(policy.to_owned());
             }
         });
@@ -288,9 +288,10 @@ impl Ledger {
     }
     /// Counts a request body, and ends it when its purse is empty.
     pub(crate) fn count_up(&self, body: Body, purse: Purse) -> Body {
-        if !body.is_end_stream() {
-            self.0.moved.begin_upload();
+        if body.is_end_stream() {
+            return body;
         }
+        self.0.moved.begin_upload();
         let direction = Direction::Up(purse);
         Counted { inner: body, ledger: self.clone(), direction, left: None }.boxed_unsync()
     }

@@ -29,18 +29,24 @@ impl Shape {
         if websocket {
             return Shape::WebSocket;
         }
-        let host = host.and_then(Host::name).unwrap_or_default();
-        if headers.contains_key("anthropic-version") || host.ends_with("anthropic.com") {
-            Shape::Anthropic
-        } else if host.ends_with("googleapis.com") {
-            Shape::Google
-        } else if OPENAI_LIKE.iter().any(|known| host.ends_with(known)) {
-            Shape::OpenAi
-        } else if accepts_json(headers) {
-            Shape::Json
-        } else {
-            Shape::Text
+        match of_model(host.and_then(Host::name).unwrap_or_default(), headers) {
+            Some(shape) => shape,
+            None if accepts_json(headers) => Shape::Json,
+            None => Shape::Text,
         }
+    }
+}
+
+/// The shape of those whose models agents talk to.
+fn of_model(host: &str, headers: &HeaderMap) -> Option<Shape> {
+    if headers.contains_key("anthropic-version") || host.ends_with("anthropic.com") {
+        Some(Shape::Anthropic)
+    } else if host.ends_with("googleapis.com") {
+        Some(Shape::Google)
+    } else if OPENAI_LIKE.iter().any(|known| host.ends_with(known)) {
+        Some(Shape::OpenAi)
+    } else {
+        None
     }
 }
 
@@ -59,11 +65,13 @@ const OPENAI_LIKE: [&str; 8] = [
 /// Whether a model answers: what it says is meant for an agent.
 pub(crate) fn is_model(host: &Host, headers: &HeaderMap) -> bool {
     let name = host.name().unwrap_or_default();
-    match Shape::of(Some(host), headers, false) {
-        Shape::Anthropic | Shape::OpenAi => true,
+    match of_model(name, headers) {
         // Documents of users come from other names below this one.
-        Shape::Google => ["generativelanguage.", "aiplatform."].iter().any(|model| name.contains(model)),
-        Shape::Json | Shape::Text | Shape::WebSocket => false,
+        Some(Shape::Google) => {
+            ["generativelanguage.", "aiplatform."].iter().any(|model| name.contains(model))
+        }
+        Some(_) => true,
+        None => false,
     }
 }
 

@@ -19,6 +19,7 @@ use audit::Finding;
 use credentials::{AuthScheme, Binding, BodyKind, Places, Slot};
 use dlp::{Collector, Hit, Unfolding, Verdict};
 use http::{HeaderMap, header};
+use http_body::Body as _;
 use policy::{Denial, DenialCode, Permitted, Route, RouteId};
 use shadow::Shadow;
 use std::sync::Arc;
@@ -162,6 +163,9 @@ impl Watch {
                 None
             }
         };
+        if body.is_end_stream() {
+            return Ok(body);
+        }
         // What is coded, or counts its bytes, would be damaged by a stand-in.
         let plain = messages.is_none() && codings.as_ref().is_some_and(Vec::is_empty);
         let (can, unfolding) =

@@ -152,7 +152,7 @@ impl Client {
             Err(failure) => match failure.unsent.or(spare.filter(|_| failure.stale)) {
                 // The connection had ended while it was idle: nothing of the request can have been acted upon, or
                 // acting twice does no harm. Once, and on a new connection.
-                Some(request) => self.send_anew(&key, permitted, *request).await,
+                Some(request) => Box::pin(self.send_anew(&key, permitted, *request)).await,
                 None => Err(failure.why.denial(permitted)),
             },
         }

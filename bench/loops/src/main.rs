@@ -1,6 +1,6 @@
 //! Inner loops of the request path, counted in instructions, which are the same on a busy machine and a quiet one.
 //!
-//! `loops one NAME COUNT` runs one of them so many times and says nothing. `loops [--save] [--mint PROGRAM]` runs each under
+//! `loops one NAME COUNT` runs one of them so many times and says nothing. `loops [--save] [--apart MINT REQUESTS]` runs each under
 //! callgrind twice, a few times and more often; what lies between is the loop alone, without what was built for it. It prints
 //! a Markdown table beside `baseline.toml`; `--save` writes that file anew.
 mod baseline;
@@ -29,6 +29,7 @@ const LOOPS: &[Loop] = &[
     Loop { name: "decide, 10,000 routes", times: 400, run: decide::among_10_000 },
     Loop { name: "scan a head", times: 40, run: scan::head },
     Loop { name: "scan 1 KiB of JSON", times: 40, run: scan::small },
+    Loop { name: "scan 1 KiB of JSON at once", times: 40, run: scan::small_at_once },
     Loop { name: "scan 64 KiB of JSON", times: 2, run: scan::json },
     Loop { name: "scan 64 KiB of base64", times: 2, run: scan::base64 },
     Loop { name: "scan 64 KiB of noise", times: 2, run: scan::noise },
@@ -38,8 +39,9 @@ const LOOPS: &[Loop] = &[
     Loop { name: "audit line", times: 400, run: line::line },
 ];
 
-/// In a program of its own: the crate that mints is not built for this, it is taken as the tests have built it.
-const MINT: (&str, u32) = ("mint", 4);
+/// In programs of their own: the crate that mints and serves is not built for this, it is taken as the tests have built it.
+const APART: [(&str, u32); 3] =
+    [("mint", 4), ("16 requests, from end to end", 10), ("16 requests, upstream HTTP/1.1", 10)];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,9 +50,9 @@ fn main() -> ExitCode {
         ["one", name, count] => one(name, count),
         [] => count(None, false),
         ["--save"] => count(None, true),
-        ["--mint", program] => count(Some(program), false),
-        ["--save", "--mint", program] => count(Some(program), true),
-        _ => Err("usage: loops [--save] [--mint PROGRAM] | loops one NAME COUNT".to_owned()),
+        ["--apart", mint, requests] => count(Some([mint, requests, requests]), false),
+        ["--save", "--apart", mint, requests] => count(Some([mint, requests, requests]), true),
+        _ => Err("usage: loops [--save] [--apart MINT REQUESTS] | loops one NAME COUNT".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,12 +71,13 @@ fn one(name: &str, count: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn count(mint: Option<&str>, save: bool) -> Result<(), String> {
+fn count(apart: Option<[&str; APART.len()]>, save: bool) -> Result<(), String> {
     let own = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
     let own = own.display().to_string();
     let mut jobs: Vec<(&str, &str, u32)> =
         LOOPS.iter().map(|one| (own.as_str(), one.name, one.times)).collect();
-    jobs.extend(mint.map(|program| (program, MINT.0, MINT.1)));
+    let apart = apart.into_iter().flatten().zip(APART);
+    jobs.extend(apart.map(|(program, (name, times))| (program, name, times)));
     let counts = callgrind::count_all(&jobs)?;
     let baseline = Baseline::read()?;
     let rows: Vec<Row> = jobs

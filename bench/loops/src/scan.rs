@@ -31,6 +31,18 @@ pub(crate) fn small(count: u32) {
     inspect(&text(1024), count);
 }
 
+/// As a body whose end comes with it.
+pub(crate) fn small_at_once(count: u32) {
+    let (sought, body) = (sought(), text(1024));
+    let mut out = Vec::with_capacity(2 * body.len());
+    for _ in 0..count {
+        out.clear();
+        let mut inspector = Inspector::new(sought.clone());
+        assert!(inspector.last(black_box(&body), &mut out, &mut |_| Verdict::Pass).is_ok());
+        assert_eq!(out.len(), body.len());
+    }
+}
+
 pub(crate) fn json(count: u32) {
     inspect(&text(LARGE), count);
 }

@@ -38,6 +38,9 @@ fn main() {
         compressed(&bodies[0].1);
         small_chunks();
     }
+    if only.is_empty() || only.iter().any(|only| only == "short") {
+        short();
+    }
 }
 
 fn measure(name: &str, body: &[u8]) {
@@ -171,6 +174,64 @@ fn first_byte() {
         }
         println!("the first {size} bytes of a stream: {:.2} µs", best * 1e6);
     }
+}
+
+/// What is searched whole: the lines of a head, one header, a name of a host; and answers of a KiB that values are taken out of.
+fn short() {
+    let sought = Sought::new(known(KNOWN), RuleSet::built_in(), FingerprintKey::new([1; 32]));
+    let texts: Vec<String> = (0..KNOWN).map(token).collect();
+    let values: Vec<KnownValue<'_>> = texts.iter().map(self::sought).collect();
+    let collector = Collector::new(Fragments::new(&values, &FingerprintKey::new([1; 32])));
+    for text in [HEAD, &HEAD[..200], &HEAD[..60], "api.example.com"] {
+        let size = text.len();
+        micros(&format!("{size} bytes, all"), || {
+            assert!(sought.find_all(black_box(text.as_bytes())).is_empty())
+        });
+        micros(&format!("{size} bytes, pieces"), || {
+            assert!(collector.see(black_box(text.as_bytes())).is_none())
+        });
+    }
+    let body = bodies::conversation();
+    let mut out = Vec::with_capacity(4096);
+    let known = known(KNOWN);
+    for size in [128, 1024] {
+        let chunk = &body[4096..4096 + size];
+        micros(&format!("a body of {size} bytes, searched"), || {
+            out.clear();
+            let mut inspector = Inspector::new(sought.clone());
+            let pass = &mut |_: &Hit| Verdict::Pass;
+            assert!(inspector.push(black_box(chunk), &mut out, pass).is_ok());
+            assert!(inspector.finish(&mut out, pass).is_ok());
+        });
+        micros(&format!("a body of {size} bytes, known to be all"), || {
+            out.clear();
+            let mut inspector = Inspector::new(sought.clone());
+            assert!(inspector.last(black_box(chunk), &mut out, &mut |_| Verdict::Pass).is_ok());
+        });
+        micros(&format!("an answer of {size} bytes, scrubbed"), || {
+            out.clear();
+            let mut scrubber = Scrubber::new(known.clone());
+            assert_eq!(scrubber.push(black_box(chunk), &mut out) + scrubber.finish(&mut out), 0);
+        });
+    }
+}
+
+/// The head of a request as an SDK sends it.
+const HEAD: &str = "/v1/messages?beta=true \n host: api.example.com \n accept: application/json \n accept-encoding: gzip, deflate \n \
+    content-type: application/json \n user-agent: Example/JS 0.60.0 \n x-sdk-lang: js \n x-sdk-os: Linux \n x-sdk-arch: x64 \n \
+    x-sdk-runtime: node \n x-sdk-runtime-version: v22.11.0 \n x-sdk-retry-count: 0 \n x-sdk-timeout: 600 \n \
+    authorization: Bearer placeholder-placeholder-placeholder \n content-length: 1024";
+
+/// The best of some rounds.
+fn micros(what: &str, mut turn: impl FnMut()) {
+    const TURNS: u32 = 100;
+    let mut best = f64::MAX;
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        (0..TURNS).for_each(|_| turn());
+        best = best.min(begun.elapsed().as_secs_f64());
+    }
+    println!("{what}: {:.2} µs", best * 1e6 / f64::from(TURNS));
 }
 
 fn known(count: u32) -> KnownValues {

@@ -351,7 +351,7 @@ impl Stretches<'_> {
 
     fn reading(&self, begin: usize, bytes: Vec<u8>, open: bool) -> Reading {
         let map = Map::Fives { start: self.start + begin, alphabet: self.alphabet, places: None };
-        Reading { layer: Layer::Base85, bytes, open, map }
+        Reading { layer: Layer::Base85, bytes, from: 0, open, sure: true, map }
     }
 
     fn group(&self, at: usize) -> Option<[u8; 4]> {

@@ -326,7 +326,7 @@ impl<'a> Stretches<'a> {
     fn reading(&self, begin: usize, bytes: Vec<u8>, open: bool) -> Reading {
         let spelled = self.code.spelled(&self.letters[begin..]);
         let map = Map::Bits { start: self.start + begin, code: self.code, spelled };
-        Reading { layer: self.code.layer, bytes, open, map }
+        Reading { layer: self.code.layer, bytes, from: 0, open, sure: true, map }
     }
 }
 

@@ -39,7 +39,15 @@ impl Format {
         self.next_sign(source, 0)?;
         let source = self.whole_of(source, open);
         let mut text = Vec::with_capacity(source.len());
-        self.each(source, |_, byte| text.push(byte));
+        let mut at = 0;
+        // What stands between two signs is copied at once.
+        while let Some(sign) = self.next_begin(source, at) {
+            text.extend_from_slice(&source[at..sign]);
+            let (byte, length) = self.token(&source[sign..]);
+            text.extend(byte);
+            at = sign + length;
+        }
+        text.extend_from_slice(source.get(at..).unwrap_or_default());
         Some(text)
     }
 
@@ -106,6 +114,12 @@ impl Format {
             (Format::Invisible, [0xE2 | 0xEF, more @ ..]) => more.len() < 2,
             _ => false,
         }
+    }
+
+    /// As [`Format::next_sign`], of escapes that are read beside those that the format is known by.
+    fn next_begin(self, source: &[u8], from: usize) -> Option<usize> {
+        let format = if self == Format::PercentTwice { Format::Percent } else { self };
+        format.next_sign(source, from)
     }
 
     fn next_sign(self, source: &[u8], from: usize) -> Option<usize> {
@@ -190,4 +204,29 @@ pub(crate) fn like(replaced: &[u8], bytes: &[u8]) -> Vec<u8> {
         other => vec![*other],
     };
     bytes.iter().flat_map(spell).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..ProptestConfig::default() })]
+        /// What a look at every byte reads.
+        #[test]
+        fn what_stands_between_escapes_is_read_as_it_is(
+            parts in prop::collection::vec(
+                prop_oneof!["\\\\(u00|x)?[0-9a-f]{0,3}", "%(25)?[0-9a-f]{0,2}", "&(amp;|#x4|#65;)?", "[\\\\%&\"nux]{0,3}", "[ \u{200b}\u{feff}]", "[ -~]{0,30}"], 0..12),
+            open: bool,
+        ) {
+            let text = parts.concat().into_bytes();
+            for format in [Format::Json, Format::Percent, Format::PercentTwice, Format::Html, Format::Invisible] {
+                let mut slowly = Vec::new();
+                format.each(format.whole_of(&text, open), |_, byte| slowly.push(byte));
+                let slowly = format.next_sign(&text, 0).map(|_| slowly);
+                prop_assert_eq!(format.unescaped(&text, open), slowly, "{:?}", format);
+            }
+        }
+    }
 }

@@ -63,7 +63,14 @@ impl Peeled {
 
     fn reading(self, open: bool) -> Reading {
         let ranges = self.places.windows(2).map(|pair| pair[0]..pair[1]).collect();
-        Reading { layer: Layer::Escaped, bytes: self.bytes, open, map: Map::Places(ranges) }
+        Reading {
+            layer: Layer::Escaped,
+            bytes: self.bytes,
+            from: 0,
+            open,
+            sure: true,
+            map: Map::Places(ranges),
+        }
     }
 }
 

@@ -9,10 +9,17 @@ use wide::u8x16;
 /// Escapes that belong together stand at most so many bytes apart: a line of mail has 76.
 const NEAR: usize = 80;
 
+/// What stands before them tells whether something begins there: in the middle of a word nothing does.
+const CONTEXT: usize = 16;
+
 /// Every reading of these bytes, of which these are the masks.
+///
+/// One escape alone is none yet that is sure, nor is an equals sign that the bytes end with: whether they are read so is told by
+/// what follows. Until then they are read for what must wait, or of a value that goes on behind them a part would be out.
 pub(super) fn each(bytes: &[u8], masks: &Masks, last: bool, show: &mut dyn FnMut(Reading)) {
     let mut escapes = Vec::new();
     each_sign(bytes, masks, |at| escapes.extend(escape(bytes, at)));
+    let mut begun = if last { None } else { begun(bytes) };
     let mut escapes = escapes.into_iter().peekable();
     while let Some(first) = escapes.next() {
         let (begin, mut end) = (first.start, first.end);
@@ -21,11 +28,15 @@ pub(super) fn each(bytes: &[u8], masks: &Masks, last: bool, show: &mut dyn FnMut
             end = next.end;
             sure = true;
         }
-        if sure {
+        let near = begun.take_if(|begun| *begun <= end + NEAR);
+        let open = !last && (bytes.len() <= end + NEAR || near.is_some());
+        if sure || open {
             let part = begin.saturating_sub(NEAR)..bytes.len().min(end + NEAR);
-            let open = !last && part.end == bytes.len();
-            show(decoded(bytes, part, open));
+            show(decoded(bytes, part.start..near.unwrap_or(part.end), open, sure));
         }
+    }
+    if let Some(begun) = begun {
+        show(decoded(bytes, begun.saturating_sub(NEAR)..begun, true, false));
     }
 }
 
@@ -85,21 +96,34 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// Bytes of the longest escape, and one more that may be the rest of it: `=%0D%0A`.
+/// Bytes of the longest escape: `=%0D%0A`.
 const LONGEST: usize = 7;
 
-/// Where the last escape begins that does not end here.
-fn whole(bytes: &[u8], part: &Range<usize>) -> usize {
-    let tail = part.end.saturating_sub(LONGEST - 1).max(part.start);
-    let begun = (tail..part.end).find(|at| bytes[*at] == b'=' && escape(bytes, *at).is_none());
-    begun.unwrap_or(part.end)
+/// Where an escape begins that does not end here.
+fn begun(bytes: &[u8]) -> Option<usize> {
+    let tail = bytes.len().saturating_sub(LONGEST - 1)..bytes.len();
+    tail.into_iter().find(|at| bytes[*at] == b'=' && may_become_one(&bytes[*at + 1..]))
 }
 
-fn decoded(bytes: &[u8], part: Range<usize>, open: bool) -> Reading {
-    let part = part.start..if open { whole(bytes, &part) } else { part.end };
-    let (mut text, mut places) = (Vec::with_capacity(part.len()), Vec::with_capacity(part.len()));
-    let mut at = part.start;
+/// Of what stands behind an equals sign, where nothing is behind it yet.
+fn may_become_one(behind: &[u8]) -> bool {
+    match behind {
+        [] | [b'\r' | b'\\' | b'%'] | [b'\\', b'r'] | [b'\\', b'r', b'\\'] | [b'%', b'0'] => true,
+        [b'%', b'0', b'D' | b'd'] | [b'%', b'0', b'D' | b'd', b'%'] => true,
+        [b'%', b'0', b'D' | b'd', b'%', b'0'] => true,
+        [digit] => digit.is_ascii_hexdigit(),
+        _ => false,
+    }
+}
+
+fn decoded(bytes: &[u8], part: Range<usize>, open: bool, sure: bool) -> Reading {
+    let room = CONTEXT + part.len();
+    let (mut text, mut places, mut from) = (Vec::with_capacity(room), Vec::with_capacity(room), 0);
+    let mut at = part.start.saturating_sub(CONTEXT);
     while at < part.end {
+        if at <= part.start {
+            from = text.len();
+        }
         let escaped = if bytes[at] == b'=' { escape(bytes, at) } else { None };
         let (byte, end) = match escaped {
             Some(escape) => (escape.byte, escape.end),
@@ -111,5 +135,5 @@ fn decoded(bytes: &[u8], part: Range<usize>, open: bool) -> Reading {
         }
         at = end;
     }
-    Reading { layer: Layer::Quoted, bytes: text, open, map: Map::Places(places) }
+    Reading { layer: Layer::Quoted, bytes: text, from, open, sure, map: Map::Places(places) }
 }

@@ -2,6 +2,7 @@
 use super::Layer;
 use super::ascii85::Alphabet;
 use super::bits::Code;
+use crate::find::Text;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,8 +10,12 @@ use std::sync::Arc;
 pub(super) struct Reading {
     pub(super) layer: Layer,
     pub(super) bytes: Vec<u8>,
+    /// What stands before is there to be looked back at.
+    pub(super) from: usize,
     /// More of it may follow.
     pub(super) open: bool,
+    /// Otherwise what follows tells whether it is read so: until then what stands in it waits.
+    pub(super) sure: bool,
     pub(super) map: Map,
 }
 
@@ -38,6 +43,11 @@ pub(super) enum Spelled {
 }
 
 impl Reading {
+    /// As it is searched.
+    pub(super) fn text(&self) -> Text<'_> {
+        Text { bytes: &self.bytes, from: self.from, last: !self.open }
+    }
+
     /// Where the source of this byte begins.
     pub(super) fn source(&self, at: usize) -> usize {
         match &self.map {
@@ -128,7 +138,7 @@ fn place(places: Option<&[usize]>, at: usize) -> usize {
 
 /// What is to be unescaped once more.
 pub(super) fn escaped(text: &[u8], open: bool) -> Reading {
-    Reading { layer: Layer::Escaped, bytes: text.to_vec(), open, map: Map::Same }
+    Reading { layer: Layer::Escaped, bytes: text.to_vec(), from: 0, open, sure: true, map: Map::Same }
 }
 
 /// A run of letters read from its end.
@@ -136,7 +146,9 @@ pub(super) fn reversed(text: &[u8], run: Range<usize>) -> Reading {
     Reading {
         layer: Layer::Reversed,
         bytes: text[run.clone()].iter().rev().copied().collect(),
+        from: 0,
         open: false,
+        sure: true,
         map: Map::Reversed { end: run.end },
     }
 }

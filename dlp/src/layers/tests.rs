@@ -8,7 +8,8 @@ const SOUGHT: &[u8] = b"tok_4Hq9ZsXw2Lm7cV3bRk";
 const STAND_IN: &[u8] = b"[gone]";
 
 /// As a rule would: whole texts, and what may begin one.
-fn seek(bytes: &[u8], _: Layers, last: bool, found: &mut Vec<Sight<()>>) -> Searched {
+fn seek(text: Text<'_>, _: Layers, found: &mut Vec<Sight<()>>) -> Searched {
+    let Text { bytes, last, .. } = text;
     for start in memchr::memmem::find_iter(bytes, SOUGHT) {
         found.push(Sight { start, end: start + SOUGHT.len(), what: (), replacement: STAND_IN.to_vec() });
     }
@@ -191,9 +192,9 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 
 fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
-    looked::<()>(bytes, true, &mut |reading, _, last, _| {
-        all.push(reading.to_vec());
-        Searched { hold: reading.len(), survey: Some(Survey::of(reading, Before::default(), last)) }
+    looked::<()>(bytes, true, &mut |Text { bytes, last, .. }, _, _| {
+        all.push(bytes.to_vec());
+        Searched { hold: bytes.len(), survey: Some(Survey::of(bytes, Before::default(), last)) }
     });
     all
 }
@@ -205,11 +206,13 @@ fn streamed(body: &[u8], size: usize) -> (bool, usize) {
         kept.extend_from_slice(chunk);
         let last = (index + 1) * size >= body.len();
         let seen = looked(&kept, last, &mut seek);
-        if let Some(found) = seen.finds.iter().find(|found| begin + found.end > out) {
-            let _ = found;
+        let (sure, not_yet): (Vec<_>, Vec<_>) =
+            seen.finds.iter().filter(|found| begin + found.end > out).partition(|found| found.sure);
+        if !sure.is_empty() {
             return (true, out);
         }
-        out = out.max(begin + seen.hold);
+        let hold = not_yet.iter().map(|found| found.start).fold(seen.hold, usize::min);
+        out = out.max(begin + hold);
         let drop = (out - begin).saturating_sub(CONTEXT);
         kept.drain(..drop);
         begin += drop;
@@ -264,9 +267,9 @@ fn random_letters_are_not_decoded() {
         base32(&bytes),
     ] {
         let mut read = 0;
-        looked::<()>(body.as_bytes(), true, &mut |reading, _, last, _| {
-            read += reading.len();
-            Searched { hold: reading.len(), survey: Some(Survey::of(reading, Before::default(), last)) }
+        looked::<()>(body.as_bytes(), true, &mut |Text { bytes, last, .. }, _, _| {
+            read += bytes.len();
+            Searched { hold: bytes.len(), survey: Some(Survey::of(bytes, Before::default(), last)) }
         });
         assert!(read * 25 < body.len(), "{read} of {}", body.len());
     }

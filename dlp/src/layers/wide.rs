@@ -83,7 +83,8 @@ fn stretch(
     let mut read = |begin: usize, count: usize| {
         let characters = bytes[begin..].iter().step_by(width).take(count).copied().collect();
         let map = Map::Wide { start: begin, width };
-        show(Reading { layer: Layer::Wide, bytes: characters, open: !last && end >= bytes.len(), map });
+        let open = !last && end >= bytes.len();
+        show(Reading { layer: Layer::Wide, bytes: characters, from: 0, open, sure: true, map });
     };
     read(start, whole);
     if start < zero && whole > count {
@@ -148,7 +149,14 @@ impl Spelling {
             return (mixed && at > start + MUCH * self.width).then_some(at);
         }
         let open = !last && at + self.width > bytes.len();
-        show(Reading { layer: Layer::Wide, bytes: text, open, map: Map::Places(places) });
+        show(Reading {
+            layer: Layer::Wide,
+            bytes: text,
+            from: 0,
+            open,
+            sure: true,
+            map: Map::Places(places),
+        });
         Some(at)
     }
 

@@ -121,8 +121,9 @@ impl Words {
             return;
         }
         let mut at = from;
-        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
-            let mut passed = self.pass(bytes);
+        while let Some(rest) = text.get(at..).filter(|rest| rest.len() >= BLOCK) {
+            let mut passed =
+                rest.first_chunk().map_or_else(|| self.pass_last(rest), |bytes| self.pass(bytes));
             while passed != 0 {
                 let place = at + 2 * passed.trailing_zeros() as usize;
                 passed &= passed - 1;
@@ -131,9 +132,6 @@ impl Words {
                 }
             }
             at += 2 * LOOKS;
-        }
-        for place in (at..text.len().saturating_sub(BLOCK - 1)).step_by(2) {
-            self.look(text, from, place, &mut found);
         }
         // A word of three bytes at an odd place, the text's last ones, has no even block behind it.
         if let Some(place) = text.len().checked_sub(BLOCK).filter(|place| *place >= from) {
@@ -157,6 +155,14 @@ impl Words {
             passed = passed >> 4 | four << (LOOKS - 4);
         }
         passed
+    }
+
+    /// The same of the text's last bytes, which are fewer: of the places where a block fits. Heads have little else.
+    #[inline(never)]
+    fn pass_last(&self, rest: &[u8]) -> u32 {
+        let places = (0..(rest.len() + 1).saturating_sub(BLOCK)).step_by(2).take(LOOKS);
+        let look = |at: usize| block_at(&rest[at..]).is_some_and(|block| self.bit(block));
+        places.enumerate().fold(0, |passed, (number, at)| passed | u32::from(look(at)) << number)
     }
 
     /// Whether the four bytes that were chosen of a word may stand here, or from one before.

@@ -42,6 +42,20 @@ fn inspected<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, verdict: impl Fn(&H
     Outcome { out, hits, stopped }
 }
 
+/// The last chunk as the last one; without chunks nothing.
+fn inspected_knowing_the_last(chunks: &[&[u8]], verdict: impl Fn(&Hit) -> Verdict) -> Outcome {
+    let mut inspector = Inspector::new(sought());
+    let (mut out, mut hits) = (Vec::new(), Vec::new());
+    let mut judge = |hit: &Hit| {
+        hits.push(hit.clone());
+        verdict(hit)
+    };
+    let (before, last) = chunks.split_at(chunks.len().saturating_sub(1));
+    let pushed = before.iter().all(|chunk| inspector.push(chunk, &mut out, &mut judge).is_ok());
+    let stopped = !pushed || inspector.last(&last.concat(), &mut out, &mut judge).is_err();
+    Outcome { out, hits, stopped }
+}
+
 fn cut<'a>(body: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(body.len() + 1)).collect();
     places.extend([0, body.len()]);
@@ -100,6 +114,48 @@ fn only_what_may_begin_something_waits() {
     assert_eq!(inspector.waiting(), 0);
 }
 
+/// A value that was told of as it stands there is told of once, though a code that is noticed behind it has more of it; and what may
+/// turn out to be such a code makes its beginning wait.
+#[test]
+fn a_code_that_is_noticed_late_changes_nothing() {
+    let escaped = FIRST.replace('-', "\\u002d");
+    for body in [
+        // A soft line break right behind a value, behind nothing else, and behind two of them.
+        format!("{FIRST}=\na"),
+        format!("{FIRST}=\n{SECOND}"),
+        format!("{SECOND}{escaped}{escaped}{}:a\naaA0 aA=\n", KNOWN.replace('-', "%2d")),
+        // In eighty bytes before the break something begins that is the middle of a word.
+        format!("{SECOND}{escaped}{escaped}{escaped}AA=\n"),
+        // A second line break, which is none any more once the first one is dropped.
+        format!("{FIRST}\n\nZENDESK_API_TOKEN="),
+        // The second of two escapes says what the first one is: part of a value, and its end.
+        "sha256~LINODE_TOKEN=5945937a2bcefbe7DROPBOX_APP_SECRET=b50swl6zk5ytzb1\n".to_owned(),
+        "HONEYCOMB_API_KEY=z\\u0061mJ08NmgkOIJ49sNsrb9X\n=bfqt&srt=sco&sp=rwdlac&se=2027-01-01T00".to_owned(),
+    ] {
+        let whole = inspected([body.as_bytes()], |_| Verdict::Pass);
+        assert_eq!(whole.hits, sought().find_all(body.as_bytes()), "{body}");
+        assert_eq!(String::from_utf8_lossy(&whole.out), body);
+        for size in [1, 2, 3, 7, 20] {
+            assert_eq!(inspected(body.as_bytes().chunks(size), |_| Verdict::Pass), whole, "{size}: {body}");
+        }
+    }
+}
+
+/// An equals sign may begin an escape: what stands before it waits for one more byte, and no longer.
+#[test]
+fn what_stands_before_an_equals_sign_does_not_wait_for_long() {
+    let mut inspector = Inspector::new(sought());
+    let mut out = Vec::new();
+    let mut pass = |_: &Hit| Verdict::Pass;
+    inspector.push(b"let glpat-name =", &mut out, &mut pass).unwrap();
+    inspector.push(b" ", &mut out, &mut pass).unwrap();
+    assert_eq!(inspector.waiting(), 0, "{}", String::from_utf8_lossy(&out));
+    // One alone is no code: what follows says so within a line.
+    inspector.push(b"glpat-3=ab ", &mut out, &mut pass).unwrap();
+    inspector.push(&[b' '; 100], &mut out, &mut pass).unwrap();
+    assert_eq!(inspector.waiting(), 0, "{}", String::from_utf8_lossy(&out));
+}
+
 /// Something in the way that values are written, and values, whole and in part.
 fn part() -> impl Strategy<Value = String> {
     let positive = || (0..100_000_usize).prop_map(rules::some_positive);
@@ -131,6 +187,7 @@ proptest! {
         };
         let whole = inspected([body.as_slice()], verdict);
         prop_assert_eq!(&inspected(cut(&body, &cuts), verdict), &whole);
+        prop_assert_eq!(&inspected_knowing_the_last(&cut(&body, &cuts), verdict), &whole);
         if body.len() < 250 {
             prop_assert_eq!(&inspected(body.chunks(1), verdict), &whole);
         }
@@ -161,6 +218,7 @@ proptest! {
         };
         let whole = inspected([body.as_slice()], verdict);
         prop_assert_eq!(&inspected(cut(&body, &cuts), verdict), &whole);
+        prop_assert_eq!(&inspected_knowing_the_last(&cut(&body, &cuts), verdict), &whole);
         prop_assert_eq!(&inspected(body.chunks(1), verdict), &whole);
         if !whole.stopped {
             prop_assert_eq!(&whole.hits, &sought().find_all(&body));

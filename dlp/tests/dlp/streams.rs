@@ -130,6 +130,9 @@ proptest! {
         let (clean, count) = scrubbed(&values, split(&body, &cuts));
         prop_assert_eq!(count, 2, "{}", name);
         prop_assert_eq!(&clean, &values.scrub(&body).unwrap());
+        let mut at_once = Vec::new();
+        prop_assert_eq!(Scrubber::new(values.clone()).last(&body, &mut at_once), 2);
+        prop_assert_eq!(&at_once, &clean);
         prop_assert_eq!(values.find(&clean), None);
         prop_assert!(scans_hit(&values, split(&body, &cuts)));
     }

@@ -33,7 +33,7 @@ pub(super) async fn decide(
                 if let Some(permitted) = for_once(&engine, &request, ledger)? {
                     return Ok(permitted);
                 }
-                wait(&engine, denial, request, began, ledger).await?
+                Box::pin(wait(&engine, denial, request, began, ledger)).await?
             }
         };
         engine = engine.now();

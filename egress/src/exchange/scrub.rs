@@ -294,6 +294,12 @@ impl Stage for Scrub {
         self.count(replaced);
         Ok(())
     }
+    fn last(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        self.renew();
+        let replaced = self.scrubber.last(&std::mem::take(input), out);
+        self.count(replaced);
+        Ok(true)
+    }
     fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
         scrub_headers(self.sought.now().all.known(), trailers, &self.ledger);
         Ok(())

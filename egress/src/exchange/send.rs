@@ -71,7 +71,8 @@ async fn speak(engine: &Arc<Shared>, outbound: Outbound, ledger: &Ledger) -> Res
     if bridge.reads_frames() {
         request.headers_mut().remove(header::SEC_WEBSOCKET_EXTENSIONS);
     }
-    match engine.client.websocket(&permitted, identity, request).await? {
+    // Boxed: a request that is none should not carry it along.
+    match Box::pin(engine.client.websocket(&permitted, identity, request)).await? {
         WsAnswer::Refused(answer) => Ok(Heard::Answer(answer)),
         WsAnswer::Switched { head, stream, address } => {
             ledger.note(|event| event.upstream = Some(address.to_string()));

@@ -126,7 +126,7 @@ async fn serve(connection: Arc<Connection>, request: Request<RecvStream>, respon
     };
     match (answered, tunnel) {
         (Answered::Switched(head, bridge), Some(tunnel)) => {
-            switch(head, tunnel, *bridge, unanswered, &connection).await;
+            Box::pin(switch(head, tunnel, *bridge, unanswered, &connection)).await;
         }
         (Answered::Response(response), _) => send(response, head_only, unanswered, &ledger).await,
         // Only a request to switch is answered so.

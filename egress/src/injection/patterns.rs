@@ -1,4 +1,5 @@
 //! How such text looks. Bytes, not characters: a page may be in any encoding.
+use super::words::Words;
 use dlp::lanes::Lanes;
 use regex::bytes::{Regex, RegexBuilder};
 use std::ops::Range;
@@ -47,13 +48,17 @@ impl Kind {
 /// Where the first one stands.
 pub(super) fn first_of(kind: Kind, text: &[u8]) -> Option<Range<usize>> {
     // Its words begin as half of all words do: most texts are asked more cheaply whether there is any.
-    if kind == Kind::Orders && !ANY_ORDERS.as_ref().is_none_or(|any| any.may_match(text)) {
+    if kind == Kind::Orders && !may_order(text) {
         return None;
     }
     if kind == Kind::Imitation && !may_imitate(text) {
         return None;
     }
     kind.regex().find(text).map(|found| found.range())
+}
+
+fn may_order(text: &[u8]) -> bool {
+    ORDER_WORDS.may_stand(text) && ANY_ORDERS.as_ref().is_none_or(|any| any.may_match(text))
 }
 
 /// Every mark of [`IMITATION`] begins with one of these.
@@ -127,6 +132,29 @@ const ORDER: &str = concat!(
     r"|\byou\s+are\s+now\s+(?:in\s+)?(?:developer|debug|god|unrestricted|jailbreak)\s*mode\b",
 );
 
+/// Of each way to say [`ORDER`] the words of one place where it has few, whole or what they have in common.
+static ORDER_WORDS: LazyLock<Words> = LazyLock::new(|| {
+    Words::new(&[
+        "ignore",
+        "disregard",
+        "forget",
+        "override",
+        "bypass",
+        "tell",
+        "inform",
+        "alert",
+        "notif",
+        "mention",
+        "without",
+        "prompt",
+        "instruction",
+        "you",
+        "agent",
+        "assistant",
+        "model",
+    ])
+});
+
 static ORDERS: LazyLock<Regex> = LazyLock::new(|| compiled(ORDER));
 static ANY_ORDERS: LazyLock<Option<Lanes>> = LazyLock::new(|| Lanes::new(ORDER, super::AGAIN).ok());
 
@@ -138,6 +166,7 @@ fn compiled(pattern: &str) -> Regex {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn seen(text: &str) -> Vec<Kind> {
         let found = |kind: &Kind| {
@@ -167,6 +196,22 @@ mod tests {
         ];
         for (text, kind) in table {
             assert!(seen(text).contains(&kind), "{text:?} gives {:?}", seen(text));
+        }
+    }
+
+    /// Every way to say it, with every word of every place.
+    fn order() -> impl Strategy<Value = Vec<u8>> {
+        let pattern = format!("(?i-u)(?:{})", ORDER.replace(r"\b", "").replace(r"\s", r"[ \n\t]"));
+        proptest::string::bytes_regex(&pattern).expect("a pattern that can be said")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 3000, ..ProptestConfig::default() })]
+        #[test]
+        fn no_order_is_without_one_of_the_words(order in order(), before in "[ -~]{0,40}", after in "[ -~]{0,40}") {
+            let text = [before.as_bytes(), b" ", &order, b" ", after.as_bytes()].concat();
+            prop_assert!(ORDERS.is_match(&text), "{}", String::from_utf8_lossy(&text));
+            prop_assert!(may_order(&text), "{}", String::from_utf8_lossy(&text));
         }
     }
 

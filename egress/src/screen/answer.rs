@@ -43,10 +43,10 @@ impl Inspection {
         }
         let (verdicts, ledger, place) = (&self.verdicts, &self.ledger, self.place);
         let mut judge = |hit: &Hit| inward(verdicts, ledger, hit, place);
-        let mut pushed = self.inspector.push(chunk, out, &mut judge);
-        if last && pushed.is_ok() {
-            pushed = self.inspector.finish(out, &mut judge);
-        }
+        let pushed = match last {
+            true => self.inspector.last(chunk, out, &mut judge),
+            false => self.inspector.push(chunk, out, &mut judge),
+        };
         pushed.map_err(|hit| Box::new(refused(&hit, place)))
     }
 }
@@ -86,6 +86,9 @@ impl Stage for Inspection {
     }
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
         self.push(&[], true, out)
+    }
+    fn last(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        self.push(&std::mem::take(input), true, out).map(|()| true)
     }
     fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
         let sought = self.sought.now();

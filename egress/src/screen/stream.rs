@@ -46,10 +46,10 @@ impl Scan {
                 Verdict::Stop
             }
         };
-        let mut pushed = self.inspector.push(chunk, out, &mut judge);
-        if last && pushed.is_ok() {
-            pushed = self.inspector.finish(out, &mut judge);
-        }
+        let pushed = match last {
+            true => self.inspector.last(chunk, out, &mut judge),
+            false => self.inspector.push(chunk, out, &mut judge),
+        };
         // A stream that was stopped stays stopped, and then nobody is asked again.
         pushed.map_err(|hit| denied.unwrap_or_else(|| watch.denial(&hit, place)))
     }
@@ -72,6 +72,9 @@ impl Stage for Scan {
     }
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Box<Denial>> {
         self.push(&[], true, out)
+    }
+    fn last(&mut self, input: &mut Bytes, out: &mut Vec<u8>) -> Result<bool, Box<Denial>> {
+        self.push(&std::mem::take(input), true, out).map(|()| true)
     }
     fn trailers(&mut self, trailers: &mut HeaderMap) -> Result<(), Box<Denial>> {
         self.watch.trailers(trailers)

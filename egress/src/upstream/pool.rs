@@ -112,7 +112,8 @@ impl Pool {
         to: &Permitted,
     ) -> Result<Connection, Box<Denial>> {
         let place = self.place(key);
-        let (fresh, address) = connector.connect(to).await?;
+        // Boxed: five KiB that each request would carry along, and few of them need.
+        let (fresh, address) = Box::pin(connector.connect(to)).await?;
         Ok(place.settle(fresh, address))
     }
 
