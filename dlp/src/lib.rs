@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod alphabets;
+pub mod any_word;
 mod blocks;
 mod find;
 mod forms;
@@ -28,6 +29,7 @@ mod stream;
 mod survey;
 mod view;
 
+pub use any_word::AnyWord;
 pub use fragments::{Collector, Fragments};
 pub use hit::{Fingerprint, FingerprintKey, Hit, Verdict};
 pub use inspect::Inspector;

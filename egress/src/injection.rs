@@ -1,7 +1,6 @@
 //! Text in an answer that speaks to an agent and not to a reader: hidden from the eye, dressed as a tool's answer, or ordering
 //! it about. A guess, which is why it warns unless it is told to block.
 mod patterns;
-mod words;
 
 use crate::body::Stage;
 use crate::config::RuleAction;

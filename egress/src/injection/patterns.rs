@@ -1,5 +1,5 @@
 //! How such text looks. Bytes, not characters: a page may be in any encoding.
-use super::words::Words;
+use dlp::AnyWord;
 use dlp::lanes::Lanes;
 use regex::bytes::{Regex, RegexBuilder};
 use std::ops::Range;
@@ -133,8 +133,8 @@ const ORDER: &str = concat!(
 );
 
 /// Of each way to say [`ORDER`] the words of one place where it has few, whole or what they have in common.
-static ORDER_WORDS: LazyLock<Words> = LazyLock::new(|| {
-    Words::new(&[
+static ORDER_WORDS: LazyLock<AnyWord> = LazyLock::new(|| {
+    AnyWord::new(&[
         "ignore",
         "disregard",
         "forget",

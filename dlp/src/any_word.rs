@@ -4,20 +4,22 @@ use aho_corasick::packed::{Builder, Searcher};
 /// Bytes that are made small at once: they stay in the processor's nearest memory.
 const PART: usize = 1024;
 
-/// Some words, in small letters. Where the processor has nothing to look for many at once, any of them may stand anywhere.
-pub(super) struct Words {
+/// Some words, in small letters, none of them longer than a line. Where the processor has nothing to look for many at once, any of
+/// them may stand anywhere.
+pub struct AnyWord {
     searcher: Option<Searcher>,
     longest: usize,
 }
 
-impl Words {
-    pub(super) fn new(words: &[&str]) -> Words {
+impl AnyWord {
+    /// Of words in small letters of ASCII, and of letters alone.
+    pub fn new(words: &[&str]) -> AnyWord {
         let searcher = Builder::new().extend(words).build();
-        Words { searcher, longest: words.iter().map(|word| word.len()).max().unwrap_or_default() }
+        AnyWord { searcher, longest: words.iter().map(|word| word.len()).max().unwrap_or_default() }
     }
 
-    /// False: none of them stands there.
-    pub(super) fn may_stand(&self, text: &[u8]) -> bool {
+    /// False: none of them stands there, in any case of its letters. True: one does, or what looks like it.
+    pub fn may_stand(&self, text: &[u8]) -> bool {
         let Some(searcher) = &self.searcher else { return true };
         let mut small = [0; PART];
         let mut begin = 0;
@@ -51,7 +53,7 @@ mod tests {
             after in 0..PART,
             word in "(?i)forget|without|you",
         ) {
-            let words = Words::new(&["forget", "without", "you"]);
+            let words = AnyWord::new(&["forget", "without", "you"]);
             let text = format!("{}{word}{}", ".".repeat(before), ".".repeat(after));
             prop_assert!(words.may_stand(text.as_bytes()));
             let missing = text.replacen(&word, &word[1..], 1);
