@@ -1,6 +1,7 @@
 //! A running agent's container.
 mod door;
 mod stdio;
+mod window;
 
 pub use door::{Door, DoorAt};
 
@@ -10,7 +11,7 @@ use super::line::Line;
 use crate::running::{Change, Ended, Running};
 use crate::{SandboxError, running};
 use bollard::errors::Error;
-use bollard::query_parameters::{KillContainerOptions, ResizeContainerTTYOptions, WaitContainerOptions};
+use bollard::query_parameters::{KillContainerOptions, WaitContainerOptions};
 use futures_util::StreamExt as _;
 use std::future::Future;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,6 +21,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use window::Window;
 
 /// How long what the agent wrote last may take to arrive.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -44,7 +46,8 @@ pub struct Inmate {
     runtime: Handle,
     container: String,
     tty: Option<OwnedFd>,
-    has_tty: bool,
+    /// Of one with a terminal.
+    window: Option<Window>,
     door: Arc<Door>,
     news: UnixStream,
     ends: Receiver<Ended>,
@@ -73,12 +76,13 @@ impl Inmate {
             let _launcher_gone = ended.send(how);
             drop(bell);
         }));
+        let window = tty.then(|| Window::of(engine.clone(), container.clone(), &runtime));
         let inmate = Inmate {
             engine,
             runtime,
             container,
             tty: terminal,
-            has_tty: tty,
+            window,
             door: Arc::new(door),
             news,
             ends,
@@ -149,16 +153,9 @@ impl Running for Inmate {
     }
 
     fn resize(&self, rows: u16, columns: u16) {
-        if !self.has_tty {
-            return;
+        if let Some(window) = &self.window {
+            window.resize(rows, columns);
         }
-        let options = ResizeContainerTTYOptions { h: i32::from(rows), w: i32::from(columns) };
-        let (engine, container) = (self.engine.clone(), self.container.clone());
-        drop(self.runtime.spawn(async move {
-            if let Err(error) = engine.api().resize_container_tty(&container, options).await {
-                tracing::debug!(%error, "the agent's window was not resized");
-            }
-        }));
     }
 
     fn door(&self) -> Arc<dyn running::Door> {
