@@ -151,7 +151,9 @@ fn what_stands_before_an_equals_sign_does_not_wait_for_long() {
     inspector.push(b" ", &mut out, &mut pass).unwrap();
     assert_eq!(inspector.waiting(), 0, "{}", String::from_utf8_lossy(&out));
     // One alone is no code: what follows says so within a line.
-    inspector.push(b"glpat-3=ab ", &mut out, &mut pass).unwrap();
+    let read_so = FIRST.replace('N', "=4E");
+    inspector.push(format!("{read_so} ").as_bytes(), &mut out, &mut pass).unwrap();
+    assert!(inspector.waiting() >= read_so.len(), "{}", String::from_utf8_lossy(&out));
     inspector.push(&[b' '; 100], &mut out, &mut pass).unwrap();
     assert_eq!(inspector.waiting(), 0, "{}", String::from_utf8_lossy(&out));
 }
