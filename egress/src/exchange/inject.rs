@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// What asks for a part: `Range`, the name that Apache's server still takes for it, and Azure's. And what offers codings for
 /// the single messages inside a body.
-const UNREADABLE: [&str; 6] =
+const NOT_ASKED_FOR: [&str; 6] =
     ["range", "if-range", "request-range", "x-ms-range", "grpc-accept-encoding", "connect-accept-encoding"];
 
 /// Puts the credential of the route where its scheme says, over TLS only.
@@ -146,7 +146,7 @@ fn ask_for_what_can_be_read(engine: &Shared, route: RouteId, headers: &mut Heade
     if !blocks && Sought::new(&engine.terms, Way::Inward).is_idle() {
         return;
     }
-    remove_named(headers, &UNREADABLE);
+    remove_named(headers, &NOT_ASKED_FOR);
     let accepted: Vec<&str> =
         headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
     if accepted.is_empty() {
