@@ -1,6 +1,7 @@
 //! How fast clean bytes pass: `cargo run --release -p dlp --example speed`.
 //!
 //! Each in MB (a million bytes) for each second of one core, and as a share of `memchr` over the same bytes and of a plain copy.
+//! Behind `--`: names of bodies, and of ways (`both`), when only those are wanted.
 mod bodies;
 
 use base64::Engine as _;
@@ -29,9 +30,10 @@ fn main() {
         ("base64", STANDARD.encode(bodies::noise(BODY * 3 / 4)).into_bytes()),
         ("noise", bodies::noise(BODY)),
     ];
+    let ways: Vec<&str> = WAYS.into_iter().filter(|way| only.iter().any(|only| only == way)).collect();
     for (name, body) in &bodies {
         if only.is_empty() || only.iter().any(|only| only == name) {
-            measure(name, body);
+            measure(name, body, if ways.is_empty() { &WAYS } else { &ways });
         }
     }
     if only.is_empty() {
@@ -43,7 +45,10 @@ fn main() {
     }
 }
 
-fn measure(name: &str, body: &[u8]) {
+/// What is sought, or done with the bytes.
+const WAYS: [&str; 5] = ["known values", "rules", "both", "scrubber", "pieces"];
+
+fn measure(name: &str, body: &[u8], ways: &[&str]) {
     let memchr = speed(body, |chunk| {
         black_box(memchr::memchr(0xFF, chunk));
     });
@@ -54,23 +59,26 @@ fn measure(name: &str, body: &[u8]) {
         black_box(&copied);
     });
     println!("{name}: memchr {memchr:.0} MB/s, copy {copy:.0} MB/s");
-    for (what, known, rules) in [
-        ("known values", known(KNOWN), RuleSet::none()),
-        ("rules", known(0), RuleSet::built_in()),
-        ("both", known(KNOWN), RuleSet::built_in()),
-    ] {
-        let speed = inspect(&Sought::new(known, rules, FingerprintKey::new([1; 32])), body);
+    for way in ways {
+        let speed = match *way {
+            "known values" => inspect(known(KNOWN), RuleSet::none(), body),
+            "rules" => inspect(known(0), RuleSet::built_in(), body),
+            "both" => inspect(known(KNOWN), RuleSet::built_in(), body),
+            "scrubber" => scrub(body),
+            _ => pieces(body),
+        };
         let (of_memchr, of_copy) = (speed / memchr, speed / copy);
-        println!("  {what:14} {speed:6.0} MB/s  {of_memchr:.4} of memchr, {of_copy:.4} of a copy");
+        println!("  {way:14} {speed:6.0} MB/s  {of_memchr:.4} of memchr, {of_copy:.4} of a copy");
     }
+}
+
+fn scrub(body: &[u8]) -> f64 {
     let mut scrubber = Scrubber::new(known(KNOWN));
     let mut out = Vec::with_capacity(2 * CHUNK);
-    let scrub = speed(body, |chunk| {
+    speed(body, |chunk| {
         out.clear();
         assert_eq!(scrubber.push(chunk, &mut out), 0);
-    });
-    println!("  {:14} {scrub:6.0} MB/s", "scrubber");
-    println!("  {:14} {:6.0} MB/s", "pieces", pieces(body));
+    })
 }
 
 /// What looks for values that are cut in pieces.
@@ -94,8 +102,8 @@ fn speed(body: &[u8], mut pass: impl FnMut(&[u8])) -> f64 {
     body.len() as f64 / best.iter().sum::<f64>() / 1e6
 }
 
-fn inspect(sought: &Sought, body: &[u8]) -> f64 {
-    let mut inspector = Inspector::new(sought.clone());
+fn inspect(known: KnownValues, rules: RuleSet, body: &[u8]) -> f64 {
+    let mut inspector = Inspector::new(Sought::new(known, rules, FingerprintKey::new([1; 32])));
     let mut out = Vec::with_capacity(2 * CHUNK);
     let mut found = |hit: &Hit| -> Verdict { panic!("a clean body holds {hit:?}") };
     speed(body, |chunk| {
