@@ -1,4 +1,6 @@
 //! Sixty-four bytes at a time: which of them are of a kind, as one bit each.
+pub(crate) mod whole;
+
 use std::ops::Range;
 use wide::u8x16;
 

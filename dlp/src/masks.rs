@@ -2,9 +2,9 @@
 //!
 //! Whatever is decoded, unescaped or tried stands where some of these bits stand together (so many letters in a row, a sign, four
 //! digits). Each search says which, looks at the bits of a block at once, and at bytes only where they are so.
-use crate::blocks::{self, BLOCK, PART, at_least, between, is};
+use crate::blocks::whole::{Simd, Whole, dispatch, level};
+use crate::blocks::{self, BLOCK};
 use crate::view::alike;
-use wide::u8x16;
 
 /// Of sixty-four bytes, the lowest bit for the first one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,17 +30,8 @@ pub(crate) struct Masks {
 
 impl Masks {
     pub(crate) fn of(text: &[u8]) -> Masks {
-        let (whole, rest) = text.as_chunks::<BLOCK>();
-        let mut blocks = Vec::with_capacity(whole.len() + 1);
-        for block in whole {
-            blocks.push(Block::of(block));
-        }
-        if !rest.is_empty() {
-            // Zeros are of no kind.
-            let mut last = Block::of(&blocks::open(rest));
-            last.visible &= !(1 << rest.len());
-            blocks.push(last);
-        }
+        let mut blocks = Vec::with_capacity(text.len().div_ceil(BLOCK));
+        dispatch!(level(), simd => fill(simd, text, &mut blocks));
         Masks { blocks }
     }
 
@@ -56,6 +47,13 @@ impl Masks {
 }
 
 impl Masks {
+    /// The signs of a block, and those of line breaks.
+    #[inline(always)]
+    pub(crate) fn signs_of<S: Simd>(bytes: Whole<S>) -> (u64, u64) {
+        let signs = bytes.is_any(*b"%&\\").bits() | alike::begin_in(bytes);
+        (signs, bytes.is_any(*b"\n\r").bits())
+    }
+
     /// Of the sixty-four bytes that begin anywhere.
     #[inline(always)]
     pub(crate) fn digits_from(&self, at: usize) -> u64 {
@@ -66,29 +64,35 @@ impl Masks {
     }
 }
 
+#[inline(always)]
+fn fill<S: Simd>(simd: S, text: &[u8], blocks: &mut Vec<Block>) {
+    let (whole, rest) = text.as_chunks::<BLOCK>();
+    blocks.extend(whole.iter().map(|block| Block::of(simd, block)));
+    if !rest.is_empty() {
+        // Zeros are of no kind.
+        let mut last = Block::of(simd, &blocks::open(rest));
+        last.visible &= !(1 << rest.len());
+        blocks.push(last);
+    }
+}
+
 impl Block {
     #[inline(always)]
-    fn of(bytes: &[u8; BLOCK]) -> Block {
-        let mut all = Block::default();
-        let mut high = 0;
-        let (parts, _) = bytes.as_chunks::<PART>();
-        for (number, part) in parts.iter().enumerate() {
-            let bytes = u8x16::new(*part);
-            let bits = |kind: u8x16| u64::from(kind.to_bitmask() & 0xFFFF) << (number * PART);
-            let digits = between(bytes, b'0', b'9');
-            let letters = between(bytes | u8x16::splat(0x20), b'a', b'z');
-            // `+` and `/` differ in one bit.
-            let signs = is(bytes | u8x16::splat(4), b'/') | is(bytes, b'-') | is(bytes, b'_');
-            all.letters |= bits(letters | digits | signs);
-            all.visible |= bits(at_least(bytes, b'!') & !is(bytes, 0x7F));
-            all.signs |= bits(is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\'));
-            high |= bits(bytes);
-            all.breaks |= bits(is(bytes, b'\n') | is(bytes, b'\r'));
-            all.digits |= bits(digits);
-            all.equals |= bits(is(bytes, b'='));
+    fn of<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Block {
+        let bytes = Whole::of(simd, block);
+        let digits = bytes.between(b'0', b'9');
+        let either_case = bytes.with(0x20).between(b'a', b'z');
+        // `+` and `/` differ in one bit.
+        let letters = either_case | digits | bytes.with(4).is(b'/') | bytes.is_any(*b"-_");
+        let (signs, breaks) = Masks::signs_of(bytes);
+        Block {
+            letters: letters.bits(),
+            visible: (bytes.at_least(b'!') & !bytes.is(0x7F)).bits(),
+            signs,
+            breaks,
+            digits: digits.bits(),
+            equals: bytes.is(b'=').bits(),
         }
-        all.signs |= alike::begin_in(bytes, high);
-        all
     }
 }
 

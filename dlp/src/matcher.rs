@@ -4,6 +4,8 @@
 //! neighbouring places has one of these blocks: so one place in every few is looked at, whatever the number of patterns, and no
 //! look waits for the one before, as the steps of an automaton or jumps would. The patterns lie sorted, so that the same look-up
 //! tells whole matches and beginnings of matches apart.
+use crate::blocks::BLOCK as WHOLE;
+use crate::blocks::whole::{Simd, Whole, dispatch, level};
 use zeroize::Zeroizing;
 
 /// Bytes that a beginning is hashed by.
@@ -20,6 +22,7 @@ const LOOKS: usize = 1 << (LOOK_BITS - 6);
 /// Of beginnings: 8 KiB.
 const HEAD_BITS: u32 = 16;
 const HEADS: usize = 1 << (HEAD_BITS - 6);
+const FACTOR: u32 = 0x9E37_79B1;
 
 /// One pattern, already folded to lower case.
 struct Entry {
@@ -105,16 +108,7 @@ impl Matcher {
     fn next_look(&self, text: &[u8], from: usize) -> Option<usize> {
         let mut at = from;
         if self.step == STEP_MAX {
-            // Eight at once: there are fewer branches.
-            while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<{ 8 * STEP_MAX }>) {
-                let (steps, _) = bytes.as_chunks::<STEP_MAX>();
-                let look =
-                    |[a, b, c, d, ..]: &[u8; STEP_MAX]| is_set(&self.looks, look_hash([*a, *b, *c, *d]));
-                if steps.iter().fold(false, |any, step| any | look(step)) {
-                    return steps.iter().position(look).map(|index| at + index * STEP_MAX);
-                }
-                at += 8 * STEP_MAX;
-            }
+            at += dispatch!(level(), simd => self.without(simd, &text[at.min(text.len())..]));
         }
         while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
             if is_set(&self.looks, look_hash(*block)) {
@@ -123,6 +117,23 @@ impl Matcher {
             at += self.step;
         }
         None
+    }
+
+    /// So many bytes have no block in the table, at every eighth place: blocks of texts, up to the first one that has.
+    #[inline(always)]
+    fn without<S: Simd>(&self, simd: S, text: &[u8]) -> usize {
+        let (blocks, _) = text.as_chunks::<WHOLE>();
+        let mut at = 0;
+        for block in blocks {
+            let hashes = Whole::of(simd, block).hashed(FACTOR, LOOK_BITS);
+            let [a, _, b, _, c, _, d, _, e, _, f, _, g, _, h, _] = hashes;
+            let bit = |hash: u32| self.looks[hash as usize / 64 % LOOKS] >> (hash % 64);
+            if (bit(a) | bit(b) | bit(c) | bit(d) | bit(e) | bit(f) | bit(g) | bit(h)) & 1 == 1 {
+                break;
+            }
+            at += WHOLE;
+        }
+        at
     }
 
     fn sight_behind_head(&self, text: &[u8], start: usize, last: bool) -> Option<Sight> {
@@ -195,14 +206,14 @@ fn sorted(patterns: Vec<(Vec<u8>, u32)>) -> Vec<Entry> {
 #[inline]
 fn look_hash(block: [u8; LOOK]) -> u32 {
     let block = u32::from_le_bytes(block) | 0x2020_2020;
-    block.wrapping_mul(0x9E37_79B1) >> (32 - LOOK_BITS)
+    block.wrapping_mul(FACTOR) >> (32 - LOOK_BITS)
 }
 
 /// Of the bytes that a text begins with; `None` when they are too few.
 fn head_hash(text: &[u8]) -> Option<u32> {
     let [a, b, c] = *text.first_chunk::<BLOCK>()?;
     let block = u32::from_le_bytes([a, b, c, 0]) | 0x0020_2020;
-    Some(block.wrapping_mul(0x9E37_79B1) >> (32 - HEAD_BITS))
+    Some(block.wrapping_mul(FACTOR) >> (32 - HEAD_BITS))
 }
 
 #[inline]

@@ -1,7 +1,7 @@
 //! How fast clean bytes pass: `cargo run --release -p dlp --example speed`.
 //!
 //! Each in MB (a million bytes) for each second of one core, and as a share of `memchr` over the same bytes and of a plain copy.
-//! Behind `--`: names of bodies, and of ways (`both`), when only those are wanted.
+//! Behind `--`: names of bodies, and of ways (`both`), when only those are wanted; `rounds=N` for how often.
 mod bodies;
 
 use base64::Engine as _;
@@ -11,15 +11,20 @@ use dlp::fragments::{Collector, Fragments};
 use dlp::{FingerprintKey, Hit, Inspector, KnownValue, KnownValues, RuleSet, Scrubber, Sought, Verdict};
 use std::hint::black_box;
 use std::io::{Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// What reads and writes on a connection usually have.
 const CHUNK: usize = 64 * 1024;
-const ROUNDS: usize = 40;
+static ROUNDS: AtomicUsize = AtomicUsize::new(40);
 const KNOWN: u32 = 10;
 
 fn main() {
-    let only: Vec<String> = std::env::args().skip(1).collect();
+    let (rounds, only): (Vec<String>, _) =
+        std::env::args().skip(1).partition(|word| word.starts_with("rounds="));
+    if let Some(rounds) = rounds.first().and_then(|word| word.strip_prefix("rounds=")?.parse().ok()) {
+        ROUNDS.store(rounds, Ordering::Relaxed);
+    }
     let bodies = [
         ("conversation", bodies::conversation()),
         ("turns", bodies::turns()),
@@ -72,6 +77,10 @@ fn measure(name: &str, body: &[u8], ways: &[&str]) {
     }
 }
 
+fn rounds() -> usize {
+    ROUNDS.load(Ordering::Relaxed)
+}
+
 fn scrub(body: &[u8]) -> f64 {
     let mut scrubber = Scrubber::new(known(KNOWN));
     let mut out = Vec::with_capacity(2 * CHUNK);
@@ -92,7 +101,7 @@ fn pieces(body: &[u8]) -> f64 {
 /// Of every chunk the best of several rounds: on a busy machine the others measure its neighbours.
 fn speed(body: &[u8], mut pass: impl FnMut(&[u8])) -> f64 {
     let mut best = vec![f64::MAX; body.len().div_ceil(CHUNK)];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         for (best, chunk) in best.iter_mut().zip(body.chunks(CHUNK)) {
             let begun = Instant::now();
             pass(black_box(chunk));
@@ -119,7 +128,7 @@ fn compressed(body: &[u8]) {
     let mut plain = vec![0; CHUNK];
     let mut read = |seen: &mut dyn FnMut(&[u8])| {
         let mut best = f64::MAX;
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds() {
             let begun = Instant::now();
             let mut decoder = flate2::read::GzDecoder::new(packed.as_slice());
             while let Ok(count @ 1..) = decoder.read(&mut plain) {
@@ -234,7 +243,7 @@ const HEAD: &str = "/v1/messages?beta=true \n host: api.example.com \n accept: a
 fn micros(what: &str, mut turn: impl FnMut()) {
     const TURNS: u32 = 100;
     let mut best = f64::MAX;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         let begun = Instant::now();
         (0..TURNS).for_each(|_| turn());
         best = best.min(begun.elapsed().as_secs_f64());

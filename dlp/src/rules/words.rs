@@ -1,34 +1,35 @@
 //! The words of all rules, sought at once.
 //!
-//! Of every word four bytes are chosen that are rare in texts. Where three of them stand at one of two neighbouring places,
-//! one of the two is even: so every other place is looked at, and each look is one bit of a table that stays in the
-//! processor's nearest memory. What the bit lets through is compared whole. There is no jumping and no chain of states,
-//! so the looks do not wait for each other.
+//! Of every word four bytes are chosen that are rare in texts. Where they may stand is told for sixty-four places at once
+//! (`buckets`): of as many there are some seven in ordinary texts. Each of those is one bit of a table that stays in the
+//! processor's nearest memory, and what that lets through is compared whole. There is no jumping and no chain of states, so the
+//! looks do not wait for each other.
 
+mod buckets;
 mod chosen;
 mod tables;
 
+use crate::blocks::BLOCK as WHOLE;
+use crate::blocks::Bits;
+use crate::blocks::whole::{dispatch, level};
 use crate::view::is_sign;
-#[cfg(test)]
-use chosen::goes_on;
-use chosen::{blocks, rarest};
+use buckets::{Buckets, STRIPE};
+use chosen::Next;
 use std::ops::Range;
-use tables::{anchor_hash, anchors_of, bits_of, by_list, fold, hash, is_set, set, short_of};
+use tables::{anchor_hash, anchors_of, bits_of, by_list, fold, is_set, set};
 
-/// Bytes that are hashed at once.
+/// Bytes that beginnings are hashed by.
 const BLOCK: usize = 3;
 /// Bytes chosen of a word.
 const ANCHOR: usize = BLOCK + 1;
-/// Of the table: 16 KiB.
+/// Of the table of beginnings: 16 KiB.
 const BITS: usize = 17;
 const TABLE: usize = 1 << BITS;
-/// Of the second table, which tells whether all four bytes stand there: 8 KiB.
+/// Of the table that tells whether all four bytes stand there: 8 KiB.
 const ANCHOR_BITS: u32 = 16;
 const ANCHORS: usize = 1 << ANCHOR_BITS;
-/// Places that are looked at at once: every other one.
-const LOOKS: usize = 32;
 /// What is let through is looked up in so many lists.
-const LISTS: usize = 1 << 12;
+const LISTS: usize = 1 << 10;
 
 /// A word somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,39 +39,29 @@ pub(crate) struct WordAt {
     pub(crate) word: usize,
 }
 
-/// A block of a word: which word, and how far from its beginning.
+/// The bytes chosen of a word: which word, and how far from its beginning.
 #[derive(Clone, Copy)]
 struct Part {
-    block: u32,
+    bytes: u32,
     word: u16,
     offset: u16,
 }
 
 impl Part {
     fn list(&self) -> usize {
-        hash(self.block) % LISTS
+        list_of(self.bytes)
     }
-}
-
-/// What is looked for of a word.
-struct Chosen {
-    /// Where its four rarest bytes stand.
-    rarest: usize,
-    /// Whether anything may follow.
-    bare: bool,
 }
 
 pub(crate) struct Words {
     words: Vec<Vec<u8>>,
     longest: usize,
-    bits: Box<[u64; TABLE / 64]>,
+    buckets: Buckets,
+    /// The four bytes chosen of each word; words of three bytes with everything that may follow, and by themselves.
+    anchors: Box<[u64; ANCHORS / 64]>,
     /// Where the parts of a list begin; they end where those of the next one begin.
     begins: Vec<u32>,
     parts: Vec<Part>,
-    /// The four bytes chosen of each word; of those of three bytes with everything that may follow.
-    anchors: Box<[u64; ANCHORS / 64]>,
-    /// The words of three bytes.
-    short: Box<[u64; ANCHORS / 64]>,
     /// The first blocks of words.
     heads: Box<[u64; TABLE / 64]>,
     /// First bytes of words, both cases.
@@ -89,11 +80,13 @@ impl Words {
     /// Words in lower case, sorted, each once, of at least three bytes. `bare`: which of those with three may be followed by
     /// anything, not by what values are made of alone; they cost more.
     pub(crate) fn new(words: Vec<Vec<u8>>, bare: impl Fn(&[u8]) -> bool) -> Words {
-        let chosen: Vec<Chosen> =
-            words.iter().map(|word| Chosen { rarest: rarest(word), bare: bare(word) }).collect();
-        let mut parts = Vec::new();
-        for ((number, word), Chosen { rarest, bare }) in (0_u16..).zip(&words).zip(&chosen) {
-            blocks(word, *rarest, *bare, |block, offset| parts.push(Part { block, word: number, offset }));
+        let (buckets, offsets) = Buckets::of(&words, &bare);
+        let mut parts = Vec::with_capacity(words.len());
+        for ((number, word), offset) in (0_u16..).zip(&words).zip(&offsets) {
+            let (Some(bytes), Ok(offset)) = (sought(&word[*offset..]), u16::try_from(*offset)) else {
+                continue;
+            };
+            parts.push(Part { bytes, word: number, offset });
         }
         let (begins, parts) = by_list(&parts);
         let mut firsts = [false; 256];
@@ -101,10 +94,10 @@ impl Words {
             firsts[usize::from(*first)] = true;
             firsts[usize::from(first.to_ascii_uppercase())] = true;
         }
+        let anchors = words.iter().zip(&offsets).flat_map(|(word, at)| spelled(&word[*at..], bare(word)));
         Words {
-            bits: bits_of(parts.iter().map(|part| part.block)),
-            anchors: anchors_of(&words, &chosen),
-            short: short_of(&words),
+            buckets,
+            anchors: anchors_of(anchors),
             heads: bits_of(words.iter().filter_map(|word| block_at(word))),
             begins,
             longest: words.iter().map(Vec::len).max().unwrap_or(0),
@@ -120,85 +113,48 @@ impl Words {
         if self.words.is_empty() {
             return;
         }
-        let mut at = from;
-        while let Some(rest) = text.get(at..).filter(|rest| rest.len() >= BLOCK) {
-            let mut passed =
-                rest.first_chunk().map_or_else(|| self.pass_last(rest), |bytes| self.pass(bytes));
-            while passed != 0 {
-                let place = at + 2 * passed.trailing_zeros() as usize;
-                passed &= passed - 1;
-                if self.may_stand(text, place) {
-                    self.look(text, from, place, &mut found);
+        let mut begin = from;
+        while begin + BLOCK <= text.len() {
+            let mut blocks = [0; STRIPE];
+            let rest = &text[begin..];
+            let few = rest.len().div_ceil(WHOLE).min(STRIPE);
+            dispatch!(level(), simd => self.buckets.fill(simd, rest, &mut blocks[..few]));
+            for (number, block) in blocks[..few].iter().enumerate() {
+                for at in Bits(*block) {
+                    self.look(text, from, begin + number * WHOLE + at, &mut found);
                 }
             }
-            at += 2 * LOOKS;
-        }
-        // A word of three bytes at an odd place, the text's last ones, has no even block behind it.
-        if let Some(place) = text.len().checked_sub(BLOCK).filter(|place| *place >= from) {
-            self.look(text, from, place, &mut found);
+            begin += STRIPE * WHOLE;
         }
     }
 
-    /// One bit for each of the places that are looked at: whether its block is in the table.
+    /// What of these bytes on was chosen of a word.
     #[inline(always)]
-    fn pass(&self, bytes: &[u8; 2 * LOOKS + 2]) -> u32 {
-        let mut passed = 0;
-        for begin in (0..2 * LOOKS).step_by(8) {
-            let Some(bytes) = bytes.get(begin..begin + 10).and_then(<[u8]>::first_chunk::<10>) else {
-                continue;
-            };
-            let look = |at: usize| {
-                let four = u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-                u32::from(self.bit(fold(four)))
-            };
-            let four = look(0) | look(2) << 1 | look(4) << 2 | look(6) << 3;
-            passed = passed >> 4 | four << (LOOKS - 4);
-        }
-        passed
-    }
-
-    /// The same of the text's last bytes, which are fewer: of the places where a block fits. Heads have little else.
-    #[inline(never)]
-    fn pass_last(&self, rest: &[u8]) -> u32 {
-        let places = (0..(rest.len() + 1).saturating_sub(BLOCK)).step_by(2).take(LOOKS);
-        let look = |at: usize| block_at(&rest[at..]).is_some_and(|block| self.bit(block));
-        places.enumerate().fold(0, |passed, (number, at)| passed | u32::from(look(at)) << number)
-    }
-
-    /// Whether the four bytes that were chosen of a word may stand here, or from one before.
-    #[inline]
-    fn may_stand(&self, text: &[u8], place: usize) -> bool {
-        let around =
-            place.checked_sub(1).and_then(|before| text.get(before..)?.first_chunk::<{ ANCHOR + 1 }>());
-        around.is_none_or(|[z, a, b, c, d]| {
-            self.is_anchor([*z, *a, *b, *c]) | self.is_anchor([*a, *b, *c, *d]) | self.is_short([*a, *b, *c])
-        })
-    }
-
-    #[inline]
-    fn is_anchor(&self, bytes: [u8; ANCHOR]) -> bool {
-        is_set(&self.anchors, anchor_hash(bytes))
-    }
-
-    /// A word of three bytes.
-    #[inline]
-    fn is_short(&self, [a, b, c]: [u8; BLOCK]) -> bool {
-        is_set(&self.short, anchor_hash([a, b, c, 0]))
-    }
-
-    #[inline]
-    fn bit(&self, block: u32) -> bool {
-        let hash = hash(block);
-        self.bits[hash / 64 % (TABLE / 64)] >> (hash % 64) & 1 == 1
-    }
-
     fn look(&self, text: &[u8], from: usize, at: usize, found: &mut impl FnMut(WordAt)) {
-        let Some(block) = text.get(at..).and_then(block_at).filter(|block| self.bit(*block)) else {
+        let rest = &text[at..];
+        let four = rest.first_chunk();
+        if four.is_some_and(|four| !is_set(&self.anchors, anchor_hash(*four))) {
             return;
-        };
-        let list = hash(block) % LISTS;
+        }
+        if let Some(four) = four {
+            self.look_for(fold(u32::from_le_bytes(*four)), (text, from, at), found);
+        }
+        if let Some(three) = block_at(rest).filter(|three| self.is_short(*three)) {
+            self.look_for(three, (text, from, at), found);
+        }
+    }
+
+    /// Whether these may be a word of three bytes.
+    #[inline(always)]
+    fn is_short(&self, three: u32) -> bool {
+        is_set(&self.anchors, anchor_hash(three.to_le_bytes()))
+    }
+
+    #[inline(never)]
+    fn look_for(&self, bytes: u32, (text, from, at): (&[u8], usize, usize), found: &mut impl FnMut(WordAt)) {
+        let list = list_of(bytes);
         let range = self.begins[list] as usize..self.begins[list + 1] as usize;
-        for part in self.parts[range].iter().filter(|part| part.block == block) {
+        for part in self.parts[range].iter().filter(|part| part.bytes == bytes) {
             let Some(start) = at.checked_sub(usize::from(part.offset)).filter(|start| *start >= from) else {
                 continue;
             };
@@ -279,6 +235,26 @@ fn signs_in(words: &[Vec<u8>]) -> Vec<Vec<Sign>> {
     signs
 }
 
+/// What a word is looked up by that the bytes chosen of it begin: those, or a word of three bytes.
+fn sought(chosen: &[u8]) -> Option<u32> {
+    let four = chosen.first_chunk().map(|four| fold(u32::from_le_bytes(*four)));
+    four.or_else(|| block_at(chosen))
+}
+
+/// Every four bytes of a text that may be the ones chosen of a word, and a word of three bytes as [`block_at`] has it.
+fn spelled(chosen: &[u8], bare: bool) -> impl Iterator<Item = [u8; ANCHOR]> {
+    let four = chosen.first_chunk::<ANCHOR>().copied();
+    let three = chosen.first_chunk::<BLOCK>().filter(|_| four.is_none()).copied();
+    let next = if bare { Next::Anything } else { Next::OfValues };
+    let longer =
+        three.into_iter().flat_map(move |[a, b, c]| next.bytes().chain([0]).map(move |next| [a, b, c, next]));
+    four.into_iter().chain(longer)
+}
+
+fn list_of(bytes: u32) -> usize {
+    (bytes.wrapping_mul(0x9E37_79B1) >> 16) as usize % LISTS
+}
+
 /// The block that the text begins with.
 fn block_at(text: &[u8]) -> Option<u32> {
     let [a, b, c] = *text.first_chunk::<BLOCK>()?;
@@ -291,6 +267,7 @@ fn begins_with(text: &[u8], word: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::chosen::goes_on;
     use super::*;
     use proptest::prelude::*;
 

@@ -1,10 +1,12 @@
 //! Characters that look like ASCII ones, or like nothing, after the confusables of Unicode (UTS 39) as far as fonts do not tell
 //! them apart at all.
-use crate::blocks::{BLOCK, between, bits_of, is};
-use wide::u8x16;
+use crate::blocks::whole::{Simd, Those, Whole};
+use crate::blocks::{BLOCK, CONTINUES};
 
 /// The first byte that begins a character beyond ASCII.
 pub(crate) const FIRST_LEAD: u8 = 0xC2;
+/// From here on no byte goes on a character.
+const BEGINS: u8 = 0xC0;
 
 /// Each character beside the one that it looks like.
 const PAIRS: [(&str, &str); 2] = [
@@ -86,24 +88,23 @@ pub(super) fn is_lead(lead: u8) -> bool {
 
 /// As [`is_lead`].
 #[inline(always)]
-fn are_leads(bytes: u8x16) -> u8x16 {
+fn are_leads<S: Simd>(bytes: Whole<S>) -> Those<S> {
     // 0xC2 and 0xE2 differ in one bit, and so do 0xC4 and 0xC5.
-    let most = between(bytes, FIRST_PAIRED, LAST_PAIRED) | is(bytes | u8x16::splat(0x20), 0xE2);
-    let latin = is(bytes | u8x16::splat(1), 0xC5) | is(bytes, 0xC9);
-    most | latin | is(bytes, 0xEF) | is(bytes, 0xF0) | is(bytes, 0xF3)
+    let most = bytes.between(FIRST_PAIRED, LAST_PAIRED) | bytes.with(0x20).is(0xE2);
+    most | bytes.with(1).is(0xC5) | bytes.is_any([0xC9, 0xEF, 0xF0, 0xF3])
 }
 
 /// The first bytes of characters that may look like others, or like nothing: those that a byte which goes on a character is behind.
-/// Of the block's last byte the next one is not seen. `high`: the bytes beyond ASCII.
+/// Of the block's last byte the next one is not seen.
 #[inline(always)]
-pub(crate) fn begin_in(block: &[u8; BLOCK], high: u64) -> u64 {
+pub(crate) fn begin_in<S: Simd>(bytes: Whole<S>) -> u64 {
+    let high = bytes.at_least(CONTINUES).bits();
     if high == 0 {
         return 0;
     }
-    // Those that begin a character have the bit below the highest one too.
-    let second = bits_of(block, |bytes| bytes + bytes);
-    let begin = high & second & ((high & !second) >> 1 | 1 << (BLOCK - 1));
-    if begin == 0 { 0 } else { begin & bits_of(block, are_leads) }
+    let first = bytes.at_least(FIRST_LEAD).bits();
+    let begin = first & ((high & !bytes.at_least(BEGINS).bits()) >> 1 | 1 << (BLOCK - 1));
+    if begin == 0 { 0 } else { begin & are_leads(bytes).bits() }
 }
 
 /// Whether a character that begins with these two bytes may look like another, or like nothing.
@@ -176,6 +177,7 @@ pub(super) fn length(lead: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocks::whole::{dispatch, level};
 
     #[test]
     fn pairs_are_as_long_as_each_other() {
@@ -218,7 +220,11 @@ mod tests {
         for lead in 0..=u8::MAX {
             let begins = begun.iter().any(|(first, _)| *first == lead);
             assert_eq!(is_lead(lead), begins, "{lead:x}");
-            assert_eq!(bits_of(&[lead; BLOCK], are_leads) != 0, begins, "{lead:x}");
+            assert_eq!(
+                dispatch!(level(), simd => are_leads(Whole::of(simd, &[lead; BLOCK])).bits()) != 0,
+                begins,
+                "{lead:x}"
+            );
         }
     }
 

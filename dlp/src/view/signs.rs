@@ -2,9 +2,9 @@
 use super::alike;
 use super::cursor::{is_break, may_be_entity};
 use crate::alphabets::is_letter;
-use crate::blocks::{self, BLOCK, Bits, are_letters, bits_at, bits_of, is};
+use crate::blocks::whole::{Whole, dispatch, level};
+use crate::blocks::{self, BLOCK, Bits, are_letters, bits_at};
 use crate::masks::Masks;
-use wide::u8x16;
 
 /// The bytes that may be more than themselves: what surely is not, by the byte behind it or what stands before it, needs no look.
 pub(super) struct Signs<'a> {
@@ -122,22 +122,8 @@ fn signs_at(source: &[u8], begin: usize) -> (u64, u64) {
     }
 }
 
-#[inline(always)]
 fn signs_of(block: &[u8; BLOCK]) -> (u64, u64) {
-    let high = bits_of(block, |bytes| bytes);
-    let signs = bits_of(block, are_signs) | alike::begin_in(block, high);
-    (signs, bits_of(block, are_breaks))
-}
-
-/// As [`is_sign`], but for line breaks, and of ASCII.
-#[inline(always)]
-fn are_signs(bytes: u8x16) -> u8x16 {
-    is(bytes, b'%') | is(bytes, b'&') | is(bytes, b'\\')
-}
-
-#[inline(always)]
-fn are_breaks(bytes: u8x16) -> u8x16 {
-    is(bytes, b'\n') | is(bytes, b'\r')
+    dispatch!(level(), simd => Masks::signs_of(Whole::of(simd, block)))
 }
 
 #[inline]

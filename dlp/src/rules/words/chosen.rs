@@ -1,34 +1,41 @@
 //! Which bytes of a word are looked for: those that are rare in texts.
-use super::{ANCHOR, BLOCK, block_at, fold};
+use super::{ANCHOR, BLOCK};
 
-/// The two blocks of the four bytes that were chosen of a word; of a word of three bytes itself, and its end with everything that may
-/// follow. With each how far from the word's beginning it stands.
-pub(super) fn blocks(word: &[u8], rarest: usize, bare: bool, mut found: impl FnMut(u32, u16)) {
-    let [a, b, c] = *word else {
-        let block = |at: usize| Some((block_at(word.get(at..)?)?, u16::try_from(at).ok()?));
-        return [rarest, rarest + 1].into_iter().filter_map(block).for_each(|(block, at)| found(block, at));
-    };
-    let block = |bytes: [u8; BLOCK]| fold(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]));
-    found(block([a, b, c]), 0);
-    // Of bytes that are folded into one, one.
-    let mut seen = [false; 256];
-    for next in (0..=u8::MAX).filter(|next| bare || goes_on(*next)) {
-        let block = block([b, c, next]);
-        if !std::mem::replace(&mut seen[(block >> 16 & 0xff) as usize], true) {
-            found(block, 1);
-        }
+/// What may follow a word of three bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// What values are made of; everything would let half of all texts through.
+    OfValues,
+    Anything,
+}
+
+impl Next {
+    /// One of those of both.
+    pub(super) const SOME: u8 = b'a';
+
+    pub(super) fn bytes(self) -> impl Iterator<Item = u8> {
+        (0..=u8::MAX).filter(move |byte| self == Next::Anything || goes_on(*byte))
     }
 }
 
-/// Where the four bytes of a word stand that are rarest in texts; those of shorter ones stand at its beginning.
-pub(super) fn rarest(word: &[u8]) -> usize {
-    let places = 0..(word.len() + 1).saturating_sub(ANCHOR);
-    let commonness = |at: usize| {
-        let bytes: u32 = word[at..at + ANCHOR].iter().map(|byte| commonness(*byte)).sum();
-        let blocks = [at, at + 1].map(|at| u32::from(is_common(&word[at..at + BLOCK])));
-        bytes + 200 * blocks.iter().sum::<u32>()
+/// Places of a word that are thought of.
+const CHOICE: usize = 6;
+
+/// The four bytes of a word that may be sought, with each how far from its beginning they stand: the rarest ones first. A word of
+/// three bytes is sought with what follows.
+pub(super) fn anchors(word: &[u8], bare: bool) -> Vec<(usize, Vec<u8>, Option<Next>)> {
+    if word.len() < ANCHOR {
+        let next = if bare { Next::Anything } else { Next::OfValues };
+        return vec![(0, word.to_vec(), Some(next))];
+    }
+    let commonness = |at: &usize| {
+        let bytes: f32 = word[*at..*at + ANCHOR].iter().map(|byte| commonness(*byte)).sum();
+        let blocks = [*at, *at + 1].map(|at| u8::from(is_common(&word[at..at + BLOCK])));
+        bytes + 200.0 * f32::from(blocks.iter().sum::<u8>())
     };
-    places.min_by_key(|at| commonness(*at)).unwrap_or(0)
+    let mut places: Vec<usize> = (0..=word.len() - ANCHOR).collect();
+    places.sort_by(|one, other| commonness(one).total_cmp(&commonness(other)));
+    places.into_iter().take(CHOICE).map(|at| (at, word[at..at + ANCHOR].to_vec(), None)).collect()
 }
 
 /// Asked for every place of every word at the start of a bottle.
@@ -54,7 +61,7 @@ const fn place(letters: &[u8; BLOCK]) -> usize {
     (letters[0] as usize & 31) << 10 | (letters[1] as usize & 31) << 5 | letters[2] as usize & 31
 }
 
-/// What may follow a word of three bytes; everything would let half of all texts through.
+/// What values are made of.
 pub(super) fn goes_on(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.~+/".contains(&byte)
 }
@@ -70,14 +77,14 @@ const COMMON: [&[u8; BLOCK]; 72] = [
 ];
 
 /// How often a byte stands in English, code and JSON, roughly, in thousandths.
-fn commonness(byte: u8) -> u32 {
+pub(super) fn commonness(byte: u8) -> f32 {
     match byte {
-        b' ' | b'e' => 100,
-        b't' | b'a' | b'o' | b'n' | b'i' | b's' | b'r' => 65,
-        b'h' | b'd' | b'l' | b'c' | b'u' => 35,
-        b'm' | b'f' | b'p' | b'g' | b'"' | b':' | b',' | b'-' | b'.' | b'/' | b'0' | b'1' => 22,
-        b'w' | b'y' | b'b' | b'v' | b'k' | b'_' | b'=' => 12,
-        b'2'..=b'9' => 8,
-        _ => 4,
+        b' ' | b'e' => 100.0,
+        b't' | b'a' | b'o' | b'n' | b'i' | b's' | b'r' => 65.0,
+        b'h' | b'd' | b'l' | b'c' | b'u' => 35.0,
+        b'm' | b'f' | b'p' | b'g' | b'"' | b':' | b',' | b'-' | b'.' | b'/' | b'0' | b'1' => 22.0,
+        b'w' | b'y' | b'b' | b'v' | b'k' | b'_' | b'=' => 12.0,
+        b'2'..=b'9' => 8.0,
+        _ => 4.0,
     }
 }

@@ -1,6 +1,5 @@
 //! The tables that places are looked up in, and what they are looked up by.
-use super::chosen::goes_on;
-use super::{ANCHOR, ANCHOR_BITS, ANCHORS, BITS, Chosen, LISTS, Part, TABLE};
+use super::{ANCHOR, ANCHOR_BITS, ANCHORS, BITS, LISTS, Part, TABLE};
 
 pub(super) fn bits_of(blocks: impl Iterator<Item = u32>) -> Box<[u64; TABLE / 64]> {
     let mut bits = Box::new([0_u64; TABLE / 64]);
@@ -33,27 +32,11 @@ pub(super) fn by_list(parts: &[Part]) -> (Vec<u32>, Vec<Part>) {
     (begins, sorted)
 }
 
-pub(super) fn anchors_of(words: &[Vec<u8>], chosen: &[Chosen]) -> Box<[u64; ANCHORS / 64]> {
+/// A bit for each of these.
+pub(super) fn anchors_of(all: impl Iterator<Item = [u8; ANCHOR]>) -> Box<[u64; ANCHORS / 64]> {
     let mut bits = Box::new([0_u64; ANCHORS / 64]);
-    for (word, Chosen { rarest, bare }) in words.iter().zip(chosen) {
-        match *word.as_slice() {
-            [a, b, c] => (0..=u8::MAX)
-                .filter(|next| *bare || goes_on(*next))
-                .for_each(|next| put(&mut bits, anchor_hash([a, b, c, next]))),
-            _ => {
-                word[*rarest..].first_chunk().into_iter().for_each(|four| put(&mut bits, anchor_hash(*four)))
-            }
-        }
-    }
-    bits
-}
-
-pub(super) fn short_of(words: &[Vec<u8>]) -> Box<[u64; ANCHORS / 64]> {
-    let mut bits = Box::new([0_u64; ANCHORS / 64]);
-    for word in words {
-        if let [a, b, c] = *word.as_slice() {
-            put(&mut bits, anchor_hash([a, b, c, 0]));
-        }
+    for at in all.map(anchor_hash) {
+        bits[at as usize / 64 % (ANCHORS / 64)] |= 1 << (at % 64);
     }
     bits
 }
@@ -66,10 +49,6 @@ pub(super) fn anchor_hash(bytes: [u8; ANCHOR]) -> u32 {
 #[inline]
 pub(super) fn is_set(bits: &[u64; ANCHORS / 64], at: u32) -> bool {
     bits[at as usize / 64 % (ANCHORS / 64)] >> (at % 64) & 1 == 1
-}
-
-fn put(bits: &mut [u64; ANCHORS / 64], at: u32) {
-    bits[at as usize / 64 % (ANCHORS / 64)] |= 1 << (at % 64);
 }
 
 /// Joins letters of both cases, and a few other bytes with each other; the comparison afterwards is exact.
