@@ -21,6 +21,8 @@ pub(crate) struct Block {
     pub(crate) digits: u64,
     /// Equals signs.
     pub(crate) equals: u64,
+    /// Small letters and what stands between words of a row: blanks, commas, quotes, and backslashes of those that are escaped.
+    pub(crate) words: u64,
 }
 
 /// Of a whole text. Behind its end there is nothing of any kind.
@@ -56,11 +58,11 @@ impl Masks {
 
     /// Of the sixty-four bytes that begin anywhere.
     #[inline(always)]
-    pub(crate) fn digits_from(&self, at: usize) -> u64 {
+    pub(crate) fn from(&self, at: usize, kind: impl Fn(Block) -> u64) -> u64 {
         let inside = at % BLOCK;
-        let here = self.at(at - inside).digits >> inside;
+        let here = kind(self.at(at - inside)) >> inside;
         // In two steps, as the first block may be all of it.
-        here | self.at(at - inside + BLOCK).digits << (BLOCK - 1 - inside) << 1
+        here | kind(self.at(at - inside + BLOCK)) << (BLOCK - 1 - inside) << 1
     }
 }
 
@@ -92,6 +94,8 @@ impl Block {
             breaks,
             digits: digits.bits(),
             equals: bytes.is(b'=').bits(),
+            words: (bytes.between(b'a', b'z') | bytes.between(b'\t', b'\r') | bytes.is_any(*b" ,\"'\\"))
+                .bits(),
         }
     }
 }
@@ -124,7 +128,8 @@ mod tests {
                 prop_assert_eq!(bit(block.breaks), is(is_break));
                 prop_assert_eq!(bit(block.digits), is(|byte| byte.is_ascii_digit()));
                 prop_assert_eq!(bit(block.equals), is(|byte| byte == b'='));
-                let rest = masks.digits_from(at);
+                prop_assert_eq!(bit(block.words), is(|byte| matches!(byte, b'a'..=b'z' | b'\t'..=b'\r' | b' ' | b',' | b'"' | b'\'' | b'\\')));
+                let rest = masks.from(at, |block| block.digits);
                 for behind in 0..BLOCK {
                     prop_assert_eq!(rest >> behind & 1 == 1, text.get(at + behind).is_some_and(u8::is_ascii_digit));
                 }

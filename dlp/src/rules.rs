@@ -178,7 +178,7 @@ impl RuleSet {
             let mut look = |row| digits::places(text.bytes, text.from, row, |at| places.digits.push(at));
             digits::rows(text.bytes, text.from, masks, &mut look);
         }
-        self.sweep_at(text, &places, found)
+        self.sweep_at(text, masks, &places, found)
     }
 
     /// As [`RuleSet::sweep`], of some bytes and of their view, which differs: what is found in each, and what each holds back.
@@ -201,8 +201,8 @@ impl RuleSet {
         if !self.inner.digits.is_empty() {
             digits_of_both(text, read, (survey, view), [&mut plain.digits, &mut viewed.digits]);
         }
-        let hold = self.sweep_at(text, &plain, &mut finds);
-        let hold_read = self.sweep_at(read, &viewed, &mut finds_read);
+        let hold = self.sweep_at(text, &survey.masks, &plain, &mut finds);
+        let hold_read = self.sweep_at(read, survey.read(), &viewed, &mut finds_read);
         [(finds, hold), (finds_read, hold_read)]
     }
 
@@ -219,14 +219,14 @@ impl RuleSet {
         }
     }
 
-    fn sweep_at(&self, text: Text<'_>, places: &Places, found: &mut Vec<Find>) -> usize {
+    fn sweep_at(&self, text: Text<'_>, masks: &Masks, places: &Places, found: &mut Vec<Find>) -> usize {
         let mut sweep = Sweep { text, seen: Seen::default(), hold: text.bytes.len(), found };
         for candidate in self.candidates(places) {
             if let Some(rule) = self.rule(candidate.rule) {
                 sweep.run(rule, candidate.rule, candidate.begin..candidate.end + 1);
             }
         }
-        self.seek_seeds(&mut sweep);
+        self.seek_seeds(masks, &mut sweep);
         for number in &self.inner.everywhere {
             let Some(rule) = self.rule(*number) else { continue };
             let mut from = text.from;
@@ -258,11 +258,11 @@ impl RuleSet {
         all
     }
 
-    fn seek_seeds(&self, sweep: &mut Sweep<'_, '_>) {
+    fn seek_seeds(&self, masks: &Masks, sweep: &mut Sweep<'_, '_>) {
         let Text { bytes, from, last } = sweep.text;
         let mut rows = Vec::new();
         if !self.inner.seeds.is_empty() {
-            seeds::find(bytes, from, |row| rows.push(row));
+            seeds::find(bytes, from, masks, |row| rows.push(row));
             rows.dedup();
         }
         for begin in rows {

@@ -56,7 +56,7 @@ pub(super) fn rows_at_escape(text: &[u8], from: usize, escape: Range<usize>, mut
 /// Whether there may be any of those.
 #[inline]
 pub(super) fn may_be_rows(masks: &Masks, escape: &Range<usize>) -> bool {
-    let digits = masks.digits_from(escape.start);
+    let digits = masks.from(escape.start, |block| block.digits);
     digits & digits >> 1 & digits >> 2 & digits >> 3 != 0 || escape.len() + LEAD + ROW + ROW > BLOCK
 }
 

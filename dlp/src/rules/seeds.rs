@@ -2,11 +2,11 @@
 //!
 //! Ordinary prose uses such words too, two or three in a row. A phrase is a row that has as many words as phrases have and
 //! ends there, so the list itself is none. Nothing is looked at but one word in every few, which no phrase can slip through.
-use crate::blocks::{all_are, between, bits_at, is};
+use crate::blocks::{BLOCK, between, bits_at};
+use crate::masks::Masks;
 use bip39::{Language, Mnemonic};
 use std::ops::Range;
 use std::sync::LazyLock;
-use wide::u8x16;
 
 /// A phrase of twelve words of three letters has 47 bytes: wherever it begins, one of these steps leads into it, with
 /// [`LOOK`] bytes of it behind, and two whole words.
@@ -90,16 +90,15 @@ fn bit_of(beginning: u32) -> usize {
 
 /// Bytes of a phrase that are looked at first: nothing but small letters and what stands between words.
 const LOOK: usize = crate::blocks::PART;
+/// Bytes of the shortest phrase: twelve words of three letters, and what stands between them.
+const SHORTEST: usize = 47;
 
 /// Beginnings of rows, in which a word was seen, and another one behind it: as the places that are looked at are nearer to each
 /// other than half a phrase is long, one of them sees two.
-pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
+pub(super) fn find(text: &[u8], from: usize, masks: &Masks, mut found: impl FnMut(usize)) {
     let list = &*LIST;
-    let mut at = from;
-    while let Some(look) = text.get(at..).and_then(<[u8]>::first_chunk::<LOOK>) {
-        let place = at;
-        at += STEP;
-        if !all_are(look, may_be_row) {
+    for place in (from..(text.len() + 1).saturating_sub(LOOK)).step_by(STEP) {
+        if !may_be_phrase(masks, place) {
             continue;
         }
         let word = word_behind(text, place);
@@ -111,6 +110,25 @@ pub(super) fn find(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
             found(row_begin(text, word.start));
         }
     }
+}
+
+/// Whether there is nothing else in what is looked at here, nor in as many bytes around as a phrase has at least.
+///
+/// A row that the text ends with may be one, however short: that is told by [`begun`].
+#[inline(always)]
+fn may_be_phrase(masks: &Masks, place: usize) -> bool {
+    let behind = masks.from(place, |block| block.words).trailing_ones() as usize;
+    behind >= LOOK && behind + words_before(masks, place) >= SHORTEST
+}
+
+/// How many of the bytes right before this place go on a row, of those that are asked.
+#[inline(always)]
+fn words_before(masks: &Masks, place: usize) -> usize {
+    // Nothing stands before the first byte: it is as if there were other bytes.
+    let (at, missing) = (place.saturating_sub(BLOCK), BLOCK.saturating_sub(place));
+    let before = masks.from(at, |block| block.words);
+    let before = if missing < BLOCK { before << missing } else { 0 };
+    before.leading_ones() as usize
 }
 
 /// Whether the next word is listed too, or is not whole, or not there yet.
@@ -251,12 +269,6 @@ fn letters_behind(text: &[u8], at: usize, letters: u64, from: u32) -> Option<(us
     is_whole.then(|| (start + escaped, (end - begin) as usize - escaped))
 }
 
-#[inline(always)]
-fn may_be_row(bytes: u8x16) -> u8x16 {
-    let blanks = is(bytes, b' ') | is(bytes, b',') | between(bytes, b'\t', b'\r');
-    between(bytes, b'a', b'z') | blanks | is(bytes, b'"') | is(bytes, b'\'') | is(bytes, b'\\')
-}
-
 fn letters_at(text: &[u8], at: usize) -> usize {
     text[at..].iter().take(LETTERS.end).take_while(|byte| byte.is_ascii_lowercase()).count()
 }
@@ -327,10 +339,14 @@ mod tests {
     /// Without asking what may be.
     fn slowly(text: &[u8], from: usize, mut found: impl FnMut(usize)) {
         for place in (from..(text.len() + 1).saturating_sub(LOOK)).step_by(STEP) {
-            let look = text[place..].first_chunk::<LOOK>().unwrap();
+            let other =
+                |byte: &u8| !matches!(byte, b'a'..=b'z' | b'\t'..=b'\r' | b' ' | b',' | b'"' | b'\'' | b'\\');
+            let begin = text[..place].iter().rposition(other).map_or(0, |at| at + 1);
+            let end = text[place..].iter().position(other).map_or(text.len(), |at| place + at);
             let word = word_behind(text, place);
             let listed = || is_listed(&text[word.start..word.start + word.count]);
-            if all_are(look, may_be_row)
+            if end >= place + LOOK
+                && end - begin >= SHORTEST
                 && word.is_some()
                 && listed()
                 && goes_on(text, word.start + word.count)
@@ -344,10 +360,10 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 3000, ..ProptestConfig::default() })]
         #[test]
         fn rows_are_those_that_a_slow_look_finds(
-            words in prop::collection::vec((0_usize..2600, 0_usize..9), 0..40), from in 0_usize..9, short in 0_usize..9,
+            words in prop::collection::vec((0_usize..2600, 0_usize..10), 0..40), from in 0_usize..9, short in 0_usize..9,
         ) {
             let list = Language::English.word_list();
-            let between = [" ", " ", "\\n", ", ", "\n", "    ", "     ", "\\", "\", \""];
+            let between = [" ", " ", "\\n", ", ", "\n", "    ", "     ", "\\", "\", \"", ". "];
             let spell = |(word, gap): &(usize, usize)| {
                 let word = list.get(*word).copied().unwrap_or(["thing", "a", "of", "words", "abandone"][word % 5]);
                 format!("{word}{}", between[*gap])
@@ -355,7 +371,7 @@ mod tests {
             let text: String = words.iter().map(spell).collect();
             let text = &text.as_bytes()[..text.len().saturating_sub(short)];
             let (mut fast, mut slow) = (Vec::new(), Vec::new());
-            find(text, from.min(text.len()), |row| fast.push(row));
+            find(text, from.min(text.len()), &Masks::of(text), |row| fast.push(row));
             slowly(text, from.min(text.len()), |row| slow.push(row));
             prop_assert_eq!(fast, slow);
         }
@@ -368,7 +384,9 @@ mod tests {
         assert!(words[2].len() + 1 == LETTERS.end, "{words:?}");
         let text = format!(" {}.", words.join("\\n")).into_bytes();
         let mut phrases = 0;
-        find(&text, 0, |begin| phrases += usize::from(matches!(row(&text, 0, begin, true), Row::Phrase(_))));
+        find(&text, 0, &Masks::of(&text), |begin| {
+            phrases += usize::from(matches!(row(&text, 0, begin, true), Row::Phrase(_)))
+        });
         assert!(phrases > 0);
     }
 }
