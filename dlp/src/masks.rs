@@ -2,8 +2,7 @@
 //!
 //! Whatever is decoded, unescaped or tried stands where some of these bits stand together (so many letters in a row, a sign, four
 //! digits). Each search says which, looks at the bits of a block at once, and at bytes only where they are so.
-use crate::blocks::whole::{Simd, Whole, dispatch, level};
-use crate::blocks::{self, BLOCK};
+use crate::blocks::{self, BLOCK, Kind, Letters, Simd, Whole, dispatch, kind, level};
 use crate::view::alike;
 
 /// Of sixty-four bytes, the lowest bit for the first one.
@@ -24,6 +23,11 @@ pub(crate) struct Block {
     /// Small letters and what stands between words of a row: blanks, commas, quotes, and backslashes of those that are escaped.
     pub(crate) words: u64,
 }
+
+kind!(
+    /// No blanks and no control characters.
+    pub(crate) Visible: |bytes| bytes.at_least(b'!') & !bytes.is(0x7F)
+);
 
 /// Of a whole text. Behind its end there is nothing of any kind.
 pub(crate) struct Masks {
@@ -82,17 +86,13 @@ impl Block {
     #[inline(always)]
     fn of<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Block {
         let bytes = Whole::of(simd, block);
-        let digits = bytes.between(b'0', b'9');
-        let either_case = bytes.with(0x20).between(b'a', b'z');
-        // `+` and `/` differ in one bit.
-        let letters = either_case | digits | bytes.with(4).is(b'/') | bytes.is_any(*b"-_");
         let (signs, breaks) = Masks::signs_of(bytes);
         Block {
-            letters: letters.bits(),
-            visible: (bytes.at_least(b'!') & !bytes.is(0x7F)).bits(),
+            letters: Letters.those(bytes).bits(),
+            visible: Visible.those(bytes).bits(),
             signs,
             breaks,
-            digits: digits.bits(),
+            digits: bytes.between(b'0', b'9').bits(),
             equals: bytes.is(b'=').bits(),
             words: (bytes.between(b'a', b'z') | bytes.between(b'\t', b'\r') | bytes.is_any(*b" ,\"'\\"))
                 .bits(),

@@ -9,9 +9,7 @@ mod buckets;
 mod chosen;
 mod tables;
 
-use crate::blocks::BLOCK as WHOLE;
-use crate::blocks::Bits;
-use crate::blocks::whole::{dispatch, level};
+use crate::blocks::{BLOCK as WHOLE, Bits, dispatch, level};
 use crate::view::is_sign;
 use buckets::{Buckets, STRIPE};
 use chosen::Next;

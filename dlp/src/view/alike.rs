@@ -1,7 +1,7 @@
 //! Characters that look like ASCII ones, or like nothing, after the confusables of Unicode (UTS 39) as far as fonts do not tell
 //! them apart at all.
-use crate::blocks::whole::{Simd, Those, Whole};
-use crate::blocks::{BLOCK, CONTINUES};
+
+use crate::blocks::{BLOCK, CONTINUES, Simd, Those, Whole};
 
 /// The first byte that begins a character beyond ASCII.
 pub(crate) const FIRST_LEAD: u8 = 0xC2;
@@ -177,7 +177,7 @@ pub(super) fn length(lead: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blocks::whole::{dispatch, level};
+    use crate::blocks::{dispatch, level};
 
     #[test]
     fn pairs_are_as_long_as_each_other() {

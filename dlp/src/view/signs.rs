@@ -2,8 +2,7 @@
 use super::alike;
 use super::cursor::{is_break, may_be_entity};
 use crate::alphabets::is_letter;
-use crate::blocks::whole::{Whole, dispatch, level};
-use crate::blocks::{self, BLOCK, Bits, are_letters, bits_at};
+use crate::blocks::{self, BLOCK, Bits, Letters, Whole, bits_at, dispatch, level};
 use crate::masks::Masks;
 
 /// The bytes that may be more than themselves: what surely is not, by the byte behind it or what stands before it, needs no look.
@@ -65,7 +64,7 @@ impl Signs<'_> {
 
     fn letters(&mut self) -> u64 {
         let (source, begin) = (self.source, self.begin);
-        *self.letters.get_or_insert_with(|| bits_at(source, begin, are_letters))
+        *self.letters.get_or_insert_with(|| bits_at(source, begin, Letters))
     }
 
     /// Behind so many letters that they may be a wrapped line, or behind letters that the block begins with.
