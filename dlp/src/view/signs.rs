@@ -54,12 +54,16 @@ impl Signs<'_> {
 
     /// Whether any line break may stand right behind a letter. Where letters are not known yet, each is asked: few lines of programs
     /// end in one.
+    #[inline(always)]
     fn may_be_behind_letters(&self) -> bool {
+        if self.breaks == 0 {
+            return false;
+        }
         let behind_letter = |at: usize| {
             let before = (self.begin + at).checked_sub(1);
             before.is_none_or(|before| is_letter(self.source[before]))
         };
-        self.breaks != 0 && (self.letters.is_some() || Bits(self.breaks).any(behind_letter))
+        self.letters.is_some() || Bits(self.breaks).any(behind_letter)
     }
 
     fn letters(&mut self) -> u64 {
@@ -99,9 +103,19 @@ impl Signs<'_> {
                     return Some(at);
                 }
             }
-            self.load(self.begin + BLOCK);
+            self.load(self.next_block());
         }
         None
+    }
+
+    /// The next block that has any sign: of those whose masks are known.
+    #[inline(always)]
+    fn next_block(&self) -> usize {
+        let next = self.begin + BLOCK;
+        let Some(masks) = self.masks else { return next };
+        let blocks = masks.blocks().get(next / BLOCK..).unwrap_or_default();
+        let none = blocks.iter().take_while(|block| block.signs | block.breaks == 0).count();
+        next + none * BLOCK
     }
 }
 
