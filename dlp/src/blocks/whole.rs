@@ -85,7 +85,11 @@ impl<S: Simd> Whole<S> {
     /// Any of these bytes, of which there is one at least.
     #[inline(always)]
     pub(crate) fn is_any<const BYTES: usize>(self, bytes: [u8; BYTES]) -> Those<S> {
-        bytes[1..].iter().fold(self.is(bytes[0]), |any, byte| any | self.is(*byte))
+        let mut any = self.is(bytes[0]);
+        for byte in &bytes[1..] {
+            any = any | self.is(*byte);
+        }
+        any
     }
 
     /// Between two bytes, those included.

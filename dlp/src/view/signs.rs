@@ -2,8 +2,8 @@
 use super::alike;
 use super::cursor::{is_break, may_be_entity};
 use crate::alphabets::is_letter;
-use crate::blocks::{self, BLOCK, Bits, Letters, Whole, bits_at, dispatch, level};
-use crate::masks::Masks;
+use crate::blocks::{self, BLOCK, Bits, Letters, bits_at};
+use crate::masks::{Masks, signs_of};
 
 /// The bytes that may be more than themselves: what surely is not, by the byte behind it or what stands before it, needs no look.
 pub(super) struct Signs<'a> {
@@ -133,10 +133,6 @@ fn signs_at(source: &[u8], begin: usize) -> (u64, u64) {
         Some(block) => signs_of(block),
         None => signs_of(&blocks::open(rest)),
     }
-}
-
-fn signs_of(block: &[u8; BLOCK]) -> (u64, u64) {
-    dispatch!(level(), simd => Masks::signs_of(Whole::of(simd, block)))
 }
 
 #[inline]
