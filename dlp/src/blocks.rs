@@ -185,7 +185,7 @@ pub(crate) fn long_runs(bits: u64, least: usize) -> u64 {
 #[inline(always)]
 pub(crate) fn run_ends(before: u64, bits: u64, least: usize) -> u64 {
     let (mut all, mut width) = (u128::from(bits) << BLOCK | u128::from(before), 1);
-    while width < least {
+    while width < least && all >> BLOCK != 0 {
         let more = width.min(least - width);
         all &= all << more;
         width += more;

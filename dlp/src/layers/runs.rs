@@ -80,6 +80,10 @@ fn without(block: Block, first: usize) -> Block {
 /// The first place in something that is decoded, of what ends in this block or goes on behind it.
 #[inline(always)]
 fn first_place(before: Block, here: Block, text: &[u8], at: usize, done: usize) -> Option<usize> {
+    // Letters are visible, and most texts have blanks between their words.
+    if run_ends(before.visible, here.visible, LETTERS_LEAST) == 0 {
+        return None;
+    }
     let letters = run_ends(before.letters, here.letters, LETTERS_LEAST);
     let room = run_ends(before.visible, here.visible, ascii85::LEAST);
     if letters | room == 0 {

@@ -108,14 +108,20 @@ impl Signs<'_> {
         None
     }
 
-    /// The next block that has any sign: of those whose masks are known.
+    /// The next block that has any sign, or a line break right behind a letter: of those whose masks are known.
     #[inline(always)]
     fn next_block(&self) -> usize {
         let next = self.begin + BLOCK;
         let Some(masks) = self.masks else { return next };
-        let blocks = masks.blocks().get(next / BLOCK..).unwrap_or_default();
-        let none = blocks.iter().take_while(|block| block.signs | block.breaks == 0).count();
-        next + none * BLOCK
+        let (mut number, mut before) = (next / BLOCK, masks.at(self.begin).letters);
+        while let Some(block) = masks.blocks().get(number) {
+            let behind_letters = block.letters << 1 | before >> (BLOCK - 1);
+            if block.signs | block.breaks & behind_letters != 0 {
+                break;
+            }
+            (number, before) = (number + 1, block.letters);
+        }
+        number * BLOCK
     }
 }
 
