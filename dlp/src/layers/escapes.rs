@@ -11,8 +11,8 @@ pub(super) enum Format {
     /// Percent escapes of percent escapes.
     PercentTwice,
     Html,
-    /// Characters that nobody sees, between others.
-    Invisible,
+    /// Characters that nobody sees, between others, and those that look like others.
+    Alike,
 }
 
 impl Format {
@@ -30,7 +30,7 @@ impl Format {
             Format::Json => sign == b'\\',
             Format::Percent | Format::PercentTwice => sign == b'%',
             Format::Html => sign == b'&',
-            Format::Invisible => false,
+            Format::Alike => false,
         }
     }
 
@@ -111,7 +111,7 @@ impl Format {
             (Format::Percent, [b'%', digits @ ..]) => digits.len() < 2,
             (Format::PercentTwice, [b'%', digits @ ..]) => digits.len() < 4,
             (Format::Html, [b'&', name @ ..]) => !name.contains(&b';'),
-            (Format::Invisible, [0xE2 | 0xEF, more @ ..]) => more.len() < 2,
+            (Format::Alike, [0xE2 | 0xEF, more @ ..]) => more.len() < 2,
             _ => false,
         }
     }
@@ -129,7 +129,7 @@ impl Format {
             Format::Percent => memchr::memchr(b'%', rest),
             Format::PercentTwice => memchr::memmem::find(rest, b"%25"),
             Format::Html => memchr::memchr(b'&', rest),
-            Format::Invisible => memchr::memchr2(0xE2, 0xEF, rest),
+            Format::Alike => memchr::memchr2(0xE2, 0xEF, rest),
         };
         at.map(|at| from + at)
     }
@@ -158,7 +158,7 @@ impl Format {
             (Format::Html, [b'&', name @ ..]) => {
                 entity(name).map_or(plain, |(value, length)| byte(value, length + 1))
             }
-            (Format::Invisible, _) => alike::invisible_at(source).map_or(plain, |length| (None, length)),
+            (Format::Alike, [0xE2 | 0xEF, ..]) => seen(source).map_or(plain, |byte| (byte, 3)),
             _ => plain,
         }
     }
@@ -167,6 +167,12 @@ impl Format {
 fn hex(high: u8, low: u8) -> Option<u8> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     u8::try_from(digit(high)? << 4 | digit(low)?).ok()
+}
+
+/// What a character of three bytes is taken for that is another one.
+fn seen(source: &[u8]) -> Option<Option<u8>> {
+    let character = std::str::from_utf8(source.get(..3)?).ok()?.chars().next()?;
+    if alike::is_invisible(character) { Some(None) } else { alike::look_alike(character).map(Some) }
 }
 
 /// Behind an ampersand.
@@ -217,11 +223,11 @@ mod tests {
         #[test]
         fn what_stands_between_escapes_is_read_as_it_is(
             parts in prop::collection::vec(
-                prop_oneof!["\\\\(u00|x)?[0-9a-f]{0,3}", "%(25)?[0-9a-f]{0,2}", "&(amp;|#x4|#65;)?", "[\\\\%&\"nux]{0,3}", "[ \u{200b}\u{feff}]", "[ -~]{0,30}"], 0..12),
+                prop_oneof!["\\\\(u00|x)?[0-9a-f]{0,3}", "%(25)?[0-9a-f]{0,2}", "&(amp;|#x4|#65;)?", "[\\\\%&\"nux]{0,3}", "[ \u{200b}\u{feff}\u{ff1d}\u{2010}\u{2190}]", "[ -~]{0,30}"], 0..12),
             open: bool,
         ) {
             let text = parts.concat().into_bytes();
-            for format in [Format::Json, Format::Percent, Format::PercentTwice, Format::Html, Format::Invisible] {
+            for format in [Format::Json, Format::Percent, Format::PercentTwice, Format::Html, Format::Alike] {
                 let mut slowly = Vec::new();
                 format.each(format.whole_of(&text, open), |_, byte| slowly.push(byte));
                 let slowly = format.next_sign(&text, 0).map(|_| slowly);

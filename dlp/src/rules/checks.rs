@@ -7,7 +7,7 @@ pub(crate) use keys::{age, jwe, jwt};
 pub(crate) use money::{card, iban, wif, xprv};
 pub(crate) use tokens::{
     basic_auth, bearer_of_x, cloudflare_tunnel, discord, github, grafana, intercom, macaroon,
-    not_in_a_signed_request, password, url_password,
+    not_in_a_signed_request, password, square, url_password,
 };
 
 use base64::Engine as _;

@@ -74,13 +74,6 @@ pub(crate) fn is_invisible(character: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
-/// The length of the invisible character that these bytes begin with.
-pub(crate) fn invisible_at(bytes: &[u8]) -> Option<usize> {
-    let length = bytes.first().map(|lead| length(*lead))?;
-    let text = std::str::from_utf8(bytes.get(..length)?).ok()?;
-    text.chars().next().filter(|character| is_invisible(*character)).map(|_| length)
-}
-
 /// Whether a character that begins with this byte may look like another, or like nothing.
 pub(super) fn is_lead(lead: u8) -> bool {
     SECONDS[usize::from(lead)] != 0

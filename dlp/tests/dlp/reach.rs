@@ -226,6 +226,25 @@ fn what_stands_behind_wide_text_hides_nothing() {
     }
 }
 
+/// A soft line break is one only where it is not dropped as the escape of something that goes on.
+#[test]
+fn breaks_between_letters_that_look_like_others_are_read() {
+    let sought = sought();
+    let codes = ["quoted-printable", "full-width"]
+        .map(|name| encoders::ALL.into_iter().find(|code| code.name == name).unwrap());
+    let mut missed = Missed::default();
+    for secret in SECRETS {
+        for container in containers::ALL {
+            let Some(case) = case(secret, &codes, container) else { continue };
+            missed.count(case.missed_whole(&sought));
+            for size in [1, 7, 64] {
+                missed.count(case.missed_in_chunks(&sought, case.body.chunks(size)));
+            }
+        }
+    }
+    missed.are_none(200);
+}
+
 fn any_case() -> impl Strategy<Value = (Secret, Vec<Encoder>, Container)> {
     let code = || prop::sample::select(encoders::ALL.to_vec());
     let secret = prop::sample::select(SECRETS.to_vec());

@@ -59,6 +59,29 @@ pub(crate) fn not_in_a_signed_request(evidence: &Evidence<'_>) -> bool {
     !holds_word(evidence.before, b"security-token")
 }
 
+/// Digits and letters of both cases; and behind a line of base64, where one that begins like a token is more likely the next
+/// line, as many sorts of letters as few lines have that begin so: their zeros do not come alone.
+pub(crate) fn square(evidence: &Evidence<'_>) -> bool {
+    const RANDOM: f64 = 4.9;
+    super::all_sorts(evidence)
+        && (!is_behind_a_line_of_base64(evidence.before) || super::entropy(evidence.value) >= RANDOM)
+}
+
+/// Behind at least so many letters and a line break, which may stand between quotes, escaped or not.
+fn is_behind_a_line_of_base64(before: &[u8]) -> bool {
+    const LINE: usize = 32;
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/".contains(byte);
+    let between = |byte: &u8| byte.is_ascii_whitespace() || b"\"'\\,+".contains(byte);
+    let mut rest = before;
+    while let Some(shorter) = rest
+        .strip_suffix(b"\\n")
+        .or_else(|| rest.split_last().filter(|(last, _)| between(last)).map(|(_, shorter)| shorter))
+    {
+        rest = shorter;
+    }
+    rest.len() < before.len() && rest.iter().rev().take_while(|byte| is_letter(byte)).count() >= LINE
+}
+
 /// The token is mostly capitals in front, and its parts are not one word.
 pub(crate) fn bearer_of_x(evidence: &Evidence<'_>) -> bool {
     evidence.value.iter().filter(|byte| byte.is_ascii_lowercase()).count() >= 10

@@ -21,7 +21,8 @@ pub(super) const KINDS: &[Kind] = &[
         "several",
         "API key of the form `sk-` and 48 letters and digits (Moonshot, Stability, Qwen and others)",
     )
-    .seen(&["sk-"], "sk-[0-9A-Za-z]{48}")
+    .seen(&["sk-"], bounded!("sk-[0-9A-Za-z]{48}"))
+    .part()
     .alone()
     .random(4.2)
     .checked(checks::all_sorts),
@@ -30,7 +31,8 @@ pub(super) const KINDS: &[Kind] = &[
         "DeepSeek",
         "DeepSeek key, or another of the form `sk-` and 32 hexadecimal digits",
     )
-    .seen(&["sk-"], r"sk-[0-9a-f]{32}(?:[^0-9A-Za-z_-]|\z)")
+    .seen(&["sk-"], r"(sk-[0-9a-f]{32})(?:[^0-9A-Za-z_-]|\z)")
+    .part()
     .alone()
     .random(3.0),
     Kind::new("anthropic-api-key", "Anthropic", "Anthropic API key")
@@ -58,16 +60,22 @@ pub(super) const KINDS: &[Kind] = &[
         .part()
         .random(3.9)
         .checked(checks::all_sorts),
-    Kind::new("groq-key", "Groq", "Groq API key").seen(&["gsk_"], "gsk_[0-9A-Za-z]{52}").random(4.0),
+    Kind::new("groq-key", "Groq", "Groq API key")
+        .seen(&["gsk_"], bounded!("gsk_[0-9A-Za-z]{52}"))
+        .part()
+        .alone()
+        .random(4.0),
     Kind::new("huggingface-user-token", "Hugging Face", "Hugging Face user access token")
-        .seen(&["hf_"], "hf_[0-9A-Za-z]{34,40}")
+        .seen(&["hf_"], bounded!("hf_[0-9A-Za-z]{34,40}"))
+        .part()
         .alone()
         .random(3.8),
     Kind::new("huggingface-organisation-token", "Hugging Face", "Hugging Face organisation token")
         .seen(&["api_org_"], "api_org_[0-9A-Za-z]{34}")
         .random(3.8),
     Kind::new("replicate-token", "Replicate", "Replicate API token")
-        .seen(&["r8_"], "r8_[0-9A-Za-z]{37}")
+        .seen(&["r8_"], bounded!("r8_[0-9A-Za-z]{37}"))
+        .part()
         .alone()
         .random(3.8),
     Kind::new("perplexity-key", "Perplexity", "Perplexity API key")
@@ -81,7 +89,8 @@ pub(super) const KINDS: &[Kind] = &[
         .seen(&["tgp_v1_"], "tgp_v1_[0-9A-Za-z_-]{43}")
         .random(4.0),
     Kind::new("fireworks-key", "Fireworks AI", "Fireworks AI API key")
-        .seen(&["fw_"], r"fw_[0-9A-Za-z]{22,24}(?:[^0-9A-Za-z_-]|\z)")
+        .seen(&["fw_"], bounded!("fw_[0-9A-Za-z]{22,24}"))
+        .part()
         .alone()
         .random(3.7)
         .checked(checks::all_sorts),
@@ -93,7 +102,8 @@ pub(super) const KINDS: &[Kind] = &[
         .seen(&["nvapi-"], "nvapi-[0-9A-Za-z_-]{64}")
         .random(4.0),
     Kind::new("elevenlabs-key", "ElevenLabs", "ElevenLabs API key")
-        .seen(&["sk_"], r"sk_[0-9a-f]{48}(?:[^0-9A-Za-z_-]|\z)")
+        .seen(&["sk_"], r"(sk_[0-9a-f]{48})(?:[^0-9A-Za-z_-]|\z)")
+        .part()
         .alone()
         .random(3.0),
     Kind::new("assemblyai-key", "AssemblyAI", "AssemblyAI API key")
@@ -117,7 +127,8 @@ pub(super) const KINDS: &[Kind] = &[
         .seen(&["wandb_v1_"], "wandb_v1_[0-9A-Za-z_]{60,90}")
         .random(4.0),
     Kind::new("voyage-key", "Voyage AI", "Voyage AI API key")
-        .seen(&["pa-"], r"pa-[0-9A-Za-z_-]{43}(?:[^0-9A-Za-z_-]|\z)")
+        .seen(&["pa-"], r"(pa-[0-9A-Za-z_-]{43})(?:[^0-9A-Za-z_-]|\z)")
+        .part()
         .alone()
         .random(4.2)
         .checked(checks::all_sorts),
@@ -128,11 +139,13 @@ pub(super) const KINDS: &[Kind] = &[
         .seen(&["tvly-"], "tvly-(?:dev-|prod-)?[0-9A-Za-z]{32}")
         .random(3.8),
     Kind::new("firecrawl-key", "Firecrawl", "Firecrawl API key")
-        .seen(&["fc-"], r"fc-[0-9a-f]{32}(?:[^0-9A-Za-z_-]|\z)")
+        .seen(&["fc-"], r"(fc-[0-9a-f]{32})(?:[^0-9A-Za-z_-]|\z)")
+        .part()
         .alone()
         .random(3.0),
     Kind::new("brave-search-key", "Brave", "Brave Search API key")
-        .seen(&["BSA"], r"BSA[0-9A-Za-z_-]{28}(?:[^0-9A-Za-z_-]|\z)")
+        .seen(&["BSA"], bounded!("BSA[0-9A-Za-z_-]{28}"))
+        .part()
         .alone()
         .random(3.8)
         .checked(checks::all_sorts),

@@ -18,7 +18,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("aws-appsync-key", "AWS", "AWS AppSync API key")
         .seen(&["da2-"], "da2-[0-9a-z]{26}").alone().random(3.3),
     Kind::new("google-api-key", "Google", "Google API key (Cloud, Maps, Firebase, Gemini)")
-        .seen(&["AIza"], "AIza[0-9A-Za-z_-]{35}").random(3.6),
+        .seen(&["AIza"], bounded!("AIza[0-9A-Za-z_-]{35}")).part().alone().random(3.6),
     Kind::new("google-service-account-key", "Google", "Google Cloud service account key")
         .seen(&["private_key_id"], r"private_key_id[\\\x22']{1,4}\s{0,4}:\s{0,4}[\\\x22']{1,4}[0-9a-f]{40}[\\\x22']{1,4},(?:\s|\\n|\\r){0,40}[\\\x22']{1,4}private_key[\\\x22']{1,4}\s{0,4}:\s{0,4}[\\\x22']{1,4}(-----BEGIN PRIVATE KEY-----[0-9A-Za-z+/=\\\s]{64,}(?:-----END PRIVATE KEY-----)?)").part().longest(8192).random(4.0),
     Kind::new("google-oauth-client-secret", "Google", "Google OAuth client secret")
@@ -26,7 +26,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("google-oauth-access-token", "Google", "Google OAuth access token")
         .seen(&["ya29."], r"ya29\.[0-9A-Za-z_-]{40,1000}").alone().longest(1024).random(3.8),
     Kind::new("google-oauth-refresh-token", "Google", "Google OAuth refresh token")
-        .seen(&["1//0"], "1//0[0-9A-Za-z_-]{40,200}").alone().random(4.0),
+        .seen(&["1//0"], bounded!("1//0[0-9A-Za-z_-]{40,200}")).part().alone().random(4.0),
     Kind::new("google-hmac-secret", "Google", "Google Cloud Storage HMAC secret beside its access id")
         .seen(&["GOOG1"], r"GOOG1[0-9A-Z]{19,56}[^0-9A-Za-z/+](?:[\s\S]{0,80}?[^0-9A-Za-z/+])?([0-9A-Za-z/+]{40})(?:[^0-9A-Za-z/+=]|\z)").part().alone().random(4.2).checked(checks::all_sorts),
     Kind::new("azure-storage-connection", "Azure", "Azure Storage account key in a connection string")
@@ -62,7 +62,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("azure-client-secret", "Azure", "Microsoft Entra client secret")
         .seen(&["0Q~", "1Q~", "2Q~", "3Q~", "4Q~", "5Q~", "6Q~", "7Q~", "8Q~", "9Q~"], "[0-9A-Za-z_.~-]{3}[0-9]Q~[0-9A-Za-z_.~-]{31,34}").lead(3).random(3.8),
     Kind::new("azure-devops-token", "Azure DevOps", "Azure DevOps personal access token")
-        .seen(&["AZDO"], "[0-9A-Za-z]{76}AZDO[0-9A-Za-z]{4}").lead(76).random(4.2),
+        .seen(&["AZDO"], bounded!("[0-9A-Za-z]{76}AZDO[0-9A-Za-z]{4}")).part().alone().lead(76).random(4.2),
     Kind::new("azure-devops-old-token", "Azure DevOps", "Azure DevOps personal access token of the old form")
         .seen(&["azure_devops", "azdo_", "vsts_", "system_accesstoken"], near!("azure_devops|azdo_|vsts_|system_accesstoken", "[a-z2-7]{52}")).part().random(3.8),
     Kind::new("digitalocean-personal-token", "DigitalOcean", "DigitalOcean personal access token")

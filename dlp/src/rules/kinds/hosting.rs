@@ -26,25 +26,25 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("heroku-old-key", "Heroku", "Heroku API key of the old form")
         .seen(&["heroku"], near!("heroku", "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")).part().random(2.8),
     Kind::new("heroku-api-key", "Heroku", "Heroku API key")
-        .seen(&["HRKU-"], "HRKU-[0-9A-Za-z_-]{58,60}").random(4.0),
+        .seen(&["HRKU-"], bounded!("HRKU-[0-9A-Za-z_-]{58,60}")).part().alone().random(4.0),
     Kind::new("scaleway-secret-beside-key-id", "Scaleway", "Scaleway secret key beside its access key")
         .seen(&["SCW"], r"SCW[0-9A-Z]{17}[^0-9A-Za-z](?:[\s\S]{0,60}?[^0-9A-Za-z])?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?:[^0-9A-Za-z]|\z)").part().alone().random(2.8),
     Kind::new("netlify-nfp", "Netlify", "Netlify personal access token")
         .seen(&["nfp_"], "nfp_[0-9A-Za-z]{36}").alone().random(3.8),
     Kind::new("netlify-nfo", "Netlify", "Netlify OAuth token")
-        .seen(&["nfo_"], "nfo_[0-9A-Za-z]{36}").alone().random(3.8),
+        .seen(&["nfo_"], bounded!("nfo_[0-9A-Za-z]{36}")).part().alone().random(3.8),
     Kind::new("netlify-nfc", "Netlify", "Netlify CLI token")
-        .seen(&["nfc_"], "nfc_[0-9A-Za-z]{36}").alone().random(3.8),
+        .seen(&["nfc_"], bounded!("nfc_[0-9A-Za-z]{36}")).part().alone().random(3.8),
     Kind::new("vercel-personal-token", "Vercel", "Vercel personal access token")
-        .seen(&["vcp_"], "vcp_[0-9A-Za-z]{24,60}").alone().random(3.7),
+        .seen(&["vcp_"], bounded!("vcp_[0-9A-Za-z]{24,60}")).part().alone().random(3.7),
     Kind::new("vercel-integration-token", "Vercel", "Vercel integration token")
-        .seen(&["vci_"], "vci_[0-9A-Za-z]{24,60}").alone().random(3.7),
+        .seen(&["vci_"], bounded!("vci_[0-9A-Za-z]{24,60}")).part().alone().random(3.7),
     Kind::new("vercel-app-token", "Vercel", "Vercel app access token")
-        .seen(&["vca_"], "vca_[0-9A-Za-z]{24,60}").alone().random(3.7),
+        .seen(&["vca_"], bounded!("vca_[0-9A-Za-z]{24,60}")).part().alone().random(3.7),
     Kind::new("vercel-refresh-token", "Vercel", "Vercel app refresh token")
-        .seen(&["vcr_"], "vcr_[0-9A-Za-z]{24,60}").alone().random(3.7),
+        .seen(&["vcr_"], bounded!("vcr_[0-9A-Za-z]{24,60}")).part().alone().random(3.7),
     Kind::new("vercel-gateway-key", "Vercel", "Vercel AI Gateway key")
-        .seen(&["vck_"], "vck_[0-9A-Za-z]{24,60}").alone().random(3.7),
+        .seen(&["vck_"], bounded!("vck_[0-9A-Za-z]{24,60}")).part().alone().random(3.7),
     Kind::new("vercel-old-token", "Vercel", "Vercel token of the old form")
         .seen(&["vercel"], near!("vercel", "[0-9A-Za-z]{24}")).part().random(3.7).checked(checks::all_sorts),
     Kind::new("vercel-blob-token", "Vercel", "Vercel Blob read-write token")
@@ -52,7 +52,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("fly-access-token", "Fly.io", "Fly.io access token")
         .seen(&["fm1a_", "fm1r_", "fm2_"], "fm(?:1[ar]|2)_[0-9A-Za-z+/]{100,2000}={0,3}").alone().longest(2048).random(4.5),
     Kind::new("fly-old-token", "Fly.io", "Fly.io personal token")
-        .seen(&["fo1_"], "fo1_[0-9A-Za-z_-]{43}").alone().random(4.0),
+        .seen(&["fo1_"], bounded!("fo1_[0-9A-Za-z_-]{43}")).part().alone().random(4.0),
     Kind::new("render-api-key", "Render", "Render API key")
         .seen(&["rnd_"], "rnd_[0-9A-Za-z]{28,36}").alone().random(3.7),
     Kind::new("railway-token", "Railway", "Railway token")
@@ -70,11 +70,11 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("neon-api-key", "Neon", "Neon API key")
         .seen(&["napi_"], "napi_[0-9a-z]{64}").alone().random(4.0),
     Kind::new("yandex-cloud-api-key", "Yandex", "Yandex Cloud API key")
-        .seen(&["AQVN"], "AQVN[0-9A-Za-z_-]{35,38}").alone().random(4.0),
+        .seen(&["AQVN"], bounded!("AQVN[0-9A-Za-z_-]{35,38}")).part().alone().random(4.0),
     Kind::new("yandex-iam-token", "Yandex", "Yandex Cloud IAM token")
         .seen(&["t1."], r"t1\.[0-9A-Za-z_-]{60,500}={0,2}\.[0-9A-Za-z_-]{86}={0,2}").alone().longest(1024).random(4.2),
     Kind::new("yandex-oauth-token", "Yandex", "Yandex OAuth token")
-        .seen(&["y0_"], "y0_[0-9A-Za-z_-]{55,80}").alone().random(4.0),
+        .seen(&["y0_"], bounded!("y0_[0-9A-Za-z_-]{55,80}")).part().alone().random(4.0),
     Kind::new("backblaze-key", "Backblaze", "Backblaze B2 application key")
         .seen(&["backblaze", "b2_application", "b2_app", "applicationkey"], near!("backblaze|b2_application|b2_app|applicationkey", "K00[0-9A-Za-z/+]{28}")).part().random(3.8),
 ];

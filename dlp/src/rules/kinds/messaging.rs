@@ -38,13 +38,13 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("sendgrid-key", "SendGrid", "SendGrid API key")
         .seen(&["SG."], r"SG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}").alone().random(4.2),
     Kind::new("mailgun-key", "Mailgun", "Mailgun API key")
-        .seen(&["key-"], r"key-[0-9a-f]{32}(?:[^0-9A-Za-z-]|\z)").alone().random(3.0),
+        .seen(&["key-"], r"(key-[0-9a-f]{32})(?:[^0-9A-Za-z-]|\z)").part().alone().random(3.0),
     Kind::new("mailgun-new-key", "Mailgun", "Mailgun API key of the new form")
         .seen(&["mailgun"], near!("mailgun", "[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}")).part().random(3.0),
     Kind::new("mailchimp-key", "Mailchimp", "Mailchimp API key")
         .seen(&["-us"], "[0-9a-f]{32}-us[0-9]{1,2}").lead(32).random(3.0),
     Kind::new("mandrill-key", "Mailchimp", "Mandrill API key")
-        .seen(&["md-"], r"md-[0-9A-Za-z_-]{22}(?:[^0-9A-Za-z_-]|\z)").alone().random(3.7).checked(checks::all_sorts),
+        .seen(&["md-"], bounded!("md-[0-9A-Za-z_-]{22}")).part().alone().random(3.7).checked(checks::all_sorts),
     Kind::new("postmark-token", "Postmark", "Postmark server token")
         .seen(&["postmark"], near!("postmark", "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")).part().random(2.8),
     Kind::new("vonage-secret", "Vonage", "Vonage API secret")
@@ -54,7 +54,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("brevo-smtp-key", "Brevo", "Brevo SMTP key")
         .seen(&["xsmtpsib-"], "xsmtpsib-[0-9a-f]{64}-[0-9A-Za-z]{16}").random(3.4),
     Kind::new("resend-key", "Resend", "Resend API key")
-        .seen(&["re_"], "re_[0-9A-Za-z]{8}_[0-9A-Za-z]{24}").alone().random(3.7).checked(checks::all_sorts),
+        .seen(&["re_"], bounded!("re_[0-9A-Za-z]{8}_[0-9A-Za-z]{24}")).part().alone().random(3.7).checked(checks::all_sorts),
     Kind::new("teams-webhook", "Microsoft Teams", "Microsoft Teams incoming webhook")
         .seen(&["webhook.office.com/webhookb2/"], r"webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[0-9a-f]{32}/[0-9a-f-]{36}").random(3.4),
     Kind::new("google-chat-webhook", "Google", "Google Chat webhook")

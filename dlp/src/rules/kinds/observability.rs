@@ -15,7 +15,9 @@ pub(super) const KINDS: &[Kind] = &[
         .seen(&["NRAK-"], "NRAK-[0-9A-Z]{27}")
         .random(3.0),
     Kind::new("newrelic-insights-key", "New Relic", "New Relic insert key")
-        .seen(&["NRII-"], "NRII-[0-9A-Za-z_-]{32}")
+        .seen(&["NRII-"], bounded!("NRII-[0-9A-Za-z_-]{32}"))
+        .part()
+        .alone()
         .random(3.0),
     Kind::new("newrelic-admin-key", "New Relic", "New Relic REST admin key")
         .seen(&["NRRA-"], "NRRA-[0-9a-f]{42}")
@@ -87,11 +89,13 @@ pub(super) const KINDS: &[Kind] = &[
         .alone()
         .random(4.0),
     Kind::new("checkly-key", "Checkly", "Checkly API key")
-        .seen(&["cu_"], r"cu_[0-9a-f]{32}(?:[^0-9A-Za-z_]|\z)")
+        .seen(&["cu_"], r"(cu_[0-9a-f]{32})(?:[^0-9A-Za-z_]|\z)")
+        .part()
         .alone()
         .random(3.0),
     Kind::new("prefect-key", "Prefect", "Prefect API key")
-        .seen(&["pnu_", "pnb_"], "pn[ub]_[0-9A-Za-z]{36}")
+        .seen(&["pnu_", "pnb_"], bounded!("pn[ub]_[0-9A-Za-z]{36}"))
+        .part()
         .alone()
         .random(3.6),
     Kind::new("amplitude-secret", "Amplitude", "Amplitude secret key")

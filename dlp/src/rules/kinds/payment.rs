@@ -12,7 +12,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("webhook-signing-secret", "Stripe, Svix and others", "Webhook signing secret")
         .seen(&["whsec_"], "whsec_[0-9A-Za-z+/]{32,64}={0,2}").alone().random(3.8),
     Kind::new("square-access-token", "Square", "Square access token")
-        .seen(&["EAAA"], r"EAAA[0-9A-Za-z_-]{60}(?:[^0-9A-Za-z_-]|\z)").alone().random(4.3).checked(checks::all_sorts),
+        .seen(&["EAAA"], r"(EAAA[0-9A-Za-z_-]{60})(?:[^0-9A-Za-z_-]|\z)").part().alone().random(4.3).checked(checks::square),
     Kind::new("square-oauth-secret", "Square", "Square OAuth secret")
         .seen(&["sq0csp-"], "sq0csp-[0-9A-Za-z_-]{43}").random(4.0),
     Kind::new("square-old-token", "Square", "Square access token of the old form")
@@ -42,7 +42,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("shippo-token", "Shippo", "Shippo API token")
         .seen(&["shippo_live_", "shippo_test_"], "shippo_(?:live|test)_[0-9a-f]{40}").random(3.0),
     Kind::new("easypost-key", "EasyPost", "EasyPost API key")
-        .seen(&["EZAK", "EZTK"], "EZ[AT]K[0-9A-Za-z]{54}").alone().random(4.0),
+        .seen(&["EZAK", "EZTK"], bounded!("EZ[AT]K[0-9A-Za-z]{54}")).part().alone().random(4.0),
     Kind::new("duffel-token", "Duffel", "Duffel access token")
         .seen(&["duffel_live_", "duffel_test_"], "duffel_(?:live|test)_[0-9A-Za-z_-]{43}").random(4.0),
     Kind::new("xendit-key", "Xendit", "Xendit secret key")

@@ -30,7 +30,8 @@ pub(super) const KINDS: &[Kind] = &[
         .seen(&["CFPAT-"], "CFPAT-[0-9A-Za-z_-]{43}")
         .random(4.0),
     Kind::new("typeform-token", "Typeform", "Typeform personal access token")
-        .seen(&["tfp_"], "tfp_[0-9A-Za-z_-]{40,60}(?:_[0-9A-Za-z]{10,20})?")
+        .seen(&["tfp_"], bounded!("tfp_[0-9A-Za-z_-]{40,60}(?:_[0-9A-Za-z]{10,20})?"))
+        .part()
         .alone()
         .random(4.0),
     Kind::new("clickup-token", "ClickUp", "ClickUp personal token")
@@ -49,7 +50,8 @@ pub(super) const KINDS: &[Kind] = &[
         .alone()
         .random(4.0),
     Kind::new("adobe-client-secret", "Adobe", "Adobe client secret")
-        .seen(&["p8e-"], "p8e-[0-9A-Za-z_-]{32}")
+        .seen(&["p8e-"], bounded!("p8e-[0-9A-Za-z_-]{32}"))
+        .part()
         .alone()
         .random(3.6),
     Kind::new("twitter-bearer-token", "X (Twitter)", "X (Twitter) app-only bearer token")
@@ -70,7 +72,8 @@ pub(super) const KINDS: &[Kind] = &[
         .random(4.2)
         .checked(checks::all_sorts),
     Kind::new("instagram-token", "Meta", "Instagram access token")
-        .seen(&["IGQV", "IGQW"], "IGQ[VW][0-9A-Za-z_-]{100,250}")
+        .seen(&["IGQV", "IGQW"], bounded!("IGQ[VW][0-9A-Za-z_-]{100,250}"))
+        .part()
         .alone()
         .random(4.2),
     Kind::new("twitch-secret", "Twitch", "Twitch client secret or token")
@@ -87,7 +90,8 @@ pub(super) const KINDS: &[Kind] = &[
         .part()
         .random(3.4),
     Kind::new("lichess-token", "Lichess", "Lichess personal token")
-        .seen(&["lip_"], "lip_[0-9A-Za-z]{20}")
+        .seen(&["lip_"], bounded!("lip_[0-9A-Za-z]{20}"))
+        .part()
         .alone()
         .random(3.6),
     Kind::new("cloudinary-url", "Cloudinary", "Cloudinary API secret in a URL")

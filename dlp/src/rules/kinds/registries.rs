@@ -14,9 +14,9 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("rubygems-key", "RubyGems", "RubyGems API key")
         .seen(&["rubygems_"], "rubygems_[0-9a-f]{48}").random(3.0),
     Kind::new("crates-io-token", "crates.io", "crates.io API token")
-        .seen(&["cio"], r"cio[0-9A-Za-z]{32}(?:[^0-9A-Za-z]|\z)").alone().random(3.9).checked(checks::all_sorts),
+        .seen(&["cio"], bounded!("cio[0-9A-Za-z]{32}")).part().alone().random(3.9).checked(checks::all_sorts),
     Kind::new("nuget-key", "NuGet", "NuGet API key")
-        .seen(&["oy2"], r"oy2[0-9a-z]{43}(?:[^0-9A-Za-z]|\z)").alone().random(3.6).checked(checks::letters_and_digits),
+        .seen(&["oy2"], r"(oy2[0-9a-z]{43})(?:[^0-9A-Za-z]|\z)").part().alone().random(3.6).checked(checks::letters_and_digits),
     Kind::new("docker-personal-token", "Docker", "Docker personal access token")
         .seen(&["dckr_pat_"], "dckr_pat_[0-9A-Za-z_-]{27}").random(3.4),
     Kind::new("docker-organisation-token", "Docker", "Docker organisation access token")
@@ -40,5 +40,5 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("pulumi-token", "Pulumi", "Pulumi access token")
         .seen(&["pul-"], "pul-[0-9a-f]{40}").alone().random(3.0),
     Kind::new("infracost-key", "Infracost", "Infracost API key")
-        .seen(&["ico-"], "ico-[0-9A-Za-z]{32}").alone().random(3.8),
+        .seen(&["ico-"], bounded!("ico-[0-9A-Za-z]{32}")).part().alone().random(3.8),
 ];

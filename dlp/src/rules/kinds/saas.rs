@@ -34,7 +34,8 @@ pub(super) const KINDS: &[Kind] = &[
         .alone()
         .random(3.8),
     Kind::new("notion-old-token", "Notion", "Notion integration token of the old form")
-        .seen(&["secret_"], r"secret_[0-9A-Za-z]{43}(?:[^0-9A-Za-z_]|\z)")
+        .seen(&["secret_"], r"(secret_[0-9A-Za-z]{43})(?:[^0-9A-Za-z_]|\z)")
+        .part()
         .alone()
         .random(4.2)
         .checked(checks::all_sorts),

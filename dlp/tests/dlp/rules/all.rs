@@ -94,6 +94,27 @@ fn every_rule_finds_what_it_is_for() {
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
+/// A stand-in takes the place of the value alone: the quote behind it is not its own. Blocks have line breaks of their own.
+#[test]
+fn no_value_ends_with_what_stands_behind_it() {
+    let sought = sought();
+    let mut wrong = Vec::new();
+    for (id, templates) in samples() {
+        for pieces in positives(id, templates) {
+            let body = format!("{}\nand behind", mint::text(&pieces));
+            let hits = sought.find_all(body.as_bytes());
+            let plain = hits.iter().filter(|hit| &*hit.rule == id && &*hit.layer == "plain");
+            wrong.extend(plain.filter_map(|hit| {
+                let begin = usize::try_from(hit.offset).unwrap();
+                let value = &body[begin..begin + hit.length];
+                let more = value.ends_with(['"', '\'', '\n', ' ', '&', ';']);
+                (more && !value.starts_with("-----BEGIN")).then(|| (id, value.to_owned()))
+            }));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn no_rule_finds_what_only_looks_like_it() {
     let sought = sought();

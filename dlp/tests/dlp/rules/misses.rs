@@ -24,8 +24,42 @@ pub(crate) fn of(id: &str, positives: impl Iterator<Item = Vec<Piece>>) -> Vec<S
         all.push(changed(|text| text[..(text.len() / 3).min(9)].to_owned()));
         all.push(changed(|text| broken(text, 3)));
         all.push(changed(|text| "x".repeat(text.len())));
+        if LINES.contains(&id) {
+            let line = "kX7mQ2vB9tLp4RzW".repeat(4);
+            all.extend(["\n", "\"\n\"", "\\n\",\n    \""].map(|between| {
+                [&line, between, changed(of_few_letters).trim_matches('"'), between, &line].concat()
+            }));
+        }
+        if BOUNDED.contains(&id) {
+            all.extend(LONGER.iter().map(|(before, behind)| text(&in_a_longer_run(&pieces, before, behind))));
+        }
     }
     all
+}
+
+/// The rules whose values look like a line of base64 that begins with zeros.
+const LINES: &[&str] = &["square-access-token"];
+
+/// As code and tables spell, not keys.
+fn of_few_letters(text: &str) -> String {
+    text.bytes().map(|byte| b"ABCDEFGHabcdefgh12345678"[usize::from(byte) % 24] as char).collect()
+}
+
+/// The rules whose word is so short that random base64 has it by chance: more of the same on either side says that it is some.
+const BOUNDED: &[&str] = &["azure-devops-token"];
+const LONGER: &[(&str, &str)] =
+    &[("qM", ""), ("", "Z"), ("", "+k"), ("", "/4"), ("kX7", "vB9t"), ("kX7+/mQ", "vB9t/")];
+
+/// With more before and behind everything that the generator made.
+fn in_a_longer_run(pieces: &[Piece], before: &str, behind: &str) -> Vec<Piece> {
+    let made = |piece: &Piece| matches!(piece, Piece::Random(_));
+    let (Some(first), Some(last)) = (pieces.iter().position(made), pieces.iter().rposition(made)) else {
+        panic!("nothing random")
+    };
+    let mut longer = pieces.to_vec();
+    longer.insert(last + 1, Piece::Fixed(behind.to_owned()));
+    longer.insert(first, Piece::Fixed(before.to_owned()));
+    longer
 }
 
 /// A paragraph sign after every so many characters.

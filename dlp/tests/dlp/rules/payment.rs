@@ -5,7 +5,7 @@ pub(super) const SAMPLES: &[(&str, &[&str])] = &[
     ("stripe-restricted-key", &["rk_live_{a24}", "rk_live_51{a97}"]),
     ("stripe-organisation-key", &["sk_org_live_{a60}"]),
     ("webhook-signing-secret", &["whsec_{a32}"]),
-    ("square-access-token", &["\"EAAA{s60_}\""]),
+    ("square-access-token", &["\"EAAA{s60_}\"", "{b64}\nEAAA{s60_}\n"]),
     ("square-oauth-secret", &["sq0csp-{w43}"]),
     ("square-old-token", &["sq0atp-{w22}"]),
     ("braintree-access-token", &["access_token$production${l16}${h32}", "access_token$sandbox${l16}${h32}"]),
