@@ -154,6 +154,7 @@ impl Run<'_> {
         journal::step(self.auditor, "agent-started", None);
         // Not sooner: it would take a processor from what the agent waits for.
         egress::begin_ahead();
+        egress::begin_roots();
         let attendance = Attendance {
             relay,
             signals,

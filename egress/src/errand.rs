@@ -26,7 +26,7 @@ impl Errand {
     /// # Errors
     /// When TLS cannot be prepared, a clause.
     pub fn to(host: Host, port: u16, secure: bool) -> Result<Errand, String> {
-        let prepare = || tls::client(Arc::new(tls::system_roots().clone()), &[b"http/1.1"]);
+        let prepare = || tls::client(tls::system_verifier()?, &[b"http/1.1"]);
         let tls = secure.then(prepare).transpose().map_err(|error| error.0)?;
         Ok(Errand { host, port, tls })
     }

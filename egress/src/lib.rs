@@ -44,7 +44,7 @@ mod unpack;
 pub mod upstream;
 pub mod websocket;
 
-pub use ahead::begin_ahead;
+pub use ahead::{begin_ahead, begin_roots};
 pub use budget::{Budget, Budgets, Rate};
 pub use ca::{CertificateAuthority, WrittenCa, dangerous_written_ca};
 pub use caller::Caller;

@@ -67,7 +67,8 @@ pub async fn get(proxy: SocketAddr, host: &Host, path: &str, ca_pem: &str) -> io
 async fn ask(proxy: SocketAddr, host: &Host, path: &str, ca_pem: &str) -> io::Result<String> {
     let mut roots = RootCertStore::empty();
     tls::add_pem(&mut roots, ca_pem).map_err(io::Error::other)?;
-    let config = tls::client(Arc::new(roots), &[b"http/1.1"]).map_err(io::Error::other)?;
+    let verifier = tls::verifier(roots).map_err(io::Error::other)?;
+    let config = tls::client(verifier, &[b"http/1.1"]).map_err(io::Error::other)?;
     let name = tls::server_name(host).map_err(io::Error::other)?;
     let tunnel = connect(proxy, host).await?;
     let mut stream = TlsConnector::from(config).connect(name, tunnel).await?;

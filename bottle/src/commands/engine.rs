@@ -51,6 +51,7 @@ pub fn run(args: &EngineArgs) -> Outcome {
     }
     memory::keep_secrets_in()?;
     egress::begin_ahead();
+    egress::begin_roots();
     log_to_standard_error();
     health::answer(Path::new(health::SOCKET));
     room::serve(BufReader::new(std::io::stdin()), std::io::stdout(), |inner| ears(args, inner))

@@ -98,7 +98,7 @@ fn own_roots(proxy: &UpstreamProxy, roots: &Roots) -> Result<Roots, SetupError> 
 }
 
 async fn own_tls(roots: &Roots) -> Result<Arc<ClientConfig>, Failure> {
-    tls::client(roots.store().await?, &[b"http/1.1"]).map_err(|error| Failure::Certificate(error.0))
+    tls::client(roots.verifier().await?, &[b"http/1.1"]).map_err(|error| Failure::Certificate(error.0))
 }
 
 /// Without the URL: it may hold a password.

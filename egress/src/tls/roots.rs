@@ -1,12 +1,14 @@
 //! Who may vouch for upstreams. The roots of a system are hundreds of files: they are read beside the start of the engine, and
 //! whoever shakes hands first waits for them. Where they cannot be had, nothing is verified and nothing passes.
-use super::{add_pem, system_roots};
+use super::{add_pem, system_roots, system_verifier, vouching};
 use crate::dial::{Failure, SetupError};
 use rustls::RootCertStore;
+use rustls::client::danger::ServerCertVerifier;
 use std::sync::{Arc, Once};
 
-/// Begins to read those of the system. Where no thread can be had, whoever needs them first reads them.
-pub(crate) fn read_beside() {
+/// Begins to read those of the system, on a thread beside the caller. Where no thread can be had, whoever needs them first reads them.
+/// Again it does nothing.
+pub fn begin_roots() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| drop(std::thread::Builder::new().name("roots".to_owned()).spawn(system_roots)));
 }
@@ -48,14 +50,18 @@ impl Roots {
         Ok(Roots { system: self.system, own: Arc::new(own) })
     }
 
-    /// All of them.
-    pub(crate) async fn store(&self) -> Result<Arc<RootCertStore>, Failure> {
-        if !self.system {
-            return Ok(Arc::clone(&self.own));
-        }
-        let unread = |error| Failure::Certificate(format!("the roots of this machine: {error}"));
-        let mut all = tokio::task::spawn_blocking(|| system_roots().clone()).await.map_err(unread)?;
-        all.extend(self.own.roots.iter().cloned());
-        Ok(Arc::new(all))
+    /// What verifies by them. The machine's are waited for where there are no others; where the operator named some, these are asked
+    /// first, and the machine's are read when they do not vouch.
+    pub(crate) async fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, Failure> {
+        let own = || RootCertStore::clone(&self.own);
+        let made = match (self.system, self.own.is_empty()) {
+            (false, _) => vouching::by(own()),
+            (true, false) => vouching::own_first(own()),
+            (true, true) => {
+                let unread = |error| Failure::Certificate(format!("the roots of this machine: {error}"));
+                tokio::task::spawn_blocking(system_verifier).await.map_err(unread)?
+            }
+        };
+        made.map_err(|error| Failure::Certificate(error.0))
     }
 }

@@ -13,7 +13,8 @@ use http_body_util::BodyExt;
 use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use policy::{Denial, Host, Permitted, Scheme};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::client::danger::ServerCertVerifier;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,17 +54,17 @@ impl Clients {
     }
 
     async fn make(&self) -> Result<Configs, Failure> {
-        let roots = self.roots.store().await?;
-        Configs::new(&roots).map_err(|error| Failure::Certificate(error.0))
+        let verifier = self.roots.verifier().await?;
+        Configs::new(&verifier).map_err(|error| Failure::Certificate(error.0))
     }
 }
 
 impl Configs {
-    fn new(roots: &Arc<RootCertStore>) -> Result<Configs, SetupError> {
+    fn new(verifier: &Arc<dyn ServerCertVerifier>) -> Result<Configs, SetupError> {
         Ok(Configs {
-            both: tls::client(roots.clone(), &[b"h2", b"http/1.1"])?,
-            h1: tls::client(roots.clone(), &[b"http/1.1"])?,
-            h2: tls::client(roots.clone(), &[b"h2"])?,
+            both: tls::client(verifier.clone(), &[b"h2", b"http/1.1"])?,
+            h1: tls::client(verifier.clone(), &[b"http/1.1"])?,
+            h2: tls::client(verifier.clone(), &[b"h2"])?,
         })
     }
 
