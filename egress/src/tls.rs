@@ -4,15 +4,15 @@ mod vouching;
 
 use crate::dial::SetupError;
 use policy::Host;
-use rustls::crypto::CryptoProvider;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::{CipherSuite, ClientConfig, NamedGroup, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::sync::{Arc, OnceLock};
 
-pub use roots::begin_roots;
 pub(crate) use roots::Roots;
+pub use roots::begin_roots;
 pub(crate) use vouching::by as verifier;
 
 /// TLS versions on both legs.

@@ -162,8 +162,10 @@ impl Signing {
             return authority(certificate, key).map(Signing::Loaded);
         }
         let name = name.to_owned();
-        let making = Builder::new().name("ca".to_owned()).spawn(move || Ok(CertificateAuthority::generate(&name)?));
-        let none = |error| Failure::new(format!("cannot start a thread for the certificate authority: {error}"));
+        let making =
+            Builder::new().name("ca".to_owned()).spawn(move || Ok(CertificateAuthority::generate(&name)?));
+        let none =
+            |error| Failure::new(format!("cannot start a thread for the certificate authority: {error}"));
         making.map(Signing::Begun).map_err(none)
     }
 
