@@ -104,9 +104,11 @@ fn read_line_before(file: &mut File, end: u64) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Where the last line feed before `end` stands.
+/// Where the last line feed before `end` stands. Nearly every line is found in the first, small part.
 fn last_feed(file: &mut File, end: u64) -> io::Result<Option<u64>> {
+    const FIRST: u64 = 4 * 1024;
     const CHUNK: u64 = 64 * 1024;
+    let mut part = FIRST;
     let mut at = end;
     while at > 0 {
         if end - at > MAX_LINE {
@@ -114,7 +116,8 @@ fn last_feed(file: &mut File, end: u64) -> io::Result<Option<u64>> {
                 "a line is longer than any audit line; this is another kind of file",
             ));
         }
-        let begin = at.saturating_sub(CHUNK);
+        let begin = at.saturating_sub(part);
+        part = CHUNK;
         let chunk = read_range(file, begin, at - begin)?;
         if let Some(place) = chunk.iter().rposition(|byte| *byte == b'\n') {
             return Ok(Some(begin + place as u64));
@@ -126,7 +129,25 @@ fn last_feed(file: &mut File, end: u64) -> io::Result<Option<u64>> {
 
 fn read_range(file: &mut File, begin: u64, length: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(begin))?;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn the_last_line_feed_is_found_wherever_it_stands() {
+        for after in [0, 1, 4095, 4096, 4097, 69_631, 69_632, 69_633, 200_000] {
+            let mut file = tempfile::tempfile().expect("a file");
+            file.write_all(b"one\n").expect("written");
+            file.write_all(&vec![b'x'; after]).expect("written");
+            let end = file.metadata().expect("there").len();
+            assert_eq!(last_feed(&mut file, end).expect("read"), Some(3), "{after} bytes after it");
+            assert_eq!(last_feed(&mut file, 3).expect("read"), None);
+        }
+    }
 }

@@ -5,7 +5,8 @@ use crate::commands::{
     ui, watch,
 };
 use crate::failure::Outcome;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 
 /// Run any coding agent in a bottle: inside it may do anything, outside it reaches only what you allowed, with
 /// credentials it never sees.
@@ -16,6 +17,33 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// The command line of this process.
+///
+/// # Errors
+/// What is wrong with it, or the help that it asks for.
+pub fn parse() -> Result<Cli, clap::Error> {
+    match alone(std::env::args_os().skip(1)) {
+        Some(command) => Ok(Cli { command }),
+        None => Cli::try_parse(),
+    }
+}
+
+/// What somebody waits for is read by its own arguments alone: to describe all commands takes longer than to read one. What is not
+/// understood so, mistakes and help among it, is for [`Cli`], which says the rest.
+fn alone(mut arguments: impl Iterator<Item = OsString>) -> Option<Command> {
+    match arguments.next()?.to_str()? {
+        "egress" => read(arguments).map(Command::Egress),
+        "run" => read(arguments).map(Command::Run),
+        _ => None,
+    }
+}
+
+fn read<A: Args>(arguments: impl Iterator<Item = OsString>) -> Option<A> {
+    let command = A::augment_args(clap::Command::new("bottle")).no_binary_name(true);
+    let matches = command.try_get_matches_from(arguments).ok()?;
+    A::from_arg_matches(&matches).ok()
 }
 
 const AFTER_HELP: &str = "\
@@ -128,6 +156,50 @@ impl Cli {
             Command::Audit(args) => audit::run(&args),
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> impl Iterator<Item = OsString> {
+        line.split_whitespace().map(OsString::from)
+    }
+
+    #[test]
+    fn what_is_read_by_itself_means_what_it_means_among_all() {
+        for line in [
+            "egress",
+            "egress -q --listen 127.0.0.1:0 --listen [::1]:9 -m x/bottle.yaml --ca-out ca.pem --print-env",
+            "egress -p github,codex --expose --unattended --called egress:9099 --env-out env.sh",
+            "egress --probe 127.0.0.1:9099",
+            "run",
+            "run --quiet -m bottle.yaml -- npm test --help --version",
+            "run -- egress --listen nowhere",
+        ] {
+            let whole = Cli::try_parse_from(words("bottle").chain(words(line))).expect(line);
+            let alone = alone(words(line)).expect(line);
+            assert_eq!(format!("{alone:?}"), format!("{:?}", whole.command), "{line}");
+        }
+    }
+
+    /// There they get the sentences that they always got.
+    #[test]
+    fn help_and_mistakes_are_left_to_the_whole() {
+        for line in [
+            "egress --help",
+            "egress -V",
+            "egress --listen nowhere",
+            "egress --ca ca.pem",
+            "egress --probe 127.0.0.1:1 --expose",
+            "run --no-such-option",
+            "run -h",
+            "check",
+            "help egress",
+        ] {
+            assert!(alone(words(line)).is_none(), "{line}");
         }
     }
 }

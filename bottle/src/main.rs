@@ -2,11 +2,10 @@
 #![forbid(unsafe_code)]
 
 use bottle::attack;
-use bottle::cli::Cli;
+use bottle::cli;
 use bottle::demo;
 use bottle::failure::BOTTLE_FAILED;
 use bottle::holder;
-use clap::Parser as _;
 use sandbox::linux::holder::{HOLD, SPLICE};
 use std::process::ExitCode;
 
@@ -21,7 +20,7 @@ fn main() -> ExitCode {
     if let Some(code) = program_inside() {
         return code;
     }
-    let cli = match Cli::try_parse() {
+    let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

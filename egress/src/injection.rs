@@ -9,6 +9,8 @@ use audit::Finding;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use patterns::{Kind, first_of, hidden_words};
+
+pub(crate) use patterns::prepare;
 use policy::{Denial, DenialCode};
 
 /// Bytes that are looked at again with what follows: a match has no more, and what is hidden is looked at so far.

@@ -24,6 +24,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -100,8 +101,8 @@ pub fn run(args: &EgressArgs) -> Outcome {
     egress::begin_ahead();
     let (mut plan, wanted) = plan(args)?;
     refuse_canaries(&plan)?;
+    let ca = Signing::begin(args, &plan.name)?;
     let vault = engine::resolve(&plan.egress)?;
-    let ca = authority(args, &plan.name)?;
     let claim = Registry::open()?.claim(&plan.name)?;
     plan.audit_file = claim.own_file(&plan.audit_file);
     let auditor = journal::open_audit(&plan.audit_file, claim.slug())?;
@@ -112,7 +113,7 @@ pub fn run(args: &EgressArgs) -> Outcome {
     places::private_folders(record.log.parent().unwrap_or(Path::new("/")))?;
     claim.publish(&record)?;
     let serving = Serving { args, plan: &plan, vault: &vault, claim: &claim, auditor: &auditor };
-    serving.serve(ca, operated)
+    serving.serve(ca.end()?, operated)
 }
 
 /// For `ps`, `stop` and whoever watches. Nothing of this machine is written from inside: there is no inside.
@@ -144,10 +145,37 @@ fn refuse_canaries(plan: &Plan) -> Result<(), Failure> {
         .help("take `canaries` out of `egress.dlp`, or hold the agent with `bottle run`"))
 }
 
-fn authority(args: &EgressArgs, name: &str) -> Result<CertificateAuthority, Failure> {
-    let (Some(certificate), Some(key)) = (&args.ca, &args.ca_key) else {
-        return Ok(CertificateAuthority::generate(name)?);
-    };
+/// The authority that signs; a new one is made on a thread beside the start, for it takes as long as all files of a start.
+enum Signing {
+    Loaded(CertificateAuthority),
+    Begun(JoinHandle<Result<CertificateAuthority, Failure>>),
+}
+
+impl Signing {
+    /// One that is given is read at once: when it is of no use, nothing was begun.
+    fn begin(args: &EgressArgs, name: &str) -> Result<Signing, Failure> {
+        if let (Some(certificate), Some(key)) = (&args.ca, &args.ca_key) {
+            return authority(certificate, key).map(Signing::Loaded);
+        }
+        let name = name.to_owned();
+        let making =
+            Builder::new().name("ca".to_owned()).spawn(move || Ok(CertificateAuthority::generate(&name)?));
+        let none =
+            |error| Failure::new(format!("cannot start a thread for the certificate authority: {error}"));
+        making.map(Signing::Begun).map_err(none)
+    }
+
+    fn end(self) -> Result<CertificateAuthority, Failure> {
+        match self {
+            Signing::Loaded(ca) => Ok(ca),
+            Signing::Begun(making) => {
+                making.join().map_err(|_| Failure::new("the certificate authority could not be made"))?
+            }
+        }
+    }
+}
+
+fn authority(certificate: &Path, key: &Path) -> Result<CertificateAuthority, Failure> {
     let (certificate_pem, key_pem) = (read(certificate)?, read(key)?);
     warn_of_mode(key);
     CertificateAuthority::load(&certificate_pem, &key_pem).map_err(|error| {

@@ -40,11 +40,12 @@ macro_rules! named {
     };
 }
 
-/// A value with nothing of base64 behind it, and, as a rule that is `alone`, none before it: what it is known by is so short that
-/// long codes hold it by chance. The letter that a field of Protocol Buffers behind it begins with, and a length, are none.
+/// A value with nothing of base64 behind it but a slash, which stands behind it in a path, and, as a rule that is `alone`, none before
+/// it: what it is known by is so short that long codes hold it by chance. The letter that a field of Protocol Buffers behind it
+/// begins with, and a length, are none.
 macro_rules! bounded {
     ($value:literal) => {
-        concat!("(", $value, r")(?:[^0-9A-Za-z_+/-]|[2BJRZbjrz][\x00-\x08\x0B\x0C\x0E-\x1F]|\z)")
+        concat!("(", $value, r")(?:[^0-9A-Za-z_+-]|[2BJRZbjrz][\x00-\x08\x0B\x0C\x0E-\x1F]|\z)")
     };
 }
 

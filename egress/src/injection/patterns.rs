@@ -51,7 +51,10 @@ pub(super) fn first_of(kind: Kind, text: &[u8]) -> Option<Range<usize>> {
     if kind == Kind::Orders && !may_order(text) {
         return None;
     }
-    if kind == Kind::Imitation && !may_imitate(text) {
+    if kind == Kind::Imitation && !may_imitate(text) || kind == Kind::Invisible && !may_be_unseen(text) {
+        return None;
+    }
+    if kind == Kind::Hidden && memchr::memmem::find(text, b"<!--").is_none() {
         return None;
     }
     kind.regex().find(text).map(|found| found.range())
@@ -66,12 +69,25 @@ fn may_imitate(text: &[u8]) -> bool {
     memchr::memchr3(b'<', b'[', b'"', text).is_some() || memchr::memmem::find(text, b"\n\n").is_some()
 }
 
+/// Every match of [`INVISIBLE`] begins with one of these, and English holds none of them.
+fn may_be_unseen(text: &[u8]) -> bool {
+    memchr::memchr3(0xE2, 0xEF, 0xF3, text).is_some()
+}
+
+/// Compiles what a text is asked first when it may order an agent about, as most texts that are long enough may: milliseconds that
+/// the first answer need not wait for.
+pub(crate) fn prepare() {
+    LazyLock::force(&ORDER_WORDS);
+    LazyLock::force(&ANY_ORDERS);
+}
+
 /// Bytes of a part that is not shown which are looked at.
 const HIDDEN: usize = 600;
 
 /// Words to an agent behind a mark that hides them.
 pub(super) fn hidden_words(kind: Kind, text: &[u8]) -> Option<Range<usize>> {
-    if kind != Kind::Hidden {
+    // An element begins so, and without one nothing is compiled.
+    if kind != Kind::Hidden || memchr::memchr(b'<', text).is_none() {
         return None;
     }
     UNSEEN.find_iter(text).find_map(|mark| {

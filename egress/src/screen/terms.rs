@@ -77,10 +77,15 @@ impl Terms {
         let (memory, began) = (Arc::new(Memory::new(HOSTS, REMEMBERED)), Instant::now());
         Terms { vault, dlp, outward, inward, compiled, verdicts, stand_ins, memory, began, room }
     }
-    /// Compiles what the first look needs. It takes some milliseconds: on a thread beside the start.
+    /// Compiles what the first look needs. It takes some milliseconds: on a thread beside the start. In the order in which an exchange
+    /// asks for it; of the credentials only the first is likely to be asked for at once.
     pub(crate) fn prepare(&self) {
         if !self.outward.is_empty() {
             self.outward.prepare();
+        }
+        let first = self.vault.slots().first().copied();
+        for way in [Way::Outward(first), Way::Outward(None), Way::Inward] {
+            self.both(way);
         }
     }
     /// Other ones, that remember what these saw: a change of policy is no way to begin anew.
