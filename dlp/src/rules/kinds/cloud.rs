@@ -62,7 +62,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind::new("azure-client-secret", "Azure", "Microsoft Entra client secret")
         .seen(&["0Q~", "1Q~", "2Q~", "3Q~", "4Q~", "5Q~", "6Q~", "7Q~", "8Q~", "9Q~"], "[0-9A-Za-z_.~-]{3}[0-9]Q~[0-9A-Za-z_.~-]{31,34}").lead(3).random(3.8),
     Kind::new("azure-devops-token", "Azure DevOps", "Azure DevOps personal access token")
-        .seen(&["AZDO"], bounded!("[0-9A-Za-z]{76}AZDO[0-9A-Za-z]{4}")).part().alone().lead(76).random(4.2),
+        .seen(&["AZDO"], r"([0-9A-Za-z]{76}AZDO[0-9A-Za-z]{4})(?:[^0-9A-Za-z_+/-]|\z)").part().alone().lead(76).random(4.2),
     Kind::new("azure-devops-old-token", "Azure DevOps", "Azure DevOps personal access token of the old form")
         .seen(&["azure_devops", "azdo_", "vsts_", "system_accesstoken"], near!("azure_devops|azdo_|vsts_|system_accesstoken", "[a-z2-7]{52}")).part().random(3.8),
     Kind::new("digitalocean-personal-token", "DigitalOcean", "DigitalOcean personal access token")
