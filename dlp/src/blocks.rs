@@ -1,76 +1,31 @@
 //! Sixty-four bytes at a time: which of them are of a kind, as one bit each.
-pub(crate) mod whole;
+mod whole;
 
 use std::ops::Range;
-use wide::u8x16;
+pub(crate) use whole::{Between, Kind, Simd, Those, Whole, dispatch, kind, level};
 
 /// Bytes that are looked at at once.
 pub(crate) const BLOCK: usize = 64;
 
-/// Bytes that the processor looks at at once.
+/// Bytes that even the narrowest registers hold.
 pub(crate) const PART: usize = 16;
 
 /// The first one of the bytes that go on a character of several (RFC 3629).
 pub(crate) const CONTINUES: u8 = 0x80;
 
-/// Which of sixteen bytes are of a kind: all bits of those, and no bit of the others.
-///
-/// Copied and not lent: what is called through a reference the compiler does not always write out in place.
-pub(crate) trait Kind: Fn(u8x16) -> u8x16 + Copy {}
-impl<K: Fn(u8x16) -> u8x16 + Copy> Kind for K {}
-
-/// Between two bytes, those included. SSE2 compares no unsigned bytes: how far they are from the first one, less how far the last
-/// one is, is nothing for those in between.
-#[inline(always)]
-pub(crate) fn between(bytes: u8x16, first: u8, last: u8) -> u8x16 {
-    at_most(bytes - u8x16::splat(first), last - first)
-}
-
-/// No more than this byte.
-#[inline(always)]
-pub(crate) fn at_most(bytes: u8x16, last: u8) -> u8x16 {
-    bytes.saturating_sub(u8x16::splat(last)).simd_eq(u8x16::splat(0))
-}
-
-/// No less than this byte.
-#[inline(always)]
-pub(crate) fn at_least(bytes: u8x16, first: u8) -> u8x16 {
-    bytes.max(u8x16::splat(first)).simd_eq(bytes)
-}
-
-/// This byte.
-#[inline(always)]
-pub(crate) fn is(bytes: u8x16, byte: u8) -> u8x16 {
-    bytes.simd_eq(u8x16::splat(byte))
-}
-
-/// What base64, base64url, base32 and base16 are made of.
-#[inline(always)]
-pub(crate) fn are_letters(bytes: u8x16) -> u8x16 {
-    let either_case = between(bytes | u8x16::splat(0x20), b'a', b'z');
-    let signs = is(bytes, b'+') | is(bytes, b'/') | is(bytes, b'-') | is(bytes, b'_');
-    either_case | between(bytes, b'0', b'9') | signs
-}
-
-/// One bit for each of these bytes: the lowest for the first one.
-#[inline(always)]
-pub(crate) fn bits_of_part(part: &[u8; PART], kind: impl Kind) -> u32 {
-    kind(u8x16::new(*part)).to_bitmask() & 0xFFFF
-}
-
-/// Whether all of these bytes are of a kind.
-#[inline(always)]
-pub(crate) fn all_are(part: &[u8; PART], kind: impl Kind) -> bool {
-    bits_of_part(part, kind) == 0xFFFF
-}
+kind!(
+    /// What base64, base64url, base32 and base16 are made of.
+    pub(crate) Letters: |bytes| {
+        let either_case = bytes.with(0x20).between(b'a', b'z');
+        // `+` and `/` differ in one bit.
+        either_case | bytes.between(b'0', b'9') | bytes.with(4).is(b'/') | bytes.is_any(*b"-_")
+    }
+);
 
 /// One bit for each byte of a block: the lowest for the first one.
 #[inline(always)]
 pub(crate) fn bits_of(block: &[u8; BLOCK], kind: impl Kind) -> u64 {
-    let bits = |part: &[u8; PART]| u64::from(bits_of_part(part, kind));
-    let (parts, _) = block.as_chunks::<PART>();
-    let [first, second, third, fourth] = parts else { return 0 };
-    bits(first) | bits(second) << 16 | bits(third) << 32 | bits(fourth) << 48
+    dispatch!(level(), simd => kind.those(Whole::of(simd, block)).bits())
 }
 
 /// The block that begins here; bytes behind the end are of no kind.
@@ -230,7 +185,7 @@ pub(crate) fn long_runs(bits: u64, least: usize) -> u64 {
 #[inline(always)]
 pub(crate) fn run_ends(before: u64, bits: u64, least: usize) -> u64 {
     let (mut all, mut width) = (u128::from(bits) << BLOCK | u128::from(before), 1);
-    while width < least {
+    while width < least && all >> BLOCK != 0 {
         let more = width.min(least - width);
         all &= all << more;
         width += more;
@@ -266,7 +221,7 @@ mod tests {
             let from = from.min(text.len());
             let end = from.max(text.len().saturating_sub(short));
             fn fast<const LEAST: usize>(text: &[u8], within: Range<usize>) -> Vec<Range<usize>> {
-                Runs::<_, LEAST>::new(text, within, |bytes| between(bytes, b'a', b'z')).collect()
+                Runs::<_, LEAST>::new(text, within, Between::<b'a', b'z'>).collect()
             }
             prop_assert_eq!(fast::<1>(&text, from..end), slowly(&text[..end], from, 1));
             prop_assert_eq!(fast::<20>(&text, from..end), slowly(&text[..end], from, 20));
@@ -276,7 +231,7 @@ mod tests {
         #[test]
         fn runs_at_either_end_are_counted(bytes in "[a-z]{0,200}[ A-Z]{0,2}[a-z]{0,200}", from in 0_usize..300) {
             let (bytes, letter) = (bytes.as_bytes(), |byte: &&u8| byte.is_ascii_lowercase());
-            let kind = |bytes| between(bytes, b'a', b'z');
+            let kind = Between::<b'a', b'z'>;
             prop_assert_eq!(beginning(bytes, kind), bytes.iter().take_while(letter).count());
             let count = bytes.iter().rev().take_while(letter).count();
             prop_assert_eq!(ending(bytes, 0, kind), count);
@@ -287,7 +242,7 @@ mod tests {
 
         #[test]
         fn runs_across_blocks_end_where_they_do(bytes in prop::collection::vec(prop::sample::select(&b"aaaaaaaaaaaab"[..]), 128), least in 1_usize..64) {
-            let kind = |bytes| is(bytes, b'a');
+            let kind = Between::<b'a', b'a'>;
             let ends = run_ends(bits_at(&bytes, 0, kind), bits_at(&bytes, BLOCK, kind), least);
             for at in 0..BLOCK {
                 let run = bytes[..=BLOCK + at].iter().rev().take_while(|byte| **byte == b'a').count();
@@ -296,24 +251,14 @@ mod tests {
         }
 
         #[test]
-        fn ranges_hold_what_is_between_their_ends(one in any::<u8>(), other in any::<u8>()) {
-            let (first, last) = (one.min(other), one.max(other));
-            for byte in 0..=u8::MAX {
-                prop_assert_eq!(all_are(&[byte; PART], |bytes| between(bytes, first, last)), (first..=last).contains(&byte));
-                prop_assert_eq!(all_are(&[byte; PART], |bytes| at_most(bytes, last)), byte <= last);
-                prop_assert_eq!(all_are(&[byte; PART], |bytes| at_least(bytes, first)), byte >= first);
-            }
-        }
-
-        #[test]
         fn each_byte_has_its_bit(bytes in prop::collection::vec(any::<u8>(), 0..150), begin in 0_usize..160) {
-            let bits = bits_at(&bytes, begin, |bytes| between(bytes, 0x81, 0xFF));
+            let bits = bits_at(&bytes, begin, Between::<0x81, 0xFF>);
             let rest = bytes.get(begin..).unwrap_or_default();
             for at in 0..BLOCK {
                 prop_assert_eq!(bits >> at & 1 == 1, rest.get(at).is_some_and(|byte| *byte > 0x80));
             }
             let high = |byte: &&u8| **byte > 0x80;
-            prop_assert_eq!(beginning(rest, |bytes| between(bytes, 0x81, 0xFF)), rest.iter().take_while(high).count());
+            prop_assert_eq!(beginning(rest, Between::<0x81, 0xFF>), rest.iter().take_while(high).count());
             let set = (0..BLOCK).filter(|at| bits >> at & 1 == 1);
             prop_assert_eq!(Bits(bits).collect::<Vec<_>>(), set.collect::<Vec<_>>());
         }

@@ -2,8 +2,9 @@
 //!
 //! Whatever is decoded, unescaped or tried stands where some of these bits stand together (so many letters in a row, a sign, four
 //! digits). Each search says which, looks at the bits of a block at once, and at bytes only where they are so.
-use crate::blocks::whole::{Simd, Whole, dispatch, level};
-use crate::blocks::{self, BLOCK};
+use crate::blocks::{
+    self, BLOCK, Between, CONTINUES, Kind, Letters, Simd, Whole, bits_of, dispatch, kind, level,
+};
 use crate::view::alike;
 
 /// Of sixty-four bytes, the lowest bit for the first one.
@@ -23,7 +24,23 @@ pub(crate) struct Block {
     pub(crate) equals: u64,
     /// Small letters and what stands between words of a row: blanks, commas, quotes, and backslashes of those that are escaped.
     pub(crate) words: u64,
+    /// Beyond ASCII.
+    pub(crate) high: u64,
 }
+
+kind!(
+    /// No blanks and no control characters.
+    pub(crate) Visible: |bytes| bytes.at_least(b'!') & !bytes.is(0x7F)
+);
+
+kind!(
+    /// Those of signs that are ASCII.
+    Signs: |bytes| bytes.is_any(*b"%&\\")
+);
+kind!(Breaks: |bytes| bytes.is_any(*b"\n\r"));
+kind!(
+    OfWords: |bytes| bytes.between(b'a', b'z') | bytes.between(b'\t', b'\r') | bytes.is_any(*b" ,\"'\\")
+);
 
 /// Of a whole text. Behind its end there is nothing of any kind.
 pub(crate) struct Masks {
@@ -32,8 +49,13 @@ pub(crate) struct Masks {
 
 impl Masks {
     pub(crate) fn of(text: &[u8]) -> Masks {
-        let mut blocks = Vec::with_capacity(text.len().div_ceil(BLOCK));
+        let mut blocks = vec![Block::default(); text.len().div_ceil(BLOCK)];
         dispatch!(level(), simd => fill(simd, text, &mut blocks));
+        for (number, block) in blocks.iter_mut().enumerate().filter(|(_, block)| block.high != 0) {
+            let rest = &text[number * BLOCK..];
+            block.signs |=
+                rest.first_chunk().map_or_else(|| alike::begin_in(&blocks::open(rest)), alike::begin_in);
+        }
         Masks { blocks }
     }
 
@@ -49,13 +71,6 @@ impl Masks {
 }
 
 impl Masks {
-    /// The signs of a block, and those of line breaks.
-    #[inline(always)]
-    pub(crate) fn signs_of<S: Simd>(bytes: Whole<S>) -> (u64, u64) {
-        let signs = bytes.is_any(*b"%&\\").bits() | alike::begin_in(bytes);
-        (signs, bytes.is_any(*b"\n\r").bits())
-    }
-
     /// Of the sixty-four bytes that begin anywhere.
     #[inline(always)]
     pub(crate) fn from(&self, at: usize, kind: impl Fn(Block) -> u64) -> u64 {
@@ -66,38 +81,42 @@ impl Masks {
     }
 }
 
+/// Without a branch between what is asked of one block, not even one that makes room: what was compared before and is counted behind
+/// it would be kept byte by byte.
 #[inline(always)]
-fn fill<S: Simd>(simd: S, text: &[u8], blocks: &mut Vec<Block>) {
+fn fill<S: Simd>(simd: S, text: &[u8], blocks: &mut [Block]) {
     let (whole, rest) = text.as_chunks::<BLOCK>();
-    blocks.extend(whole.iter().map(|block| Block::of(simd, block)));
-    if !rest.is_empty() {
+    for (slot, block) in blocks.iter_mut().zip(whole) {
+        *slot = Block::of(Whole::of(simd, block));
+    }
+    if let Some(last) = blocks.get_mut(whole.len()) {
         // Zeros are of no kind.
-        let mut last = Block::of(simd, &blocks::open(rest));
+        *last = Block::of(Whole::of(simd, &blocks::open(rest)));
         last.visible &= !(1 << rest.len());
-        blocks.push(last);
     }
 }
 
 impl Block {
     #[inline(always)]
-    fn of<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Block {
-        let bytes = Whole::of(simd, block);
-        let digits = bytes.between(b'0', b'9');
-        let either_case = bytes.with(0x20).between(b'a', b'z');
-        // `+` and `/` differ in one bit.
-        let letters = either_case | digits | bytes.with(4).is(b'/') | bytes.is_any(*b"-_");
-        let (signs, breaks) = Masks::signs_of(bytes);
+    fn of<S: Simd>(bytes: Whole<S>) -> Block {
         Block {
-            letters: letters.bits(),
-            visible: (bytes.at_least(b'!') & !bytes.is(0x7F)).bits(),
-            signs,
-            breaks,
-            digits: digits.bits(),
+            letters: Letters.those(bytes).bits(),
+            visible: Visible.those(bytes).bits(),
+            signs: Signs.those(bytes).bits(),
+            breaks: Breaks.those(bytes).bits(),
+            digits: bytes.between(b'0', b'9').bits(),
             equals: bytes.is(b'=').bits(),
-            words: (bytes.between(b'a', b'z') | bytes.between(b'\t', b'\r') | bytes.is_any(*b" ,\"'\\"))
-                .bits(),
+            words: OfWords.those(bytes).bits(),
+            high: bytes.at_least(CONTINUES).bits(),
         }
     }
+}
+
+/// The signs of a block, as it has them, and those of line breaks.
+pub(crate) fn signs_of(block: &[u8; BLOCK]) -> (u64, u64) {
+    let signs = bits_of(block, Signs);
+    let alike = if bits_of(block, Between::<CONTINUES, 0xFF>) == 0 { 0 } else { alike::begin_in(block) };
+    (signs | alike, bits_of(block, Breaks))
 }
 
 #[cfg(test)]

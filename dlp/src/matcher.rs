@@ -4,8 +4,7 @@
 //! neighbouring places has one of these blocks: so one place in every few is looked at, whatever the number of patterns, and no
 //! look waits for the one before, as the steps of an automaton or jumps would. The patterns lie sorted, so that the same look-up
 //! tells whole matches and beginnings of matches apart.
-use crate::blocks::BLOCK as WHOLE;
-use crate::blocks::whole::{Simd, Whole, dispatch, level};
+use crate::blocks::{BLOCK as WHOLE, Simd, Whole, dispatch, level};
 use zeroize::Zeroizing;
 
 /// Bytes that a beginning is hashed by.

@@ -1,9 +1,8 @@
 //! A block at once, in registers as wide as the processor's.
 //!
-//! What looks at all of a text is compiled for each width that processors have, and asks once which one this is. The rest of this
-//! crate, which looks at a few bytes here and there, has sixteen at once, as every processor can.
+//! Whatever looks at blocks is compiled for each width that processors have, and asks which one this is.
 use super::{BLOCK, PART};
-use fearless_simd::{Bytes, Level, SimdBase, SimdCombine, SimdMask, mask8x64, u8x16, u8x64, u32x16};
+use fearless_simd::{Bytes, Level, Select, SimdBase, SimdCombine, SimdMask, mask8x64, u8x16, u8x64, u32x16};
 pub(crate) use fearless_simd::{Simd, dispatch};
 use std::sync::LazyLock;
 
@@ -13,6 +12,45 @@ static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
 #[inline(always)]
 pub(crate) fn level() -> Level {
     *LEVEL
+}
+
+/// Which bytes of a block are of a kind.
+///
+/// Not a closure: a closure would be compiled for every processor, wherever it is called.
+pub(crate) trait Kind: Copy {
+    /// Those that are.
+    fn those<S: Simd>(self, bytes: Whole<S>) -> Those<S>;
+}
+
+/// Names a kind of bytes: `kind!(pub(crate) Blanks: |bytes| bytes.is(b' '))`.
+macro_rules! kind {
+    ($(#[$about:meta])* $seen:vis $name:ident: |$bytes:ident| $those:expr) => {
+        $(#[$about])*
+        #[derive(Clone, Copy)]
+        $seen struct $name;
+
+        impl $crate::blocks::Kind for $name {
+            #[inline(always)]
+            fn those<S: $crate::blocks::Simd>(
+                self,
+                $bytes: $crate::blocks::Whole<S>,
+            ) -> $crate::blocks::Those<S> {
+                $those
+            }
+        }
+    };
+}
+pub(crate) use kind;
+
+/// Between two bytes, those included.
+#[derive(Clone, Copy)]
+pub(crate) struct Between<const FIRST: u8, const LAST: u8>;
+
+impl<const FIRST: u8, const LAST: u8> Kind for Between<FIRST, LAST> {
+    #[inline(always)]
+    fn those<S: Simd>(self, bytes: Whole<S>) -> Those<S> {
+        bytes.between(FIRST, LAST)
+    }
 }
 
 /// The bytes of a block.
@@ -47,7 +85,11 @@ impl<S: Simd> Whole<S> {
     /// Any of these bytes, of which there is one at least.
     #[inline(always)]
     pub(crate) fn is_any<const BYTES: usize>(self, bytes: [u8; BYTES]) -> Those<S> {
-        bytes[1..].iter().fold(self.is(bytes[0]), |any, byte| any | self.is(*byte))
+        let mut any = self.is(bytes[0]);
+        for byte in &bytes[1..] {
+            any = any | self.is(*byte);
+        }
+        any
     }
 
     /// Between two bytes, those included.
@@ -88,6 +130,24 @@ impl<S: Simd> Whole<S> {
         Whole(half.combine(half))
     }
 
+    /// As many of this byte.
+    #[inline(always)]
+    pub(crate) fn set_to(self, byte: u8) -> Whole<S> {
+        Whole(u8x64::splat(self.0.simd, byte))
+    }
+
+    /// So much more each, from the beginning again behind the last one.
+    #[inline(always)]
+    pub(crate) fn plus(self, more: u8) -> Whole<S> {
+        Whole(self.0 + more)
+    }
+
+    /// Those that have this bit.
+    #[inline(always)]
+    pub(crate) fn have(self, bit: u8) -> Those<S> {
+        Those((self.0 & bit).simd_eq(bit))
+    }
+
     /// With these bits set in each.
     #[inline(always)]
     pub(crate) fn with(self, bits: u8) -> Whole<S> {
@@ -114,6 +174,12 @@ impl<S: Simd> std::ops::BitAnd for Whole<S> {
 }
 
 impl<S: Simd> Those<S> {
+    /// These bytes where they are, and nothing elsewhere.
+    #[inline(always)]
+    pub(crate) fn of(self, bytes: Whole<S>) -> Whole<S> {
+        Whole(self.0.select(bytes.0, u8x64::splat(bytes.0.simd, 0)))
+    }
+
     /// One bit for each: the lowest for the first one.
     #[inline(always)]
     pub(crate) fn bits(self) -> u64 {
@@ -145,5 +211,82 @@ impl<S: Simd> std::ops::Not for Those<S> {
     #[inline(always)]
     fn not(self) -> Those<S> {
         Those(!self.0)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Every width that this processor has.
+    pub(crate) fn levels() -> Vec<Level> {
+        let all = Level::new();
+        let narrower =
+            [Some(Level::baseline()), all.as_sse4_2().map(Level::Sse4_2), all.as_avx2().map(Level::Avx2)];
+        narrower.into_iter().flatten().chain([all]).collect()
+    }
+
+    #[inline(always)]
+    fn told<S: Simd>(simd: S, block: &[u8; BLOCK], (first, last): (u8, u8), table: &[u8; PART]) -> Vec<u64> {
+        let bytes = Whole::of(simd, block);
+        let table = Whole::table(simd, table);
+        vec![
+            bytes.is(first).bits(),
+            bytes.is_any([first, last]).bits(),
+            bytes.between(first, last).bits(),
+            bytes.at_least(first).bits(),
+            bytes.with(first).is(last).bits(),
+            bytes.plus(first).is(last).bits(),
+            bytes.have(first).bits(),
+            (!bytes.is(first)).bits(),
+            (bytes.at_least(first) & !bytes.is(last)).bits(),
+            bytes.at_least(first).of(bytes).is(last).bits(),
+            bytes.low_in(table).at_least(first).bits(),
+            bytes.high_in(table).at_least(first).bits(),
+            (bytes.low_in(table) & bytes.high_in(table) | bytes.set_to(first)).is(last).bits(),
+        ]
+    }
+
+    fn slowly(block: &[u8; BLOCK], (first, last): (u8, u8), table: &[u8; PART]) -> Vec<u64> {
+        let bits = |kind: &dyn Fn(u8) -> bool| {
+            block.iter().enumerate().fold(0, |bits, (at, byte)| bits | u64::from(kind(*byte)) << at)
+        };
+        let low = |byte: u8| table[usize::from(byte & 15)];
+        let high = |byte: u8| table[usize::from(byte >> 4)];
+        vec![
+            bits(&|byte| byte == first),
+            bits(&|byte| byte == first || byte == last),
+            bits(&|byte| (first..=last).contains(&byte)),
+            bits(&|byte| byte >= first),
+            bits(&|byte| byte | first == last),
+            bits(&|byte| byte.wrapping_add(first) == last),
+            bits(&|byte| byte & first == first),
+            bits(&|byte| byte != first),
+            bits(&|byte| byte >= first && byte != last),
+            bits(&|byte| if byte >= first { byte == last } else { last == 0 }),
+            bits(&|byte| low(byte) >= first),
+            bits(&|byte| high(byte) >= first),
+            bits(&|byte| low(byte) & high(byte) | first == last),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn every_width_tells_the_same(
+            block in prop::collection::vec(any::<u8>(), BLOCK), one in any::<u8>(), other in any::<u8>(),
+            table in prop::collection::vec(any::<u8>(), PART), factor: u32,
+        ) {
+            let (block, table) = (block.first_chunk().unwrap(), table.first_chunk().unwrap());
+            let range = (one.min(other), one.max(other));
+            for level in levels() {
+                prop_assert_eq!(dispatch!(level, simd => told(simd, block, range, table)), slowly(block, range, table), "{:?}", level);
+                let hashed = dispatch!(level, simd => Whole::of(simd, block).hashed(factor, 18));
+                let (fours, _) = block.as_chunks::<4>();
+                let slowly = fours.iter().map(|four| (u32::from_le_bytes(*four) | 0x2020_2020).wrapping_mul(factor) >> 14);
+                prop_assert_eq!(hashed.to_vec(), slowly.collect::<Vec<_>>(), "{:?}", level);
+            }
+        }
     }
 }

@@ -11,11 +11,8 @@ use super::bits::{ends_a_word, worth_a_look};
 use super::escapes::Format;
 use super::reading::{Map, Reading};
 use crate::alphabets::NONE;
-use crate::blocks::{BLOCK, Kind, Runs, bits_at, first_bits, long_runs};
-use kinds::{
-    are_firsts_of_adobe, are_firsts_of_rfc_1924, are_firsts_of_zero_mq, are_of_adobe, are_of_rfc_1924,
-    are_of_zero_mq,
-};
+use crate::blocks::{BLOCK, Kind, Runs, first_bits};
+use kinds::{FirstsOfAdobe, FirstsOfRfc1924, FirstsOfZeroMq, OfAdobe, OfRfc1924, OfZeroMq};
 pub(super) use room::has_room;
 use std::ops::Range;
 
@@ -94,9 +91,8 @@ pub(super) fn may_begin_in(letters: &[u8]) -> bool {
 #[inline]
 pub(super) fn begins(text: &[u8], at: usize) -> u64 {
     let [adobe, rfc_1924, zero_mq] = &ALPHABETS;
-    adobe.begins_by(text, at, u64::MAX, (are_firsts_of_adobe, are_of_adobe))
-        | rfc_1924.begins_by(text, at, u64::MAX, (are_firsts_of_rfc_1924, are_of_rfc_1924))
-        | zero_mq.begins_by(text, at, u64::MAX, (are_firsts_of_zero_mq, are_of_zero_mq))
+    let [one, two, three] = room::by_letters(&text[at..]);
+    adobe.of_these(text, at, one) | rfc_1924.of_these(text, at, two) | zero_mq.of_these(text, at, three)
 }
 
 /// As [`each`], where letters are escaped by the rule of one format alone. Its sign must be a letter too.
@@ -140,33 +136,30 @@ impl Alphabet {
     /// Whether enough groups in a row are text anywhere in this part.
     fn may_begin(&self, text: &[u8], part: Range<usize>) -> bool {
         match self.whose {
-            Whose::Adobe => self.may_begin_by(text, part, (are_firsts_of_adobe, are_of_adobe)),
-            Whose::Rfc1924 => self.may_begin_by(text, part, (are_firsts_of_rfc_1924, are_of_rfc_1924)),
-            Whose::ZeroMq => self.may_begin_by(text, part, (are_firsts_of_zero_mq, are_of_zero_mq)),
+            Whose::Adobe => self.may_begin_by(text, part, (FirstsOfAdobe, OfAdobe)),
+            Whose::Rfc1924 => self.may_begin_by(text, part, (FirstsOfRfc1924, OfRfc1924)),
+            Whose::ZeroMq => self.may_begin_by(text, part, (FirstsOfZeroMq, OfZeroMq)),
         }
     }
 
-    /// First by the first letters of groups, then by all letters, then group by group.
     #[inline(always)]
     fn may_begin_by(&self, text: &[u8], part: Range<usize>, kinds: (impl Kind, impl Kind)) -> bool {
         let mut places = (part.start..(part.end + 1).saturating_sub(LEAST)).step_by(BLOCK + 1 - LEAST);
-        places.any(|begin| self.begins_by(text, begin, first_bits(part.end - begin), kinds) != 0)
+        places.any(|begin| {
+            let (firsts, letters) = kinds;
+            let starts = room::of_alphabet(&text[begin..], first_bits(part.end - begin), firsts, letters);
+            self.of_these(text, begin, starts) != 0
+        })
     }
 
-    /// Where that is so in this block, as far as the groups stand whole in `inside`: the first place at least.
-    #[inline(always)]
-    fn begins_by(&self, text: &[u8], begin: usize, inside: u64, kinds: (impl Kind, impl Kind)) -> u64 {
-        let (firsts, known) = kinds;
-        let first = bits_at(text, begin, firsts) & inside;
-        let mut starts =
-            first & first >> GROUP & first >> (2 * GROUP) & first >> (3 * GROUP) & first >> (4 * GROUP);
-        if starts != 0 {
-            starts &= long_runs(bits_at(text, begin, known) & inside, LEAST);
+    /// Of these places in a block, which have the letters of enough groups in a row, those where the groups are text: the first one at
+    /// least.
+    #[inline]
+    fn of_these(&self, text: &[u8], begin: usize, mut starts: u64) -> u64 {
+        if starts == 0 {
+            return 0;
         }
-        if starts != 0 {
-            let ends = self.end_in_ascii(text, begin);
-            starts &= ends & ends >> GROUP & ends >> (2 * GROUP) & ends >> (3 * GROUP) & ends >> (4 * GROUP);
-        }
+        starts &= room::in_each_group(self.end_in_ascii(text, begin));
         while starts != 0 {
             let at = begin + starts.trailing_zeros() as usize;
             let (groups, _) = text[at..at + LEAST].as_chunks::<GROUP>();
@@ -181,9 +174,9 @@ impl Alphabet {
     /// Runs of letters that are long enough.
     fn each_run(&self, text: &[u8], region: Range<usize>, show: impl FnMut(Range<usize>)) {
         match self.whose {
-            Whose::Adobe => Runs::<_, LEAST>::new(text, region, are_of_adobe).for_each(show),
-            Whose::Rfc1924 => Runs::<_, LEAST>::new(text, region, are_of_rfc_1924).for_each(show),
-            Whose::ZeroMq => Runs::<_, LEAST>::new(text, region, are_of_zero_mq).for_each(show),
+            Whose::Adobe => Runs::<_, LEAST>::new(text, region, OfAdobe).for_each(show),
+            Whose::Rfc1924 => Runs::<_, LEAST>::new(text, region, OfRfc1924).for_each(show),
+            Whose::ZeroMq => Runs::<_, LEAST>::new(text, region, OfZeroMq).for_each(show),
         }
     }
 

@@ -9,11 +9,10 @@ mod gate;
 use super::Layer;
 use super::reading::{Map, Reading, Spelled};
 use crate::alphabets::{self, values};
-use crate::blocks::{self, Kind, Runs, between, bits_at};
+use crate::blocks::{self, Between, Kind, Runs, bits_at, kind};
 use base64::in_base64;
 use gate::{WORD_MOST, may_be_text};
 use std::ops::Range;
-use wide::u8x16;
 
 /// Letters that stand for bits.
 pub(super) struct Code {
@@ -100,27 +99,23 @@ fn each_within(text: &[u8], run: Range<usize>, open: bool, show: &mut dyn FnMut(
     let letters = &text[run.clone()];
     let mut base64 = Stretches::new(&BASE64, letters, run.start, open);
     in_base64(letters, |at| base64.from(at, show));
-    parts(&BASE32, text, &run, (are_upper, |bytes| between(bytes, b'A', b'P')), open, show);
-    parts(&BASE32, text, &run, (are_lower, |bytes| between(bytes, b'a', b'p')), open, show);
-    parts(&BASE16, text, &run, (are_digits, |bytes| between(bytes, b'0', b'7')), open, show);
+    parts(&BASE32, text, &run, (Upper, Between::<b'A', b'P'>), open, show);
+    parts(&BASE32, text, &run, (Lower, Between::<b'a', b'p'>), open, show);
+    parts(&BASE16, text, &run, (Digits, Between::<b'0', b'7'>), open, show);
 }
 
-/// What base32 is made of, in one case.
-#[inline(always)]
-fn are_upper(bytes: u8x16) -> u8x16 {
-    between(bytes, b'A', b'Z') | between(bytes, b'2', b'7')
-}
-
-#[inline(always)]
-fn are_lower(bytes: u8x16) -> u8x16 {
-    between(bytes, b'a', b'z') | between(bytes, b'2', b'7')
-}
-
-/// What base16 is made of, in any case.
-#[inline(always)]
-fn are_digits(bytes: u8x16) -> u8x16 {
-    between(bytes, b'0', b'9') | between(bytes | u8x16::splat(0x20), b'a', b'f')
-}
+kind!(
+    /// What base32 is made of, in one case.
+    Upper: |bytes| bytes.between(b'A', b'Z') | bytes.between(b'2', b'7')
+);
+kind!(
+    /// And in the other one.
+    Lower: |bytes| bytes.between(b'a', b'z') | bytes.between(b'2', b'7')
+);
+kind!(
+    /// What base16 is made of, in any case.
+    Digits: |bytes| bytes.between(b'0', b'9') | bytes.with(0x20).between(b'a', b'f')
+);
 
 /// Every reading of the parts of a run that this code's letters are in a row: those, and the ones that groups of text begin with.
 fn parts(
@@ -372,9 +367,10 @@ mod tests {
         fn groups_of_text_begin_where_they_do(letters in "[0-9a-f]{0,40}[0-7a-p]{0,200}[a-p2-7]{0,90}", start in 0_usize..9, short in 0_usize..9) {
             let text = letters.as_bytes();
             let part = start.min(text.len())..text.len().saturating_sub(short).max(start.min(text.len()));
-            for (code, first, last) in [(&BASE32, b'a', b'p'), (&BASE16, b'0', b'7')] {
-                let mut fast = Vec::new();
-                code.likely(text, &part, |bytes| between(bytes, first, last), |at| fast.push(at));
+            let (mut of_32, mut of_16) = (Vec::new(), Vec::new());
+            BASE32.likely(text, &part, Between::<b'a', b'p'>, |at| of_32.push(at));
+            BASE16.likely(text, &part, Between::<b'0', b'7'>, |at| of_16.push(at));
+            for (code, first, last, fast) in [(&BASE32, b'a', b'p', of_32), (&BASE16, b'0', b'7', of_16)] {
                 let begins = |at: &usize| (0..code.groups_least).all(|group| (first..=last).contains(&text[at + group * code.group]));
                 let ends = (part.end + 1).saturating_sub(code.group * code.groups_least);
                 prop_assert_eq!(fast, (part.start..ends).filter(begins).collect::<Vec<_>>());

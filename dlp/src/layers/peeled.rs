@@ -5,11 +5,10 @@
 use super::Layer;
 use super::escapes::Format;
 use super::reading::{Map, Reading};
-use crate::blocks::{BLOCK, Bits, bits_at, is};
+use crate::blocks::{BLOCK, Bits, bits_at, kind};
 use crate::masks::Masks;
 use std::ops::Range;
 use std::sync::Arc;
-use wide::u8x16;
 
 /// Escapes that nearly everything is made of, and what may stand between two of them, in bytes.
 const LEAST: usize = 8;
@@ -152,23 +151,20 @@ fn clusters_in(source: &[u8], part: Range<usize>, show: &mut dyn FnMut(Range<usi
 /// Signs in this block. What JSON escapes in every text does not count, so of backslashes only those that something else follows.
 #[inline(always)]
 fn signs_at(source: &[u8], begin: usize) -> u64 {
-    let others = bits_at(source, begin, are_others);
-    let mut backslashes = bits_at(source, begin, |bytes| is(bytes, b'\\'));
+    let others = bits_at(source, begin, Others);
+    let mut backslashes = bits_at(source, begin, Backslashes);
     if backslashes != 0 {
-        backslashes &= bits_at(source, begin + 1, are_behind);
+        backslashes &= bits_at(source, begin + 1, Behind);
     }
     others | backslashes
 }
 
-#[inline(always)]
-fn are_others(bytes: u8x16) -> u8x16 {
-    is(bytes, b'%') | is(bytes, b'&') | is(bytes, 0xE2) | is(bytes, 0xEF)
-}
-
-#[inline(always)]
-fn are_behind(bytes: u8x16) -> u8x16 {
-    is(bytes, b'\\') | is(bytes, b'u') | is(bytes, b'x')
-}
+kind!(Others: |bytes| bytes.is_any([b'%', b'&', 0xE2, 0xEF]));
+kind!(Backslashes: |bytes| bytes.is(b'\\'));
+kind!(
+    /// What stands behind a backslash that counts.
+    Behind: |bytes| bytes.is_any(*b"\\ux")
+);
 
 fn regions(format: Format, source: &[u8], within: &Range<usize>, mut show: impl FnMut(Range<usize>)) {
     let mut escapes = format.escapes(source, within.clone()).peekable();

@@ -1,10 +1,9 @@
 //! Quoted-printable (RFC 2045): `=41` for a byte, and an equals sign at the end of a line that goes on.
 use super::Layer;
 use super::reading::{Map, Reading};
-use crate::blocks::{BLOCK, Bits, bits_at, is};
+use crate::blocks::{BLOCK, Bits, bits_at, kind};
 use crate::masks::Masks;
 use std::ops::Range;
-use wide::u8x16;
 
 /// Escapes that belong together stand at most so many bytes apart: a line of mail has 76.
 const NEAR: usize = 80;
@@ -48,7 +47,7 @@ fn each_sign(bytes: &[u8], masks: &Masks, mut show: impl FnMut(usize)) {
             continue;
         }
         let begin = number * BLOCK;
-        for at in Bits(block.equals & !bits_at(bytes, begin + 1, are_common)) {
+        for at in Bits(block.equals & !bits_at(bytes, begin + 1, Common)) {
             if bytes.get(begin + at + 1).is_some_and(|next| goes_on(*next)) {
                 show(begin + at);
             }
@@ -56,11 +55,10 @@ fn each_sign(bytes: &[u8], masks: &Masks, mut show: impl FnMut(usize)) {
     }
 }
 
-/// Blanks, quotes, and the second sign of a comparison.
-#[inline(always)]
-fn are_common(bytes: u8x16) -> u8x16 {
-    is(bytes, b' ') | is(bytes, b'=') | is(bytes, b'>') | is(bytes, b'"')
-}
+kind!(
+    /// Blanks, quotes, and the second sign of a comparison.
+    Common: |bytes| bytes.is_any(*b" =>\"")
+);
 
 /// Hexadecimal digits, line breaks, and the signs of what escapes those.
 #[inline(always)]

@@ -1,9 +1,8 @@
 //! Where something encoded may stand.
 use super::ascii85;
-use crate::blocks::{self, BLOCK, Runs, are_letters, at_most, is, run_ends};
-use crate::masks::{Block, Masks};
+use crate::blocks::{self, BLOCK, Letters, Runs, run_ends};
+use crate::masks::{Block, Masks, Visible};
 use std::ops::Range;
-use wide::u8x16;
 
 /// The shortest run of letters that is decoded: 15 bytes in base64.
 const LETTERS_LEAST: usize = 20;
@@ -12,44 +11,39 @@ pub(super) const SURELY_LETTERS: usize = 64;
 /// A longer run is no single token, and is not read from its end.
 pub(super) const REVERSED_MOST: usize = 1024;
 
-#[inline(always)]
-fn are_visible(bytes: u8x16) -> u8x16 {
-    !(at_most(bytes, b' ') | is(bytes, 0x7F))
-}
-
 /// Runs of letters of base64 (and base32 and base16 too).
 pub(super) fn letters(text: &[u8], within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    Runs::<_, LETTERS_LEAST>::new(text, within, are_letters)
+    Runs::<_, LETTERS_LEAST>::new(text, within, Letters)
 }
 
 /// Those that are no ascii85.
 pub(super) fn many_letters(text: &[u8], within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let within = if within.len() < SURELY_LETTERS { within.end..within.end } else { within };
-    Runs::<_, SURELY_LETTERS>::new(text, within, are_letters)
+    Runs::<_, SURELY_LETTERS>::new(text, within, Letters)
 }
 
 /// The letters right before this place, if they may be a token of their own.
 pub(super) fn letters_before(text: &[u8], end: usize) -> Option<Range<usize>> {
-    let count = blocks::ending(&text[..end], end.saturating_sub(REVERSED_MOST + 1), are_letters);
+    let count = blocks::ending(&text[..end], end.saturating_sub(REVERSED_MOST + 1), Letters);
     (LETTERS_LEAST..=REVERSED_MOST).contains(&count).then(|| end - count..end)
 }
 
 /// The letters from this place on, if they may be a token of their own.
 pub(super) fn letters_behind(text: &[u8], start: usize) -> Option<Range<usize>> {
     let most = text.len().min(start + REVERSED_MOST + 1);
-    let count = blocks::beginning(&text[start..most], are_letters);
+    let count = blocks::beginning(&text[start..most], Letters);
     (LETTERS_LEAST..=REVERSED_MOST).contains(&count).then(|| start..start + count)
 }
 
 /// Whether there is nothing but letters of base64.
 pub(super) fn are_all_letters(text: &[u8], part: Range<usize>) -> bool {
-    blocks::are_all(text, part, are_letters)
+    blocks::are_all(text, part, Letters)
 }
 
 #[cfg(test)]
 /// Stretches without blanks and control characters, where anything encoded stands.
 pub(super) fn visible(text: &[u8], within: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    Runs::<_, LETTERS_LEAST>::new(text, within, are_visible)
+    Runs::<_, LETTERS_LEAST>::new(text, within, Visible)
 }
 
 /// Of [`visible`], those that hold [`letters`], or a place where ascii85 may begin: what is decoded at all. A run of letters is known
@@ -86,6 +80,10 @@ fn without(block: Block, first: usize) -> Block {
 /// The first place in something that is decoded, of what ends in this block or goes on behind it.
 #[inline(always)]
 fn first_place(before: Block, here: Block, text: &[u8], at: usize, done: usize) -> Option<usize> {
+    // Letters are visible, and most texts have blanks between their words.
+    if run_ends(before.visible, here.visible, LETTERS_LEAST) == 0 {
+        return None;
+    }
     let letters = run_ends(before.letters, here.letters, LETTERS_LEAST);
     let room = run_ends(before.visible, here.visible, ascii85::LEAST);
     if letters | room == 0 {
@@ -152,8 +150,8 @@ fn long_visible<'a>(text: &'a [u8], masks: &'a Masks) -> impl Iterator<Item = Ra
 
 /// These bytes, and everything visible that they touch on either side, but for what stands before `from`.
 pub(super) fn around(text: &[u8], bytes: Range<usize>, from: usize) -> Range<usize> {
-    let before = blocks::ending(&text[..bytes.start], from, are_visible);
-    let behind = blocks::beginning(&text[bytes.end..], are_visible);
+    let before = blocks::ending(&text[..bytes.start], from, Visible);
+    let behind = blocks::beginning(&text[bytes.end..], Visible);
     bytes.start - before..bytes.end + behind
 }
 

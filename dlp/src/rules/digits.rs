@@ -1,11 +1,16 @@
 //! Places at which numbers of cards and accounts may begin: before the first four digits in a row, and not inside of anything
 //! longer.
-use crate::blocks::{BLOCK, between, bits_at, is};
+use crate::blocks::{BLOCK, Between, bits_at, kind};
 use crate::masks::Masks;
 use std::ops::Range;
 
 /// What stands before the first four digits of an account's number, at most: country, check digits, the bank's letters, blanks.
 const LEAD: usize = 10;
+
+kind!(
+    /// Those of escapes that spell a letter.
+    Signs: |bytes| bytes.is_any(*b"\\%")
+);
 
 /// Four digits in a row with none before, wherever they stand from `from` on, but for those that surely are in the middle of a word:
 /// at those [`places`] finds nothing.
@@ -32,12 +37,12 @@ pub(super) fn rows(text: &[u8], from: usize, masks: &Masks, mut found: impl FnMu
 /// begin with. In hexadecimal most are such.
 #[inline]
 fn in_words(text: &[u8], begin: usize) -> u64 {
-    let capitals = bits_at(text, begin, |bytes| between(bytes, b'A', b'Z'));
+    let capitals = bits_at(text, begin, Between::<b'A', b'Z'>);
     if capitals & capitals >> 1 != 0 {
         return 0;
     }
-    let small = bits_at(text, begin, |bytes| between(bytes, b'a', b'z'));
-    let signs = bits_at(text, begin, |bytes| is(bytes, b'\\') | is(bytes, b'%'));
+    let small = bits_at(text, begin, Between::<b'a', b'z'>);
+    let signs = bits_at(text, begin, Signs);
     small << 1 & !(signs << 2 | signs << 3) & u64::MAX << LEAD
 }
 

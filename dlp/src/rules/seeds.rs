@@ -2,7 +2,7 @@
 //!
 //! Ordinary prose uses such words too, two or three in a row. A phrase is a row that has as many words as phrases have and
 //! ends there, so the list itself is none. Nothing is looked at but one word in every few, which no phrase can slip through.
-use crate::blocks::{BLOCK, between, bits_at};
+use crate::blocks::{BLOCK, Between, bits_at};
 use crate::masks::Masks;
 use bip39::{Language, Mnemonic};
 use std::ops::Range;
@@ -245,7 +245,7 @@ impl Letters {
 /// The first whole word behind this place.
 #[inline(always)]
 fn word_behind(text: &[u8], at: usize) -> Letters {
-    let letters = bits_at(text, at, |bytes| between(bytes, b'a', b'z'));
+    let letters = bits_at(text, at, Between::<b'a', b'z'>);
     let others = letters & letters.wrapping_add(1);
     let begin = others.trailing_zeros();
     let count = (letters >> (begin % 64)).trailing_ones();

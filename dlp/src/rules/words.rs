@@ -9,9 +9,7 @@ mod buckets;
 mod chosen;
 mod tables;
 
-use crate::blocks::BLOCK as WHOLE;
-use crate::blocks::Bits;
-use crate::blocks::whole::{dispatch, level};
+use crate::blocks::{BLOCK as WHOLE, Bits, dispatch, level};
 use crate::view::is_sign;
 use buckets::{Buckets, STRIPE};
 use chosen::Next;
@@ -45,9 +43,32 @@ struct Part {
     bytes: u32,
     word: u16,
     offset: u16,
+    /// The word's first and last byte, folded, and how far the one is from the other: many words have the same bytes chosen.
+    ends: [u8; 2],
+    length: u16,
 }
 
 impl Part {
+    fn of(word: &[u8], number: u16, offset: usize) -> Option<Part> {
+        let bytes = sought(&word[offset..])?;
+        let (offset, length) = (u16::try_from(offset).ok()?, u16::try_from(word.len()).ok()?);
+        Some(Part {
+            bytes,
+            word: number,
+            offset,
+            ends: [*word.first()? | 0x20, *word.last()? | 0x20],
+            length,
+        })
+    }
+
+    /// Whether the word may stand here, by its ends.
+    #[inline(always)]
+    fn may_be(&self, text: &[u8], start: usize) -> bool {
+        let [first, last] = self.ends;
+        let end = start + usize::from(self.length);
+        text[start] | 0x20 == first && text.get(end - 1).is_some_and(|byte| byte | 0x20 == last)
+    }
+
     fn list(&self) -> usize {
         list_of(self.bytes)
     }
@@ -83,10 +104,7 @@ impl Words {
         let (buckets, offsets) = Buckets::of(&words, &bare);
         let mut parts = Vec::with_capacity(words.len());
         for ((number, word), offset) in (0_u16..).zip(&words).zip(&offsets) {
-            let (Some(bytes), Ok(offset)) = (sought(&word[*offset..]), u16::try_from(*offset)) else {
-                continue;
-            };
-            parts.push(Part { bytes, word: number, offset });
+            parts.extend(Part::of(word, number, *offset));
         }
         let (begins, parts) = by_list(&parts);
         let mut firsts = [false; 256];
@@ -159,7 +177,7 @@ impl Words {
                 continue;
             };
             let word = usize::from(part.word);
-            if begins_with(&text[start..], &self.words[word]) {
+            if part.may_be(text, start) && begins_with(&text[start..], &self.words[word]) {
                 found(WordAt { start, word });
             }
         }

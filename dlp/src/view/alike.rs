@@ -1,7 +1,7 @@
 //! Characters that look like ASCII ones, or like nothing, after the confusables of Unicode (UTS 39) as far as fonts do not tell
 //! them apart at all.
-use crate::blocks::whole::{Simd, Those, Whole};
-use crate::blocks::{BLOCK, CONTINUES};
+
+use crate::blocks::{BLOCK, Between, CONTINUES, bits_of, kind};
 
 /// The first byte that begins a character beyond ASCII.
 pub(crate) const FIRST_LEAD: u8 = 0xC2;
@@ -79,25 +79,19 @@ pub(super) fn is_lead(lead: u8) -> bool {
     SECONDS[usize::from(lead)] != 0
 }
 
-/// As [`is_lead`].
-#[inline(always)]
-fn are_leads<S: Simd>(bytes: Whole<S>) -> Those<S> {
-    // 0xC2 and 0xE2 differ in one bit, and so do 0xC4 and 0xC5.
-    let most = bytes.between(FIRST_PAIRED, LAST_PAIRED) | bytes.with(0x20).is(0xE2);
-    most | bytes.with(1).is(0xC5) | bytes.is_any([0xC9, 0xEF, 0xF0, 0xF3])
-}
+kind!(
+    /// As [`is_lead`]. 0xC2 and 0xE2 differ in one bit, and so do 0xC4 and 0xC5.
+    Leads: |bytes| {
+        let most = bytes.between(FIRST_PAIRED, LAST_PAIRED) | bytes.with(0x20).is(0xE2);
+        most | bytes.with(1).is(0xC5) | bytes.is_any([0xC9, 0xEF, 0xF0, 0xF3])
+    }
+);
 
 /// The first bytes of characters that may look like others, or like nothing: those that a byte which goes on a character is behind.
 /// Of the block's last byte the next one is not seen.
-#[inline(always)]
-pub(crate) fn begin_in<S: Simd>(bytes: Whole<S>) -> u64 {
-    let high = bytes.at_least(CONTINUES).bits();
-    if high == 0 {
-        return 0;
-    }
-    let first = bytes.at_least(FIRST_LEAD).bits();
-    let begin = first & ((high & !bytes.at_least(BEGINS).bits()) >> 1 | 1 << (BLOCK - 1));
-    if begin == 0 { 0 } else { begin & are_leads(bytes).bits() }
+pub(crate) fn begin_in(block: &[u8; BLOCK]) -> u64 {
+    let going_on = bits_of(block, Between::<CONTINUES, { BEGINS - 1 }>);
+    bits_of(block, Leads) & (going_on >> 1 | 1 << (BLOCK - 1))
 }
 
 /// Whether a character that begins with these two bytes may look like another, or like nothing.
@@ -170,7 +164,6 @@ pub(super) fn length(lead: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blocks::whole::{dispatch, level};
 
     #[test]
     fn pairs_are_as_long_as_each_other() {
@@ -213,11 +206,7 @@ mod tests {
         for lead in 0..=u8::MAX {
             let begins = begun.iter().any(|(first, _)| *first == lead);
             assert_eq!(is_lead(lead), begins, "{lead:x}");
-            assert_eq!(
-                dispatch!(level(), simd => are_leads(Whole::of(simd, &[lead; BLOCK])).bits()) != 0,
-                begins,
-                "{lead:x}"
-            );
+            assert_eq!(bits_of(&[lead; BLOCK], Leads) != 0, begins, "{lead:x}");
         }
     }
 

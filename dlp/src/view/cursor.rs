@@ -1,6 +1,5 @@
 //! One escape at a time.
 use super::alike;
-use crate::blocks::{PART, bits_of_part, is};
 
 /// `%252541` is still an `A`: once as it is, twice more as an escape of an escape.
 const PERCENT_DEPTH: usize = 3;
@@ -264,8 +263,8 @@ fn is_in_name(byte: u8) -> bool {
 /// is escaped may be anything.
 pub(super) fn may_be_entity(rest: &[u8]) -> bool {
     // Most ampersands are no entity's, and most of those have no end of one behind them.
-    if let Some(near) = rest.first_chunk::<PART>()
-        && bits_of_part(near, |bytes| is(bytes, b';') | is(bytes, b'%')) & ((1 << (ENTITY_NAME + 1)) - 1) == 0
+    if let Some(near) = rest.first_chunk::<{ ENTITY_NAME + 1 }>()
+        && !near.iter().fold(false, |any, byte| any | matches!(byte, b';' | b'%'))
     {
         return false;
     }

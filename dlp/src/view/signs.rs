@@ -2,9 +2,8 @@
 use super::alike;
 use super::cursor::{is_break, may_be_entity};
 use crate::alphabets::is_letter;
-use crate::blocks::whole::{Whole, dispatch, level};
-use crate::blocks::{self, BLOCK, Bits, are_letters, bits_at};
-use crate::masks::Masks;
+use crate::blocks::{self, BLOCK, Bits, Letters, bits_at};
+use crate::masks::{Masks, signs_of};
 
 /// The bytes that may be more than themselves: what surely is not, by the byte behind it or what stands before it, needs no look.
 pub(super) struct Signs<'a> {
@@ -55,17 +54,21 @@ impl Signs<'_> {
 
     /// Whether any line break may stand right behind a letter. Where letters are not known yet, each is asked: few lines of programs
     /// end in one.
+    #[inline(always)]
     fn may_be_behind_letters(&self) -> bool {
+        if self.breaks == 0 {
+            return false;
+        }
         let behind_letter = |at: usize| {
             let before = (self.begin + at).checked_sub(1);
             before.is_none_or(|before| is_letter(self.source[before]))
         };
-        self.breaks != 0 && (self.letters.is_some() || Bits(self.breaks).any(behind_letter))
+        self.letters.is_some() || Bits(self.breaks).any(behind_letter)
     }
 
     fn letters(&mut self) -> u64 {
         let (source, begin) = (self.source, self.begin);
-        *self.letters.get_or_insert_with(|| bits_at(source, begin, are_letters))
+        *self.letters.get_or_insert_with(|| bits_at(source, begin, Letters))
     }
 
     /// Behind so many letters that they may be a wrapped line, or behind letters that the block begins with.
@@ -100,9 +103,25 @@ impl Signs<'_> {
                     return Some(at);
                 }
             }
-            self.load(self.begin + BLOCK);
+            self.load(self.next_block());
         }
         None
+    }
+
+    /// The next block that has any sign, or a line break right behind a letter: of those whose masks are known.
+    #[inline(always)]
+    fn next_block(&self) -> usize {
+        let next = self.begin + BLOCK;
+        let Some(masks) = self.masks else { return next };
+        let (mut number, mut before) = (next / BLOCK, masks.at(self.begin).letters);
+        while let Some(block) = masks.blocks().get(number) {
+            let behind_letters = block.letters << 1 | before >> (BLOCK - 1);
+            if block.signs | block.breaks & behind_letters != 0 {
+                break;
+            }
+            (number, before) = (number + 1, block.letters);
+        }
+        number * BLOCK
     }
 }
 
@@ -120,10 +139,6 @@ fn signs_at(source: &[u8], begin: usize) -> (u64, u64) {
         Some(block) => signs_of(block),
         None => signs_of(&blocks::open(rest)),
     }
-}
-
-fn signs_of(block: &[u8; BLOCK]) -> (u64, u64) {
-    dispatch!(level(), simd => Masks::signs_of(Whole::of(simd, block)))
 }
 
 #[inline]

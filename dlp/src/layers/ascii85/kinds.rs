@@ -1,39 +1,17 @@
-//! What the alphabets are made of, sixteen letters at once.
-use crate::blocks::{between, is};
-use wide::u8x16;
+//! What the alphabets are made of.
+use crate::blocks::kind;
 
-#[inline(always)]
-fn is_any<const SIGNS: usize>(bytes: u8x16, signs: [u8; SIGNS]) -> u8x16 {
-    signs.into_iter().fold(u8x16::splat(0), |any, sign| any | is(bytes, sign))
-}
+kind!(pub(super) OfAdobe: |bytes| bytes.between(b'!', b'u'));
+kind!(pub(super) OfRfc1924: |bytes| bytes.between(b'!', b'~') & !bytes.is_any(*b"\"',./:[\\]"));
+kind!(pub(super) OfZeroMq: |bytes| bytes.between(b'!', b'~') & !bytes.is_any(*b"\"',;\\_`|~"));
 
-#[inline(always)]
-pub(super) fn are_of_adobe(bytes: u8x16) -> u8x16 {
-    between(bytes, b'!', b'u')
-}
-
-#[inline(always)]
-pub(super) fn are_of_rfc_1924(bytes: u8x16) -> u8x16 {
-    between(bytes, b'!', b'~') & !is_any(bytes, *b"\"',./:[\\]")
-}
-
-#[inline(always)]
-pub(super) fn are_of_zero_mq(bytes: u8x16) -> u8x16 {
-    between(bytes, b'!', b'~') & !is_any(bytes, *b"\"',;\\_`|~")
-}
-
-/// The letters of the first values, up to `FIRSTS` and one more.
-#[inline(always)]
-pub(super) fn are_firsts_of_adobe(bytes: u8x16) -> u8x16 {
-    between(bytes, b'!', b'J')
-}
-
-#[inline(always)]
-pub(super) fn are_firsts_of_rfc_1924(bytes: u8x16) -> u8x16 {
-    between(bytes, b'0', b'9') | between(bytes, b'A', b'Z') | between(bytes, b'a', b'f')
-}
-
-#[inline(always)]
-pub(super) fn are_firsts_of_zero_mq(bytes: u8x16) -> u8x16 {
-    between(bytes, b'0', b'9') | between(bytes, b'a', b'z') | between(bytes, b'A', b'F')
-}
+// The letters of the first values, up to `FIRSTS` and one more.
+kind!(pub(super) FirstsOfAdobe: |bytes| bytes.between(b'!', b'J'));
+kind!(
+    pub(super) FirstsOfRfc1924:
+        |bytes| bytes.between(b'0', b'9') | bytes.between(b'A', b'Z') | bytes.between(b'a', b'f')
+);
+kind!(
+    pub(super) FirstsOfZeroMq:
+        |bytes| bytes.between(b'0', b'9') | bytes.between(b'a', b'z') | bytes.between(b'A', b'F')
+);

@@ -1,4 +1,5 @@
 //! Groups of base64 that are text, in all alignments at once.
+use crate::blocks::{dispatch, level};
 
 const BLOCK: usize = 128;
 /// Of the letters behind a block, those that are looked at: three groups.
@@ -15,7 +16,7 @@ pub(super) fn in_base64(letters: &[u8], mut show: impl FnMut(usize)) {
             Some(whole) => part = *whole,
             None => part[..count].copy_from_slice(&rest[..count]),
         }
-        let three = high_bits(&part);
+        let three = dispatch!(level(), _ => high_bits(&part));
         for at in memchr::memchr_iter(0, &three).take_while(|at| at + AHEAD <= count) {
             show(begin + at);
         }
@@ -24,8 +25,12 @@ pub(super) fn in_base64(letters: &[u8], mut show: impl FnMut(usize)) {
 }
 
 /// For each letter zero if three groups from there on are ASCII.
+#[inline(always)]
 fn high_bits(letters: &[u8; BLOCK + AHEAD]) -> [u8; BLOCK] {
-    let values = letters.map(value_of);
+    let mut values = [0_u8; BLOCK + AHEAD];
+    for (value, letter) in values.iter_mut().zip(letters) {
+        *value = value_of(*letter);
+    }
     let mut high = [0_u8; BLOCK + AHEAD - 4];
     for (at, high) in high.iter_mut().enumerate() {
         *high = values[at] & 0x20 | (values[at + 1] & 0x08) << 2 | (values[at + 2] & 0x02) << 4;
@@ -38,6 +43,7 @@ fn high_bits(letters: &[u8; BLOCK + AHEAD]) -> [u8; BLOCK] {
 }
 
 /// Without a branch, so that many are done at once.
+#[inline(always)]
 fn value_of(letter: u8) -> u8 {
     let upper = letter.wrapping_sub(b'A');
     let lower = letter.wrapping_sub(b'a' - 26);

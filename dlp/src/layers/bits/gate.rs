@@ -1,8 +1,7 @@
 //! Whether a short run of letters may be a code at all, for all codes and alignments at once: names and paths are none.
-use super::{BASE16, BASE32, BITS, Code, LEAST, are_digits, are_lower, are_upper};
-use crate::blocks::{PART, between, bits_at, long_runs};
+use super::{BASE16, BASE32, BITS, Code, Digits, LEAST, Lower, Upper};
+use crate::blocks::{Between, Simd, Whole, bits_at, dispatch, level, long_runs};
 use std::ops::Range;
-use wide::u8x16;
 
 /// Runs of so many letters are names and paths more often than they are codes.
 pub(super) const WORD_MOST: usize = 1024;
@@ -34,18 +33,10 @@ fn may_be_parts(text: &[u8], begin: usize, inside: u64) -> bool {
         let rows = |all, group| all & firsts >> (group * code.group);
         long_runs(letters & inside, LEAST) != 0 && (1..code.groups_least).fold(firsts, rows) & inside != 0
     };
-    let digits = bits_at(text, begin, are_digits);
-    may_be(digits, bits_at(text, begin, |bytes| between(bytes, b'0', b'7')), &BASE16)
-        || may_be(
-            bits_at(text, begin, are_lower),
-            bits_at(text, begin, |bytes| between(bytes, b'a', b'p')),
-            &BASE32,
-        )
-        || may_be(
-            bits_at(text, begin, are_upper),
-            bits_at(text, begin, |bytes| between(bytes, b'A', b'P')),
-            &BASE32,
-        )
+    let digits = bits_at(text, begin, Digits);
+    may_be(digits, bits_at(text, begin, Between::<b'0', b'7'>), &BASE16)
+        || may_be(bits_at(text, begin, Lower), bits_at(text, begin, Between::<b'a', b'p'>), &BASE32)
+        || may_be(bits_at(text, begin, Upper), bits_at(text, begin, Between::<b'A', b'P'>), &BASE32)
 }
 
 /// The sixth, the fourth and the second bit of what each letter of base64 stands for.
@@ -59,28 +50,25 @@ fn bits_of_values(text: &[u8], begin: usize) -> [u64; 3] {
             &last
         }
     };
-    let mut all = [0; 3];
-    let (parts, _) = block.as_chunks::<PART>();
-    for (number, part) in parts.iter().enumerate() {
-        let values = values_of(u8x16::new(*part));
-        for (all, bit) in all.iter_mut().zip([0x20, 0x08, 0x02].map(u8x16::splat)) {
-            *all |= u64::from((values & bit).simd_eq(bit).to_bitmask() & 0xFFFF) << (number * PART);
-        }
-    }
-    all
+    dispatch!(level(), simd => of_values(Whole::of(simd, block)))
+}
+
+#[inline(always)]
+fn of_values<S: Simd>(letters: Whole<S>) -> [u64; 3] {
+    let values = values_of(letters);
+    [values.have(0x20).bits(), values.have(0x08).bits(), values.have(0x02).bits()]
 }
 
 /// What each letter stands for; both signs are 62, which has these three bits as 63 has them.
 #[inline(always)]
-fn values_of(letters: u8x16) -> u8x16 {
-    let splat = u8x16::splat;
-    let upper = between(letters, b'A', b'Z');
-    let lower = between(letters, b'a', b'z');
-    let digit = between(letters, b'0', b'9');
-    let value = (upper & (letters - splat(b'A')))
-        | (lower & (letters - splat(b'a' - 26)))
-        | (digit & (letters + splat(4)));
-    value | (!(upper | lower | digit) & splat(62))
+fn values_of<S: Simd>(letters: Whole<S>) -> Whole<S> {
+    let upper = letters.between(b'A', b'Z');
+    let lower = letters.between(b'a', b'z');
+    let digit = letters.between(b'0', b'9');
+    let value = upper.of(letters.plus(b'A'.wrapping_neg()))
+        | lower.of(letters.plus((b'a' - 26).wrapping_neg()))
+        | digit.of(letters.plus(4));
+    value | (!(upper | lower | digit)).of(letters.set_to(62))
 }
 
 #[cfg(test)]

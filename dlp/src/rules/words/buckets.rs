@@ -5,8 +5,7 @@
 //! words share one where that lets least of a text through, and each gives those of its bytes that fit in best.
 use super::ANCHOR;
 use super::chosen::{Next, anchors, commonness};
-use crate::blocks::whole::{Simd, Whole};
-use crate::blocks::{BLOCK, PART, first_bits};
+use crate::blocks::{BLOCK, PART, Simd, Whole, first_bits};
 
 /// As many as two bytes have bits.
 const BUCKETS: usize = 16;
