@@ -12,7 +12,7 @@ use super::escapes::Format;
 use super::reading::{Map, Reading};
 use crate::alphabets::NONE;
 use crate::blocks::{BLOCK, Kind, Runs, first_bits};
-use kinds::{FirstsOfAdobe, FirstsOfRfc1924, FirstsOfZeroMq, OfAdobe, OfRfc1924, OfZeroMq};
+use kinds::{FirstsOfAdobe, FirstsOfRfc1924, FirstsOfZeroMq, OfAdobe, OfRfc1924, OfZeroMq, OfZeroMqInHtml};
 pub(super) use room::has_room;
 use std::ops::Range;
 
@@ -109,7 +109,7 @@ pub(super) fn escaped(text: &[u8], region: Range<usize>, open: bool, show: &mut 
         };
         let formats: Vec<Format> = Format::ALL.into_iter().filter(is_used).collect();
         if !formats.is_empty() {
-            alphabet.each_run(text, region.clone(), |run| {
+            alphabet.each_escaped_run(text, region.clone(), |run| {
                 let open = open && run.end == region.end;
                 formats
                     .iter()
@@ -177,6 +177,14 @@ impl Alphabet {
             Whose::Adobe => Runs::<_, LEAST>::new(text, region, OfAdobe).for_each(show),
             Whose::Rfc1924 => Runs::<_, LEAST>::new(text, region, OfRfc1924).for_each(show),
             Whose::ZeroMq => Runs::<_, LEAST>::new(text, region, OfZeroMq).for_each(show),
+        }
+    }
+
+    /// As they may be escaped.
+    fn each_escaped_run(&self, text: &[u8], region: Range<usize>, show: impl FnMut(Range<usize>)) {
+        match self.whose {
+            Whose::ZeroMq => Runs::<_, LEAST>::new(text, region, OfZeroMqInHtml).for_each(show),
+            _ => self.each_run(text, region, show),
         }
     }
 

@@ -226,6 +226,32 @@ fn what_stands_behind_wide_text_hides_nothing() {
     }
 }
 
+/// An entity ends with what is no letter of the code, or stands beside a backslash that is one.
+#[test]
+fn codes_of_five_letters_are_read_through_entities() {
+    let sought = sought();
+    let code = |name: &str| encoders::ALL.into_iter().find(|code| code.name == name).unwrap();
+    let xml = containers::ALL.into_iter().find(|container| container.name == "xml").unwrap();
+    let mut missed = Missed::default();
+    for names in [
+        ["percent twice", "base85 of zeromq"],
+        ["utf-16", "base85 of zeromq"],
+        ["utf-16be", "base85 of zeromq"],
+        ["ascii85", "utf-16"],
+        ["ascii85", "utf-16be"],
+        ["ascii85", "utf-32"],
+    ] {
+        for secret in SECRETS {
+            let Some(case) = case(secret, &names.map(code), xml) else { continue };
+            missed.count(case.missed_whole(&sought));
+            for size in [1, 7, 64] {
+                missed.count(case.missed_in_chunks(&sought, case.body.chunks(size)));
+            }
+        }
+    }
+    missed.are_none(60);
+}
+
 /// A soft line break is one only where it is not dropped as the escape of something that goes on.
 #[test]
 fn breaks_between_letters_that_look_like_others_are_read() {

@@ -1,9 +1,14 @@
 //! What the alphabets are made of.
-use crate::blocks::kind;
+use crate::blocks::{Kind, kind};
 
 kind!(pub(super) OfAdobe: |bytes| bytes.between(b'!', b'u'));
 kind!(pub(super) OfRfc1924: |bytes| bytes.between(b'!', b'~') & !bytes.is_any(*b"\"',./:[\\]"));
 kind!(pub(super) OfZeroMq: |bytes| bytes.between(b'!', b'~') & !bytes.is_any(*b"\"',;\\_`|~"));
+
+kind!(
+    /// With the end of an entity of HTML, which is no letter there.
+    pub(super) OfZeroMqInHtml: |bytes| OfZeroMq.those(bytes) | bytes.is(b';')
+);
 
 // The letters of the first values, up to `FIRSTS` and one more.
 kind!(pub(super) FirstsOfAdobe: |bytes| bytes.between(b'!', b'J'));

@@ -1,5 +1,7 @@
 //! What is asked before any group is read: for a block at once.
-use super::kinds::{FirstsOfAdobe, FirstsOfRfc1924, FirstsOfZeroMq, OfAdobe, OfRfc1924, OfZeroMq};
+use super::kinds::{
+    FirstsOfAdobe, FirstsOfRfc1924, FirstsOfZeroMq, OfAdobe, OfRfc1924, OfZeroMq, OfZeroMqInHtml,
+};
 use super::{Alphabet, GROUP, LEAST};
 use crate::blocks::{BLOCK, Kind, Simd, Whole, bits_at, dispatch, first_bits, level, long_runs};
 use std::ops::Range;
@@ -11,7 +13,7 @@ pub(in crate::layers) fn has_room(text: &[u8], region: Range<usize>) -> bool {
         let has_room = |letters: u64| long_runs(letters & inside, LEAST) != 0;
         has_room(bits_at(text, begin, OfAdobe))
             || has_room(bits_at(text, begin, OfRfc1924))
-            || has_room(bits_at(text, begin, OfZeroMq))
+            || has_room(bits_at(text, begin, OfZeroMqInHtml))
     })
 }
 
