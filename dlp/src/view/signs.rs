@@ -147,7 +147,8 @@ fn may_be_special(source: &[u8], at: usize) -> bool {
         return is_sign(source[at]);
     };
     match source[at] {
-        b'\\' => true,
+        // No format escapes a zero: behind it goes on a character of more than one byte.
+        b'\\' => *next != 0,
         b'\n' | b'\r' => at.checked_sub(1).is_none_or(|before| may_be_wrapped(source[before])),
         b'%' => next.is_ascii_hexdigit() || *next == b'%',
         b'&' => may_be_entity(&source[at + 1..]),

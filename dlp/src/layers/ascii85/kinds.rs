@@ -1,5 +1,5 @@
 //! What the alphabets are made of.
-use crate::blocks::{Kind, kind};
+use crate::blocks::kind;
 
 kind!(pub(super) OfAdobe: |bytes| bytes.between(b'!', b'u'));
 kind!(pub(super) OfRfc1924: |bytes| bytes.between(b'!', b'~') & !bytes.is_any(*b"\"',./:[\\]"));
