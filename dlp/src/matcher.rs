@@ -258,6 +258,23 @@ mod tests {
         Matcher::new(numbered.map(|(id, text)| (text.as_bytes().to_vec(), id)).collect())
     }
 
+    /// Nothing else in the text has a block in the table.
+    #[test]
+    fn a_long_pattern_is_seen_at_every_place() {
+        let matcher = matcher(&["0123456789abcdefghijklmn", "zyxwvutsrqponmlkjihgfedcba"]);
+        assert_eq!(matcher.step, STEP_MAX);
+        for before in 0..3 * WHOLE {
+            for (id, pattern) in [(0, "0123456789ABCDEFGHIJKLMN"), (1, "zyxwvutsrqponmlkjihgfedcba")] {
+                let text = format!("{}{pattern}{}", ".".repeat(before), ".".repeat(90));
+                let found = Some((id, before + pattern.len()));
+                assert_eq!(
+                    matcher.next(text.as_bytes(), 0, true),
+                    Some(Sight { start: before, found, open: false })
+                );
+            }
+        }
+    }
+
     #[test]
     fn leftmost_then_longest() {
         let matcher = matcher(&["abcdefgh", "abcdefghij", "cdefghijkl"]);

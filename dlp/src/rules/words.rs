@@ -351,6 +351,21 @@ mod tests {
         }
     }
 
+    /// As many as there are, so that every bucket has some.
+    #[test]
+    fn every_built_in_word_is_found_at_every_place() {
+        let rules = crate::RuleSet::built_in();
+        let words = rules.words();
+        for (number, word) in words.words.iter().enumerate() {
+            for before in 0..2 * WHOLE {
+                let text = [&vec![b'.'; before], &word[..], b"x.."].concat();
+                let mut found = false;
+                words.find(&text, 0, |at| found |= at == WordAt { start: before, word: number });
+                assert!(found, "{} behind {before} bytes", word.escape_ascii());
+            }
+        }
+    }
+
     #[test]
     fn a_word_that_has_begun_is_told() {
         let words = words(false);
