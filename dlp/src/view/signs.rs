@@ -164,6 +164,7 @@ fn may_be_wrapped(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::{Before, View};
     use proptest::prelude::*;
 
     proptest! {
@@ -177,6 +178,18 @@ mod tests {
                 let block = masks.at(begin);
                 prop_assert_eq!(signs_at(&text, begin), (block.signs, block.breaks));
             }
+        }
+    }
+
+    /// In its own block or in the next one, where nothing else is.
+    #[test]
+    fn a_break_behind_a_wrapped_line_is_seen_wherever_blocks_begin() {
+        let (line, rest) = ("MIIEvQIBADANBgkq", "MIIEvQ .");
+        for before in 0..3 * BLOCK {
+            let text = format!("{}{line}\n{rest}{}", " ".repeat(before), " ".repeat(BLOCK)).into_bytes();
+            let view = View::with(&text, &Masks::of(&text), Before::default(), true).unwrap();
+            let breaks: Vec<usize> = view.breaks().collect();
+            assert_eq!(breaks, [before + line.len()], "behind {before} bytes");
         }
     }
 }
