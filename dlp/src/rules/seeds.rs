@@ -389,4 +389,25 @@ mod tests {
         });
         assert!(phrases > 0);
     }
+
+    #[test]
+    fn the_shortest_phrase_is_seen_at_every_place() {
+        let short: Vec<&str> =
+            Language::English.word_list().iter().copied().filter(|word| word.len() == 3).collect();
+        let phrase = |last: &str| [&short[..11], &[last]].concat().join(" ");
+        let phrase = short
+            .iter()
+            .map(|last| phrase(last))
+            .find(|phrase| Mnemonic::parse_in_normalized(Language::English, phrase).is_ok())
+            .unwrap();
+        assert_eq!(phrase.len(), SHORTEST);
+        for before in 0..2 * BLOCK {
+            let text = format!("{}{phrase}.", ".".repeat(before)).into_bytes();
+            let mut phrases = 0;
+            let mut found =
+                |begin| phrases += usize::from(matches!(row(&text, 0, begin, true), Row::Phrase(_)));
+            find(&text, 0, &Masks::of(&text), &mut found);
+            assert!(phrases > 0, "behind {before} bytes");
+        }
+    }
 }
