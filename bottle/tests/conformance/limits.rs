@@ -1,6 +1,7 @@
 //! The manifest's limits, kept by the engine. (Those of Linux: `bottle/tests/machine`.)
 use crate::Scenario;
 use crate::ground::Ground;
+use crate::stage::eventually;
 
 /// Once is enough: the layout has no part in it.
 pub(crate) const SCENARIOS: &[(&str, Scenario)] =
@@ -19,7 +20,10 @@ fn memory(ground: Ground) {
     let _launcher = scene.start_and_wait("sleep 60");
     let agent = format!("label=bot-bottle.name={}", scene.name);
     let role = "label=bot-bottle.role=agent";
-    let id = ground.engine().said(&["ps", "--quiet", "--filter", &agent, "--filter", role]);
+    // The engine takes a container for running a little after its first process does.
+    let running = || ground.engine().said(&["ps", "--quiet", "--filter", &agent, "--filter", role]);
+    eventually("the engine to list the agent", || !running().is_empty());
+    let id = running();
     let form = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}";
     let said = ground.engine().said(&["inspect", "--format", form, id.trim()]);
     assert_eq!(said.trim(), "67108864 67108864");

@@ -27,15 +27,10 @@ fn fifty(ground: Ground) {
     }
     let up = begun.elapsed();
     assert_eq!(scene.stage.slugs().len(), ALL);
-    let agents = ground.engine().said(&[
-        "ps",
-        "--quiet",
-        "--filter",
-        "label=bot-bottle.role=agent",
-        "--filter",
-        &format!("label=bot-bottle.name={}", scene.name),
-    ]);
-    assert_eq!(agents.lines().count(), ALL);
+    let name = format!("label=bot-bottle.name={}", scene.name);
+    let agents = ["ps", "--quiet", "--filter", "label=bot-bottle.role=agent", "--filter", &name];
+    // The engine takes a container for running a little after its first process does.
+    wait_for("the engine to list every agent", || ground.engine().said(&agents).lines().count() == ALL);
     std::fs::write(scene.stage.path("work/go"), "").expect("written");
     for launcher in launchers {
         Ran::of(launcher.wait_with_output().expect("waited")).ended_with(3);
