@@ -9,7 +9,7 @@ use crate::problem::{Problem, Span};
 use crate::written::{self, Route as Written};
 use credentials::Binding;
 use policy::{HostPattern, Method, PathPattern, Protocol, Route, RouteId, Scheme, TlsMode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Slots and route ids are numbers of this size; no allowlist for people is this long.
@@ -25,6 +25,34 @@ pub(super) struct Routes {
     pub(super) slots: Slots,
     /// For each route: where the user wrote it; `None` for those of presets.
     spans: Vec<Option<Span>>,
+    by_host: ByHost,
+}
+
+/// Where the routes of a host pattern stand, by its text: a route is compared with those that may hide it alone.
+#[derive(Default)]
+struct ByHost(HashMap<String, Vec<usize>>);
+
+impl ByHost {
+    fn add(&mut self, host: &HostPattern, place: usize) {
+        self.0.entry(host.to_string()).or_default().push(place);
+    }
+
+    /// Places of all routes whose pattern covers all of this one, the first one first.
+    fn covering(&self, host: &HostPattern) -> Vec<usize> {
+        let text = host.to_string();
+        let names =
+            std::iter::successors(Some(text.as_str()), |name| name.split_once('.').map(|(_, rest)| rest));
+        let above = names.skip(1).map(|name| format!("*.{name}"));
+        let mut places: Vec<usize> = above
+            .filter_map(|pattern| self.0.get(&pattern))
+            .chain(self.0.get(&text))
+            .flatten()
+            .copied()
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
 }
 
 /// A route that was understood, before it has its place.
@@ -61,13 +89,14 @@ impl Lower<'_> {
     }
 
     fn add(&mut self, routes: &mut Routes, new: Understood) {
-        let hiding =
-            routes.list.iter().zip(&routes.spans).find(|(earlier, _)| lint::hides(earlier, &new.route));
-        if let Some((earlier, earlier_span)) = hiding {
+        let mut covering = routes.by_host.covering(&new.route.host).into_iter();
+        let hiding = covering.find(|&place| lint::hides(&routes.list[place], &new.route));
+        if let Some(place) = hiding {
+            let (earlier, earlier_span) = (&routes.list[place], routes.spans[place]);
             let bound = routes.bindings.contains_key(&earlier.id);
             let problem = match (new.span, earlier_span) {
                 (Some(span), _) => Some(hidden(span, earlier)),
-                (None, Some(span)) if new.wanted.is_some() && !bound => Some(takes_over(*span, &new.route)),
+                (None, Some(span)) if new.wanted.is_some() && !bound => Some(takes_over(span, &new.route)),
                 _ => None,
             };
             self.problems.extend(problem);
@@ -87,6 +116,7 @@ impl Lower<'_> {
         if !new.budget.is_empty() {
             routes.budgets.insert(id, new.budget);
         }
+        routes.by_host.add(&new.route.host, routes.list.len());
         routes.list.push(Route { id, ..new.route });
         routes.spans.push(new.span);
     }

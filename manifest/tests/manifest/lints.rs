@@ -89,6 +89,8 @@ fn a_route_that_is_never_reached_is_told() {
     let hidden = [
         "    - host: a.test\n    - { host: a.test, paths: [\"/x/**\"] }\n",
         "    - host: \"*.a.test\"\n    - host: b.c.a.test\n",
+        "    - host: \"*.a.test\"\n    - host: \"*.b.c.a.test\"\n",
+        "    - host: \"*.a.test\"\n    - host: \"*.a.test\"\n",
         "    - { host: a.test, methods: [GET, POST] }\n    - { host: a.test, methods: [GET] }\n",
         "    - { host: a.test, paths: [\"/x/**\"] }\n    - { host: a.test, paths: [\"/x/y/*\"] }\n",
     ];
@@ -102,6 +104,8 @@ fn a_route_that_is_never_reached_is_told() {
         "    - { host: a.test, methods: [GET] }\n    - { host: a.test, methods: [GET, POST] }\n",
         "    - { host: a.test, paths: [\"/x*\"] }\n    - { host: a.test, paths: [\"/xy\"] }\n",
         "    - host: b.test\n    - host: a.b.test\n",
+        "    - host: \"*.b.a.test\"\n    - host: \"*.a.test\"\n",
+        "    - host: \"*.a.test\"\n    - host: \"*.ba.test\"\n",
     ];
     for text in not_hidden {
         assert!(load_here(&routes(text)).is_ok(), "{text}");
