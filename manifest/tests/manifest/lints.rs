@@ -88,6 +88,7 @@ fn private_addresses_need_a_word_and_some_are_never_reached() {
 fn a_route_that_is_never_reached_is_told() {
     let hidden = [
         "    - host: a.test\n    - { host: a.test, paths: [\"/x/**\"] }\n",
+        "    - host: \"*.a.test\"\n    - host: b.a.test\n",
         "    - host: \"*.a.test\"\n    - host: b.c.a.test\n",
         "    - host: \"*.a.test\"\n    - host: \"*.b.c.a.test\"\n",
         "    - host: \"*.a.test\"\n    - host: \"*.a.test\"\n",
@@ -97,6 +98,8 @@ fn a_route_that_is_never_reached_is_told() {
     for text in hidden {
         assert!(problems(&routes(text)).contains("no request ever comes to this route"), "{text}");
     }
+    let twice = "    - { name: one, host: \"*.a.test\", methods: [GET, PUT] }\n    - { name: two, host: b.a.test, methods: [GET, POST] }\n    - { host: b.a.test, methods: [GET] }\n";
+    assert!(problems(&routes(twice)).contains("`one`"), "the first is named");
     let not_hidden = [
         "    - { host: a.test, paths: [\"/x/**\"] }\n    - host: a.test\n",
         "    - host: \"*.a.test\"\n    - host: a.test\n",
