@@ -4,6 +4,9 @@ use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The package of hudsucker's example, and its program.
+const PEER: &str = "hudsucker-peer";
+
 /// Which peers are wanted.
 #[derive(Clone, Copy)]
 pub(crate) struct Peers {
@@ -16,24 +19,41 @@ pub(crate) struct Peers {
 /// Builds or finds all programs. A given `bottle` is taken as it is; with `as_it_is` so is everything else.
 pub(crate) fn programs(bottle: Option<PathBuf>, peers: Peers, as_it_is: bool) -> Result<Programs> {
     let here = root()?.join("bench");
-    let get =
-        |folder: &Path, package: &str| if as_it_is { built(folder, package) } else { build(folder, package) };
     let bottle = match bottle {
         Some(path) => path.canonicalize().with_context(|| format!("there is no `{}`", path.display()))?,
-        None => get(&root()?, "bottle")?,
+        None if as_it_is => built(&root()?.join("target/shipped"), "bottle")?,
+        None => shipped(&root()?)?,
     };
-    let hudsucker = peers.hudsucker.then(|| get(&here, "hudsucker-peer")).transpose()?;
+    let hudsucker = peers
+        .hudsucker
+        .then(|| if as_it_is { built(&here.join("target"), PEER) } else { build(&here, PEER) });
+    let hudsucker = hudsucker.transpose()?;
     let mitmdump = peers.mitmproxy.then(|| mitmdump(&here, as_it_is)).transpose()?;
     Ok(Programs { bottle, hudsucker, mitmdump })
 }
 
-/// Where a release build of a workspace puts a program: below its folder as this very program lies below its own.
-fn built(folder: &Path, program: &str) -> Result<PathBuf> {
+/// Where a release build puts a program: in its target folder as this very program lies in its own.
+fn built(target_folder: &Path, program: &str) -> Result<PathBuf> {
     let myself = std::env::current_exe()?;
     let target =
         myself.parent().and_then(Path::parent).and_then(Path::file_name).context("this program has moved")?;
-    let path = folder.join("target").join(target).join("release").join(program);
+    let path = target_folder.join(target).join("release").join(program);
     path.canonicalize().with_context(|| format!("there is no `{}`: leave `--no-build` out", path.display()))
+}
+
+/// The `bottle` that ships: what `./release` makes.
+fn shipped(root: &Path) -> Result<PathBuf> {
+    eprintln!("building bottle (./release)");
+    let output = Command::new(root.join("release"))
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run ./release")?;
+    if !output.status.success() {
+        bail!("./release failed");
+    }
+    let said = String::from_utf8(output.stdout).context("./release named no program")?;
+    let path = said.lines().last().context("./release named no program")?;
+    Path::new(path).canonicalize().with_context(|| format!("there is no `{path}`"))
 }
 
 /// The repository's folder.
