@@ -274,7 +274,7 @@ fn is_below(name: &str, apex: &str) -> bool {
 
 /// Every name that a `*.` pattern covering `name` may stand above: `a.b.example.com` gives `b.example.com`,
 /// `example.com`, `com`.
-pub(crate) fn parents(name: &str) -> impl Iterator<Item = &str> {
+pub fn parents(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(name.split_once('.'), |(_, rest)| rest.split_once('.')).map(|(_, rest)| rest)
 }
 

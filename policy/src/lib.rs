@@ -33,7 +33,7 @@ pub use address::{AddressRefusal, Vetted, vet};
 pub use decide::{Opening, Permitted, PermittedTunnel, Policy, PolicyError, decide, open};
 pub use denial::{Denial, DenialCode};
 pub use exception::ProxyException;
-pub use host::{Authority, Host, HostError, HostName, HostPattern};
+pub use host::{Authority, Host, HostError, HostName, HostPattern, parents};
 pub use path::{NormalPath, PathPattern};
 pub use proposal::Proposal;
 pub use request::{Method, Request, Scheme};

@@ -40,9 +40,7 @@ impl ByHost {
     /// Places of all routes whose pattern covers all of this one, the first one first.
     fn covering(&self, host: &HostPattern) -> Vec<usize> {
         let text = host.to_string();
-        let names =
-            std::iter::successors(Some(text.as_str()), |name| name.split_once('.').map(|(_, rest)| rest));
-        let above = names.skip(1).map(|name| format!("*.{name}"));
+        let above = policy::parents(&text).map(|name| format!("*.{name}"));
         let mut places: Vec<usize> = above
             .filter_map(|pattern| self.0.get(&pattern))
             .chain(self.0.get(&text))
